@@ -6,8 +6,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use syn::{Attribute, File, Ident, Item, UseTree, Visibility};
+use syn::{Attribute, Ident, Item, UseTree, Visibility};
 
+use crate::names::{imports, named};
 use crate::source::{Source, SourceFile};
 
 /// A public item without an example.
@@ -39,7 +40,7 @@ fn visit(source: &Source, module: &[String], found: &mut Vec<WithoutExample>) {
                 visit(source, &child(module, &inner.ident), found);
             }
             Item::Use(import) if is_shown(&import.vis, &import.attrs) => {
-                for path in paths(&import.tree) {
+                for path in own_names(&import.tree) {
                     // A re-export with documentation of its own, as the attribute's, is judged by that.
                     if !has_example(&import.attrs)
                         && let Some((file, item)) = resolve(source, module, &path)
@@ -83,48 +84,22 @@ fn resolve<'s>(
     if let Some(item) = file.syntax.items.iter().find(is_it) {
         return Some((file, item));
     }
-    let through = imports(&file.syntax).find(|path| path.last() == Some(name))?;
+    let mut imported = file.syntax.items.iter().filter_map(|item| match item {
+        Item::Use(import) => own_names(&import.tree).find(|path| path.last() == Some(name)),
+        _ => None,
+    });
+    let through = imported.next()?;
     (through != path || way != module)
         .then(|| resolve(source, &way, &through))
         .flatten()
 }
 
-/// The paths that a file imports.
-fn imports(file: &File) -> impl Iterator<Item = Vec<String>> {
-    file.items.iter().flat_map(|item| match item {
-        Item::Use(import) => paths(&import.tree),
-        _ => Vec::new(),
-    })
-}
-
 /// The paths of a `use`, without renamed ones and globs.
-fn paths(tree: &UseTree) -> Vec<Vec<String>> {
-    match tree {
-        UseTree::Path(path) => {
-            let mut inner = paths(&path.tree);
-            for way in &mut inner {
-                way.insert(0, path.ident.to_string());
-            }
-            inner
-        }
-        UseTree::Name(name) => vec![vec![name.ident.to_string()]],
-        UseTree::Group(group) => group.items.iter().flat_map(paths).collect(),
-        UseTree::Rename(_) | UseTree::Glob(_) => Vec::new(),
-    }
-}
-
-/// The visibility, the attributes and the name of what has a page of its own.
-fn named(item: &Item) -> Option<(&Visibility, &[Attribute], &Ident)> {
-    Some(match item {
-        Item::Const(item) => (&item.vis, &item.attrs, &item.ident),
-        Item::Enum(item) => (&item.vis, &item.attrs, &item.ident),
-        Item::Fn(item) => (&item.vis, &item.attrs, &item.sig.ident),
-        Item::Static(item) => (&item.vis, &item.attrs, &item.ident),
-        Item::Struct(item) => (&item.vis, &item.attrs, &item.ident),
-        Item::Trait(item) => (&item.vis, &item.attrs, &item.ident),
-        Item::Type(item) => (&item.vis, &item.attrs, &item.ident),
-        _ => return None,
-    })
+fn own_names(tree: &UseTree) -> impl Iterator<Item = Vec<String>> {
+    let imports = imports(tree, &[]).into_iter();
+    let own = imports
+        .filter(|import| import.name.is_some() && import.name == import.path.last().cloned());
+    own.map(|import| import.path)
 }
 
 /// Whether something is public and documented; not so `#[cfg(doctest)]`, nor a procedural macro, whose page is that of

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::Ident;
-use syn::{Attribute, ImplItem, Item, ItemImpl, Type, UseTree};
+use syn::{Attribute, ImplItem, Item, ItemImpl, Type, UseTree, Visibility};
 
 use crate::configuration::is_for_tests;
 use crate::source::Source;
@@ -209,17 +209,27 @@ pub(crate) fn imports(tree: &UseTree, path: &[String]) -> Vec<Import> {
     }
 }
 
-fn defined(item: &Item, file: FileId) -> Option<(&Ident, Meaning)> {
+/// The visibility, the attributes and the name of what has a page of its own.
+pub(crate) fn named(item: &Item) -> Option<(&Visibility, &[Attribute], &Ident)> {
     Some(match item {
-        Item::Const(item) => (&item.ident, Meaning::Value(file)),
-        Item::Enum(item) => (&item.ident, Meaning::Type(file)),
-        Item::Fn(item) => (&item.sig.ident, Meaning::Value(file)),
-        Item::Static(item) => (&item.ident, Meaning::Value(file)),
-        Item::Struct(item) => (&item.ident, Meaning::Type(file)),
-        Item::Trait(item) => (&item.ident, Meaning::Type(file)),
-        Item::Type(item) => (&item.ident, Meaning::Type(file)),
+        Item::Const(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Enum(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Fn(item) => (&item.vis, &item.attrs, &item.sig.ident),
+        Item::Static(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Struct(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Trait(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Type(item) => (&item.vis, &item.attrs, &item.ident),
         _ => return None,
     })
+}
+
+fn defined(item: &Item, file: FileId) -> Option<(&Ident, Meaning)> {
+    let (_, _, name) = named(item)?;
+    let meaning = match item {
+        Item::Enum(_) | Item::Struct(_) | Item::Trait(_) | Item::Type(_) => Meaning::Type(file),
+        _ => Meaning::Value(file),
+    };
+    Some((name, meaning))
 }
 
 fn associated(item: &ImplItem) -> Option<&Ident> {

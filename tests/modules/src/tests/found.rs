@@ -2,52 +2,36 @@
 
 use super::*;
 
-#[test]
-fn through_imports() {
-    assert_eq!(used_by_b("use crate::b::B; pub struct A;"), "a b");
+/// Tests of this name: module `b` uses `a`, which uses `b` like this.
+macro_rules! used_by_b {
+    ($($name:ident: $($source:literal)+;)*) => {$(
+        #[test]
+        fn $name() {
+            for source in [$($source),+] {
+                assert_eq!(used_by_b(source), "a b", "{source}");
+            }
+        }
+    )*};
 }
 
-#[test]
-fn through_super_in_a_body() {
-    assert_eq!(used_by_b("pub struct A; fn f() { super::b::b(); }"), "a b");
-}
-
-#[test]
-fn through_self_of_the_root_in_a_type() {
-    assert_eq!(
-        used_by_b("pub struct A { f: Option<Box<crate::b::B>> }"),
-        "a b"
-    );
-}
-
-#[test]
-fn through_an_import_in_a_block() {
-    assert_eq!(
-        used_by_b("pub struct A; fn f() { use crate::b; b::b() }"),
-        "a b"
-    );
-}
-
-#[test]
-fn through_bounds_and_implemented_traits() {
-    assert_eq!(used_by_b("pub struct A; fn f<T: super::b::Tr>() {}"), "a b");
-    assert_eq!(used_by_b("pub struct A; impl super::b::Tr for A {}"), "a b");
-    assert_eq!(
-        used_by_b("pub struct A; fn f() { <A as super::b::Tr>::m() }"),
-        "a b"
-    );
-}
-
-#[test]
-fn through_the_tokens_of_macros() {
-    assert_eq!(
-        used_by_b("pub struct A; fn f() { assert_eq!(1, super::b::b()); }"),
-        "a b"
-    );
-    assert_eq!(
-        used_by_b("pub struct A; macro_rules! m { ($x:expr) => { $crate::b::b($x) } }"),
-        "a b"
-    );
+used_by_b! {
+    through_imports: "use crate::b::B; pub struct A;";
+    through_super_in_a_body: "pub struct A; fn f() { super::b::b(); }";
+    through_self_of_the_root_in_a_type: "pub struct A { f: Option<Box<crate::b::B>> }";
+    through_an_import_in_a_block: "pub struct A; fn f() { use crate::b; b::b() }";
+    through_bounds_and_implemented_traits:
+        "pub struct A; fn f<T: super::b::Tr>() {}"
+        "pub struct A; impl super::b::Tr for A {}"
+        "pub struct A; fn f() { <A as super::b::Tr>::m() }";
+    through_the_tokens_of_macros:
+        "pub struct A; fn f() { assert_eq!(1, super::b::b()); }"
+        "pub struct A; macro_rules! m { ($x:expr) => { $crate::b::b($x) } }";
+    through_globs: "use super::b::*; pub struct A; fn f() { b() }";
+    through_an_inline_module: "pub struct A; mod inner { fn f() { super::super::b::b() } }";
+    where_conditions_leave_it_open:
+        "pub struct A; #[cfg(feature = \"x\")] use crate::b::B;"
+        "pub struct A; #[cfg(any(test, unix))] use crate::b::B;"
+        "pub struct A; #[cfg(not(test))] use crate::b::B;";
 }
 
 #[test]
@@ -58,14 +42,6 @@ fn through_a_macro_that_only_its_text_brings() {
         ("b.rs", "pub fn b() { m!() }"),
     ];
     assert_eq!(cycle_of(&files), "a b");
-}
-
-#[test]
-fn through_globs() {
-    assert_eq!(
-        used_by_b("use super::b::*; pub struct A; fn f() { b() }"),
-        "a b"
-    );
 }
 
 #[test]
@@ -88,14 +64,6 @@ fn through_an_item_named_like_its_module() {
         ("a.rs", "use crate::p::lock; pub fn a() { lock() }"),
     ];
     assert_eq!(cycle_of(&files), "a p::lock");
-}
-
-#[test]
-fn through_an_inline_module() {
-    assert_eq!(
-        used_by_b("pub struct A; mod inner { fn f() { super::super::b::b() } }"),
-        "a b"
-    );
 }
 
 #[test]
@@ -136,22 +104,6 @@ fn of_a_parent_using_its_re_exports() {
         ("p/c.rs", "pub struct C; fn f(_: super::P) {}"),
     ];
     assert_eq!(cycle_of(&files), "p p::c");
-}
-
-#[test]
-fn where_conditions_leave_it_open() {
-    assert_eq!(
-        used_by_b("pub struct A; #[cfg(feature = \"x\")] use crate::b::B;"),
-        "a b"
-    );
-    assert_eq!(
-        used_by_b("pub struct A; #[cfg(any(test, unix))] use crate::b::B;"),
-        "a b"
-    );
-    assert_eq!(
-        used_by_b("pub struct A; #[cfg(not(test))] use crate::b::B;"),
-        "a b"
-    );
 }
 
 #[test]
