@@ -30,11 +30,17 @@ mod sealed {
     pub trait Sealed {}
 }
 
+// Of those that index a map of counts in `Snapshot`, the example reads one of them.
 macro_rules! labels {
-    ($($(#[$doc:meta])* $name:ident($key:literal) {
+    ($($(#[$doc:meta])* $name:ident($key:literal$(, $counts:ident[$example:ident])?) {
         $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)*
     })*) => {$(
         $(#[$doc])*
+        $(#[doc = concat!(
+            "\n```\nuse cachier_metrics::{Snapshot, ", stringify!($name), "};\n\n",
+            "fn count(snapshot: &Snapshot) -> u64 {\n    snapshot.", stringify!($counts), "[", stringify!($name), "::",
+            stringify!($example), "]\n}\n\nassert_eq!(count(&Snapshot::default()), 0);\n```",
+        )])?
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
@@ -105,17 +111,7 @@ labels! {
     }
 
     /// How a call ended without a value.
-    ///
-    /// ```
-    /// use cachier_metrics::{AbandonReason, Snapshot};
-    ///
-    /// fn count(snapshot: &Snapshot) -> u64 {
-    ///     snapshot.abandoned[AbandonReason::Panic]
-    /// }
-    ///
-    /// assert_eq!(count(&Snapshot::default()), 0);
-    /// ```
-    AbandonReason("reason") {
+    AbandonReason("reason", abandoned[Panic]) {
         /// It panicked.
         Panic = "panic",
         /// Its future was dropped.
@@ -123,17 +119,7 @@ labels! {
     }
 
     /// Whether a stale entry found by a lookup was served.
-    ///
-    /// ```
-    /// use cachier_metrics::{Snapshot, StaleUse};
-    ///
-    /// fn count(snapshot: &Snapshot) -> u64 {
-    ///     snapshot.stale_hits[StaleUse::Served]
-    /// }
-    ///
-    /// assert_eq!(count(&Snapshot::default()), 0);
-    /// ```
-    StaleUse("served") {
+    StaleUse("served", stale_hits[Served]) {
         /// The caller got the stale value.
         Served = "true",
         /// The value was too old, or stale values are not wanted.
@@ -141,17 +127,7 @@ labels! {
     }
 
     /// Why the function's body was run.
-    ///
-    /// ```
-    /// use cachier_metrics::{Reason, Snapshot};
-    ///
-    /// fn count(snapshot: &Snapshot) -> u64 {
-    ///     snapshot.recalculations[Reason::Refresh]
-    /// }
-    ///
-    /// assert_eq!(count(&Snapshot::default()), 0);
-    /// ```
-    Reason("reason") {
+    Reason("reason", recalculations[Refresh]) {
         /// Nothing was stored.
         Absent = "absent",
         /// The stored value was stale.
@@ -171,17 +147,7 @@ labels! {
     }
 
     /// Why a computation gave no storable value.
-    ///
-    /// ```
-    /// use cachier_metrics::{ComputeFailure, Snapshot};
-    ///
-    /// fn count(snapshot: &Snapshot) -> u64 {
-    ///     snapshot.recalculation_failures[ComputeFailure::Error]
-    /// }
-    ///
-    /// assert_eq!(count(&Snapshot::default()), 0);
-    /// ```
-    ComputeFailure("result") {
+    ComputeFailure("result", recalculation_failures[Error]) {
         /// It returned an error.
         Error = "error",
         /// It panicked.
@@ -191,17 +157,7 @@ labels! {
     }
 
     /// Why an entry was removed.
-    ///
-    /// ```
-    /// use cachier_metrics::{RemovalCause, Snapshot};
-    ///
-    /// fn count(snapshot: &Snapshot) -> u64 {
-    ///     snapshot.removals[RemovalCause::Evicted]
-    /// }
-    ///
-    /// assert_eq!(count(&Snapshot::default()), 0);
-    /// ```
-    RemovalCause("cause") {
+    RemovalCause("cause", removals[Evicted]) {
         /// To make room.
         Evicted = "evicted",
         /// By age, in the store.
@@ -312,17 +268,7 @@ labels! {
     }
 
     /// The result of a lookup in the near tier.
-    ///
-    /// ```
-    /// use cachier_metrics::{NearResult, Snapshot};
-    ///
-    /// fn count(snapshot: &Snapshot) -> u64 {
-    ///     snapshot.near_lookups[NearResult::Hit]
-    /// }
-    ///
-    /// assert_eq!(count(&Snapshot::default()), 0);
-    /// ```
-    NearResult("result") {
+    NearResult("result", near_lookups[Hit]) {
         /// A fresh entry.
         Hit = "hit",
         /// None.
