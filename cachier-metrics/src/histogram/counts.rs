@@ -42,16 +42,25 @@ pub struct Histogram {
 /// ```
 /// use cachier_metrics::Bucket;
 ///
-/// let bucket = Bucket { index: -160, count: 3 };
+/// let bucket = Bucket::new(-160, 3);
 /// let upper = (f64::from(bucket.index) / 16.0).exp2();
 /// assert_eq!(upper, 1.0 / 1024.0); // seconds, about a millisecond
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Bucket {
     /// Covers (2^((index-1)/16), 2^(index/16)] seconds or bytes.
     pub index: i32,
     /// The total weight of its observations.
     pub count: u64,
+}
+
+impl Bucket {
+    /// A bucket with this count.
+    #[must_use]
+    pub const fn new(index: i32, count: u64) -> Self {
+        Self { index, count }
+    }
 }
 
 impl Histogram {
