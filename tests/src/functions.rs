@@ -36,3 +36,44 @@ macro_rules! count_async {
         }
     };
 }
+
+/// Declares a function of this name, which returns its number.
+#[macro_export]
+macro_rules! identity {
+    ($name:ident, $($argument:tt)*) => {
+        #[::cachier::cachier($($argument)*)]
+        fn $name(number: u64) -> u64 {
+            number
+        }
+    };
+}
+
+/// Declares `repeat`, whose result is as long as asked for.
+#[macro_export]
+macro_rules! repeat {
+    ($($argument:tt)*) => {
+        #[::cachier::cachier($($argument)*)]
+        fn repeat(length: usize) -> String {
+            "x".repeat(length)
+        }
+    };
+}
+
+/// Declares `triple`, an async function.
+#[macro_export]
+macro_rules! triple {
+    ($($argument:tt)*) => {
+        #[::cachier::cachier($($argument)*)]
+        async fn triple(number: u64) -> u64 {
+            number * 3
+        }
+    };
+}
+
+/// The outcome of a call, such as `outcome!(double(21))`.
+#[macro_export]
+macro_rules! outcome {
+    ($function:ident($($argument:expr),*)) => {
+        $function::call_detailed(::cachier::CallOptions::new(), $($argument),*).outcome
+    };
+}

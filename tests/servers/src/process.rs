@@ -191,6 +191,18 @@ impl Process {
             .expect("it says something")
     }
 
+    /// The last line that it sends, once it has exited successfully.
+    ///
+    /// # Panics
+    /// When it sends nothing, fails, or does not exit.
+    #[track_caller]
+    #[must_use]
+    pub fn last_line(self) -> String {
+        let line = self.line();
+        self.finish();
+        line
+    }
+
     /// The next line, if it has sent one.
     #[must_use]
     pub fn try_line(&self) -> Option<String> {

@@ -7,8 +7,8 @@ use cachier::testing::Clock;
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
-use cachier_tests::double;
 use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::{double, outcome};
 use futures_lite::future::{block_on, poll_once};
 
 #[test]
@@ -29,14 +29,8 @@ fn the_breaker_answers_until_a_probe_succeeds() {
 
         map.set(Fault::None);
         Clock::advance(cachier::global_params().breaker_pause);
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Miss
-        );
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Hit
-        );
+        assert_eq!(outcome!(double(21)), Outcome::Miss);
+        assert_eq!(outcome!(double(21)), Outcome::Hit);
     });
 }
 
@@ -44,7 +38,7 @@ fn the_breaker_answers_until_a_probe_succeeds() {
 fn companion_and_check_bypass_an_open_breaker() {
     double!(backend = registered("map"), near_cache = 10);
     fn outcome(number: u64) -> Outcome {
-        double::call_detailed(CallOptions::new(), number).outcome
+        outcome!(double(number))
     }
     fn open_the_breaker(map: &MapBackend) {
         map.set(Fault::Fails(ErrorKind::Io));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cachier::{CallOptions, ErrorKind, GlobalParams, cachier, set_global_params};
 use cachier_tests::backend::MapBackend;
+use cachier_tests::identity;
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::files;
 
@@ -13,25 +14,13 @@ fn by_default(number: u64) -> u64 {
     number
 }
 
-#[cachier(backend = "redis")]
-fn in_redis(number: u64) -> u64 {
-    number
-}
+identity!(in_redis, backend = "redis");
 
-#[cachier(backend = "sql")]
-fn in_sql(number: u64) -> u64 {
-    number
-}
+identity!(in_sql, backend = "sql");
 
-#[cachier(backend = "mongo")]
-fn in_mongo(number: u64) -> u64 {
-    number
-}
+identity!(in_mongo, backend = "mongo");
 
-#[cachier(backend = "s3")]
-fn in_s3(number: u64) -> u64 {
-    number
-}
+identity!(in_s3, backend = "s3");
 
 /// What a part of a test says in a process with these variables, with caches in a folder.
 fn said(test: &str, part: &str, folder: &Path, variables: &[(&str, &OsStr)]) -> String {
@@ -43,9 +32,7 @@ fn said(test: &str, part: &str, folder: &Path, variables: &[(&str, &OsStr)]) -> 
             .current_dir(folder)
             .envs(variables.iter().copied());
     });
-    let line = process.line();
-    process.finish();
-    line
+    process.last_line()
 }
 
 /// Text that is not Unicode, but a URL otherwise.
@@ -137,10 +124,7 @@ fn a_flag_may_be_spelled_out() {
 
 #[test]
 fn a_tilde_means_the_home_folder() {
-    #[cachier(backend = "file", cache_dir = "~/by attribute")]
-    fn named(number: u64) -> u64 {
-        number
-    }
+    identity!(named, backend = "file", cache_dir = "~/by attribute");
 
     if let Some(part) = part() {
         if part == "parameter" {

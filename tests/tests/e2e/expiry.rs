@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use cachier::testing::Clock;
 use cachier::{
-    Backend, CallOptions, Key, KeyHash, Outcome, Scope, SqlBackend, StoreRequest, Version, cachier,
+    Backend, CallOptions, Key, KeyHash, Outcome, Scope, SqlBackend, StoreRequest, Version,
 };
 use cachier_backends::entry::{self, Header};
 use cachier_metrics::RemovalCause;
-use cachier_tests::double;
 use cachier_tests::sandbox::in_folder;
+use cachier_tests::{double, outcome, repeat};
 use futures_lite::future::block_on;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -20,16 +20,7 @@ macro_rules! expires {
     ($($name:ident: $length:literal;)*) => {$(
         #[test]
         fn $name() {
-            #[cachier(
-                backend = "file",
-                stale_after = "1h",
-                max_stale = "2h",
-                next_time,
-                enable_metrics
-            )]
-            fn repeat(length: usize) -> String {
-                "x".repeat(length)
-            }
+            repeat!(backend = "file", stale_after = "1h", max_stale = "2h", next_time, enable_metrics);
 
             let expired = || repeat::metrics().snapshot().removals[RemovalCause::Expired];
             in_folder(|_| {
@@ -69,7 +60,7 @@ fn a_fresh_entry_never_expires() {
     in_folder(|_| {
         double(1);
         Clock::advance(2 * HOUR);
-        let outcome = || double::call_detailed(CallOptions::new(), 1).outcome;
+        let outcome = || outcome!(double(1));
         assert_eq!(outcome(), Outcome::Hit);
         Clock::advance(SECOND);
         assert_eq!(outcome(), Outcome::Miss);

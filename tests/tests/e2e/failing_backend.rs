@@ -7,10 +7,10 @@ use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
 use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
-use cachier_tests::double;
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
+use cachier_tests::{double, outcome};
 
 #[test]
 fn the_function_runs_without_its_backend() {
@@ -201,14 +201,8 @@ fn a_missing_backend_can_be_registered_later() {
         assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
         assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::NotRegistered);
         cachier::register_backend("later", MapBackend::default()).unwrap();
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Miss
-        );
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Hit
-        );
+        assert_eq!(outcome!(double(21)), Outcome::Miss);
+        assert_eq!(outcome!(double(21)), Outcome::Hit);
     });
 }
 

@@ -115,8 +115,7 @@ fn what_is_stored_outlives_the_process() {
             "squares",
             folder.path(),
         );
-        assert_eq!(process.line(), [outcome; 20].join(" "));
-        process.finish();
+        assert_eq!(process.last_line(), [outcome; 20].join(" "));
     }
 }
 
@@ -128,8 +127,7 @@ fn a_killed_owner_is_replaced_at_once() {
     }
     let folder = tempfile::tempdir().unwrap();
     let squares = start(TEST, "squares", folder.path());
-    assert_eq!(squares.line(), ["miss"; 20].join(" "));
-    squares.finish();
+    assert_eq!(squares.last_line(), ["miss"; 20].join(" "));
 
     let mut callers = start_callers(TEST, 4, folder.path());
     let killed = Instant::now();
@@ -152,8 +150,7 @@ fn a_killed_owner_is_replaced_at_once() {
     callers.into_iter().for_each(Process::finish);
 
     let squares = start(TEST, "squares", folder.path());
-    assert_eq!(squares.line(), ["hit"; 20].join(" "));
-    squares.finish();
+    assert_eq!(squares.last_line(), ["hit"; 20].join(" "));
     assert_eq!(entries(folder.path()).len(), 21);
     assert_eq!(left_over(folder.path()), NOTHING);
 }
@@ -172,15 +169,13 @@ fn a_stopped_owner_blocks_only_until_the_timeout() {
     let mut impatient = start(TEST, "own impatiently", folder.path());
     assert_eq!(impatient.line(), "computing");
     impatient.tell("go on");
-    assert_eq!(impatient.line(), "42");
-    impatient.finish();
+    assert_eq!(impatient.last_line(), "42");
     let entry = &entries(folder.path())[0];
     let newer = fs::read(entry).unwrap();
 
     owner.signal(Signal::CONT);
     owner.tell("go on");
-    assert_eq!(owner.line(), "42");
-    owner.finish();
+    assert_eq!(owner.last_line(), "42");
     assert_eq!(fs::read(entry).unwrap(), newer);
     assert_eq!(left_over(folder.path()), NOTHING);
 }

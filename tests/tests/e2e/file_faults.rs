@@ -1,4 +1,5 @@
-//! Damaged, foreign or hostile files, and unusable folders: the function runs, and the fault is counted.
+//! Hostile files, and unusable folders: the function runs, and the fault is counted. Damaged entries of any store are among the
+//! tests of servers (`entries`).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,9 +11,9 @@ use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{Key, KeyHash, Scope, Version};
 use cachier_metrics::{ErrorLabel, Operation};
-use cachier_tests::double;
 use cachier_tests::process::{Process, part, say, skip};
 use cachier_tests::sandbox::{entries, files, in_folder};
+use cachier_tests::{double, outcome, repeat};
 
 double!(
     backend = "file",
@@ -50,142 +51,34 @@ fn is_a_counted_miss(kind: ErrorKind, label: ErrorLabel, damage: impl FnOnce(&Pa
 }
 
 #[test]
-fn a_torn_entry() {
-    for left in [0, 1, 10, 30] {
+fn an_intact_entry_with_a_hostile_value() {
+    for value in [
+        b"\x64text".to_vec(),
+        // Nested without end.
+        vec![0x81; 100_000],
+        // Of an enormous length, of a list and of bytes.
+        [&[0x9b][..], &[0xff; 8]].concat(),
+        [&[0x5b, 0x7f][..], &[0xff; 7]].concat(),
+        Vec::new(),
+    ] {
+        is_a_counted_miss(ErrorKind::Codec, ErrorLabel::Codec, |file| {
+            let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_704_067_200);
+            let entry = entry::encode(&key(21, file), &Header::new(created), &value);
+            fs::write(file, entry).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_folder_or_an_endless_device_in_the_place_of_an_entry() {
+    let is_replaced = |replace: fn(&Path)| {
         is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
-            let bytes = fs::read(file).unwrap();
-            fs::write(file, &bytes[..left]).unwrap();
+            fs::remove_file(file).unwrap();
+            replace(file);
         });
-    }
-}
-
-#[test]
-fn an_entry_that_is_too_long() {
-    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
-        let mut bytes = fs::read(file).unwrap();
-        bytes.push(0);
-        fs::write(file, bytes).unwrap();
-    });
-}
-
-#[test]
-fn an_entry_of_zeros_after_a_crash() {
-    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
-        let length = fs::metadata(file).unwrap().len() as usize;
-        fs::write(file, vec![0; length]).unwrap();
-    });
-}
-
-#[test]
-fn a_file_of_somebody_else() {
-    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
-        fs::write(file, "Dear diary, today I learned about caches.").unwrap();
-    });
-}
-
-#[test]
-fn any_flipped_bit_is_a_miss() {
-    in_folder(|folder| {
-        double(21);
-        let file = entries(folder).remove(0);
-        let intact = fs::read(&file).unwrap();
-        for bit in 0..intact.len() * 8 {
-            let mut flipped = intact.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            fs::write(&file, flipped).unwrap();
-            let call = call(21);
-            assert_eq!((call.value, call.outcome), (42, Outcome::Miss), "bit {bit}");
-        }
-        let errors = double::metrics().snapshot().backend_errors;
-        let corrupt = errors[Operation::Load][ErrorLabel::Corrupt];
-        // A difference in the format means another cachier: a plain miss.
-        assert_eq!(corrupt, (intact.len() as u64 - 4) * 8);
-    });
-}
-
-#[test]
-fn the_file_of_another_call() {
-    in_folder(|folder| {
-        double(4);
-        let other = entries(folder).remove(0);
-        double(21);
-        let own = entries(folder).into_iter().find(|file| *file != other);
-        fs::copy(&other, own.unwrap()).unwrap();
-        let call = call(21);
-        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
-        let kind = call.backend_error.map(|error| error.kind());
-        assert_eq!(kind, Some(ErrorKind::Corrupt));
-        assert_eq!(self::call(21).outcome, Outcome::Hit, "it is replaced");
-        assert_eq!(self::call(4).value, 8);
-    });
-}
-
-#[test]
-fn another_format_is_a_plain_miss() {
-    for format in [0, 1, 3, 255] {
-        in_folder(|folder| {
-            double(21);
-            let file = entries(folder).remove(0);
-            let mut bytes = fs::read(&file).unwrap();
-            bytes[4] = format;
-            bytes.truncate(30);
-            fs::write(&file, bytes).unwrap();
-            let call = call(21);
-            assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
-            assert!(call.backend_error.is_none());
-            assert_eq!(double::metrics().stats().backend_errors, 0);
-            assert_eq!(self::call(21).outcome, Outcome::Hit, "it is replaced");
-        });
-    }
-}
-
-#[test]
-fn an_intact_entry_of_another_type() {
-    hostile_value(b"\x64text");
-}
-
-#[test]
-fn an_intact_entry_nested_without_end() {
-    hostile_value(&[0x81; 100_000]);
-}
-
-#[test]
-fn an_intact_entry_claiming_an_enormous_value() {
-    hostile_value(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
-    hostile_value(&[0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
-}
-
-#[test]
-fn an_intact_entry_without_a_value() {
-    hostile_value(&[]);
-}
-
-#[track_caller]
-fn hostile_value(value: &[u8]) {
-    is_a_counted_miss(ErrorKind::Codec, ErrorLabel::Codec, |file| {
-        let created = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_704_067_200);
-        fs::write(
-            file,
-            entry::encode(&key(21, file), &Header::new(created), value),
-        )
-        .unwrap();
-    });
-}
-
-#[test]
-fn a_folder_in_the_place_of_an_entry() {
-    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
-        fs::remove_file(file).unwrap();
-        fs::create_dir(file).unwrap();
-    });
-}
-
-#[test]
-fn a_link_to_an_endless_device() {
-    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
-        fs::remove_file(file).unwrap();
-        symlink("/dev/zero", file).unwrap();
-    });
+    };
+    is_replaced(|file| fs::create_dir(file).unwrap());
+    is_replaced(|file| symlink("/dev/zero", file).unwrap());
 }
 
 #[test]
@@ -215,10 +108,7 @@ fn calls_in_vain() {
     say(errors);
 }
 
-#[cachier(backend = "file", enable_metrics)]
-fn repeat(length: usize) -> String {
-    "x".repeat(length)
-}
+repeat!(backend = "file", enable_metrics);
 
 /// Runs the test on a file system with these mount options.
 fn with_mount(test: &str, options: &str) -> Option<[String; 2]> {
@@ -274,8 +164,7 @@ fn a_user_without_a_home() {
     });
     let outcomes = process.line();
     assert_eq!(outcomes.matches("unavailable").count(), 4, "{outcomes}");
-    assert_eq!(process.line(), "4");
-    process.finish();
+    assert_eq!(process.last_line(), "4");
 }
 
 #[test]
@@ -304,9 +193,6 @@ fn a_held_lock_costs_only_the_budget() {
         assert!(is_quick);
         ledger.unlock().unwrap();
         assert_eq!(triple(2), 6);
-        assert_eq!(
-            triple::call_detailed(CallOptions::new(), 2).outcome,
-            Outcome::Hit
-        );
+        assert_eq!(outcome!(triple(2)), Outcome::Hit);
     });
 }

@@ -4,16 +4,13 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
-use cachier_tests::double;
+use cachier::{Call, CallOptions, ErrorKind, Outcome};
 use cachier_tests::sandbox::{files, in_folder, in_folder_async};
+use cachier_tests::{double, triple};
 
 double!(backend = "file", enable_metrics);
 
-#[cachier(backend = "file", enable_metrics)]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(backend = "file", enable_metrics);
 
 fn call(number: u64) -> Call<u64> {
     double::call_detailed(CallOptions::new(), number)

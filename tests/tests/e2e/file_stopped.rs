@@ -4,19 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cachier::{CallOptions, Outcome, cachier};
+use cachier::{CallOptions, Outcome};
 use cachier_tests::callers::runtime;
-use cachier_tests::double;
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::{files, in_folder};
+use cachier_tests::{double, outcome, triple};
 use rustix::process::Signal;
 
 double!(backend = "file");
 
-#[cachier(backend = "file")]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(backend = "file");
 
 /// The ledger that a process is to lock.
 const LEDGER: &str = "CACHIER_TEST_LEDGER";
@@ -68,7 +65,7 @@ fn threads_go_on_despite_a_stopped_lock_holder() {
             "{:?}",
             began.elapsed()
         );
-        let outcomes = [(); 2].map(|()| double::call_detailed(CallOptions::new(), 2).outcome);
+        let outcomes = [(); 2].map(|()| outcome!(double(2)));
         assert_eq!(outcomes, [Outcome::Miss, Outcome::Hit]);
         assert_eq!(double::clear_cache().unwrap(), Some(1));
         kill(holders);

@@ -14,6 +14,7 @@ use cachier::{
 };
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::outcome;
 use cachier_tests::process::{Process, part};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::{WAIT_TIMEOUT, until};
@@ -101,10 +102,7 @@ fn a_wait_in_a_child_ends_in_time() {
         // The parent's timer has a thread.
         set_global_params(global_params().wait_for_calc_timeout(Duration::from_millis(300)));
         let computing = parent_computes(1);
-        assert_eq!(
-            slow::call_detailed(CallOptions::new(), 2).outcome,
-            Outcome::Miss
-        );
+        assert_eq!(outcome!(slow(2)), Outcome::Miss);
         let child = Forked::start(|| {
             let computing = parent_computes(3);
             quick_in_child();

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use cachier::testing::isolated;
 use cachier::{ErrorKind, GlobalParams, cachier, set_global_params};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
+use cachier_tests::identity;
 use cachier_tests::process::{Process, part, say, skip};
 use cachier_tests::sandbox::in_folder;
 
@@ -15,23 +16,14 @@ fn by_default(number: u64) -> u64 {
     number
 }
 
-#[cachier(backend = "memory")]
-fn in_memory(number: u64) -> u64 {
-    number
-}
+identity!(in_memory, backend = "memory");
 
-#[cachier(backend = registered("nowhere"))]
-fn nowhere(number: u64) -> u64 {
-    number
-}
+identity!(nowhere, backend = registered("nowhere"));
 
 /// A folder that an attribute names.
 static ASIDE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
 
-#[cachier(backend = "file", cache_dir = ASIDE.path())]
-fn aside(number: u64) -> u64 {
-    number
-}
+identity!(aside, backend = "file", cache_dir = ASIDE.path());
 
 /// The names of what is checked, with `!` where that does not work.
 fn checked() -> String {
@@ -57,9 +49,7 @@ fn a_check_sees_what_the_environment_names() {
                 .env_remove("XDG_CACHE_HOME")
                 .envs(variables.iter().copied());
         });
-        let line = process.line();
-        process.finish();
-        line
+        process.last_line()
     };
     let of = |variable, value: &str| said(&[(variable, OsStr::new(value))]);
     assert_eq!(said(&[]), "");
@@ -118,9 +108,7 @@ fn a_check_asks_each_named_folder() {
             command.env("HOME", "/dev/null/home");
             command.env_remove("XDG_CACHE_HOME").env(variable, value);
         });
-        let line = process.line();
-        process.finish();
-        line
+        process.last_line()
     };
     assert_eq!(said("CACHIER_CACHE_DIR", "/dev/null/x"), "file file! false");
     assert_eq!(said("CACHIER_BACKEND", "file"), "file file! false");
@@ -185,8 +173,7 @@ fn files_whose_locks_fail_are_unhealthy() {
     let Some(process) = process else {
         return skip("there is no strace that could make locks fail");
     };
-    assert_eq!(process.line(), "file!");
-    process.finish();
+    assert_eq!(process.last_line(), "file!");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use cachier::testing::{Clock, IsolatedContext, isolated};
-use cachier::{CallOptions, Outcome, cachier};
+use cachier::{Outcome, cachier};
 use cachier_tests::callers::Callers;
-use cachier_tests::double;
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::in_folder;
+use cachier_tests::{double, outcome};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -36,7 +36,7 @@ fn concurrent_contexts_share_nothing() {
                     Clock::advance(2 * HOUR);
                 }
                 SAME_TIME.wait();
-                double::call_detailed(CallOptions::new(), 21).outcome
+                outcome!(double(21))
             })
         })
     });
@@ -52,10 +52,7 @@ fn concurrent_contexts_share_nothing() {
 fn nothing_is_left_for_the_next_one() {
     for _ in 0..3 {
         isolated(|| {
-            assert_eq!(
-                double::call_detailed(CallOptions::new(), 21).outcome,
-                Outcome::Miss
-            );
+            assert_eq!(outcome!(double(21)), Outcome::Miss);
             cachier::disable_caching();
         });
     }
@@ -72,15 +69,9 @@ fn in_one_folder_each_has_its_namespace() {
         triple(1);
         isolated(|| {
             cachier::set_global_params(cachier::global_params().cache_dir(folder));
-            assert_eq!(
-                triple::call_detailed(CallOptions::new(), 1).outcome,
-                Outcome::Miss
-            );
+            assert_eq!(outcome!(triple(1)), Outcome::Miss);
         });
-        assert_eq!(
-            triple::call_detailed(CallOptions::new(), 1).outcome,
-            Outcome::Hit
-        );
+        assert_eq!(outcome!(triple(1)), Outcome::Hit);
     });
 }
 
@@ -89,7 +80,7 @@ fn a_context_can_enter_another_thread() {
     isolated(|| {
         double(21);
         let context = IsolatedContext::current();
-        let outcome = || double::call_detailed(CallOptions::new(), 21).outcome;
+        let outcome = || outcome!(double(21));
         let there = std::thread::spawn(move || context.run(outcome))
             .join()
             .unwrap();
@@ -128,10 +119,7 @@ fn a_context_outlasts_panics() {
             })
         });
         assert!(inner.is_err());
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Hit
-        );
+        assert_eq!(outcome!(double(21)), Outcome::Hit);
         assert_eq!(Callers::new().on_threads(1, || double(21)).values(), [42]);
         assert_eq!(double::metrics().stats().hits, 2);
     });

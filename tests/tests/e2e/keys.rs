@@ -64,9 +64,7 @@ fn equal_arguments_have_equal_keys_in_every_process() {
             let process = Process::start(test, "call", |command| {
                 command.env("CACHIER_CACHE_DIR", folder.path());
             });
-            let outcome = process.line();
-            process.finish();
-            outcome
+            process.last_line()
         })
         .collect();
     assert_eq!(outcomes, ["miss", "hit", "hit", "hit"]);

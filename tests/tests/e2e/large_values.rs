@@ -7,6 +7,7 @@ use cachier::testing::{Clock, IsolatedContext};
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::outcome;
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::{until, until_waiting};
 
@@ -48,7 +49,7 @@ fn waiters_get_one_before_it_is_stored() {
         let context = IsolatedContext::current();
         let flushed = thread::spawn(move || context.run(cachier::flush));
         until("all work is done", || flushed.is_finished());
-        let fresh = |number| report::call_detailed(CallOptions::new(), number).outcome;
+        let fresh = |number| outcome!(report(number));
         assert!(numbers.clone().all(|number| fresh(number) == Outcome::Hit));
         assert_eq!(data::usage().unwrap().entries, Some(1));
     });

@@ -11,6 +11,7 @@ use cachier::{
     cachier,
 };
 use cachier_tests::callers::one_thread;
+use cachier_tests::identity;
 use cachier_tests::listener::Listener;
 use cachier_tests::process::{Process, part, say};
 
@@ -29,10 +30,7 @@ fn on_files(number: u64) -> u64 {
     number
 }
 
-#[cachier(backend = "memory")]
-fn in_memory(number: u64) -> u64 {
-    number
-}
+identity!(in_memory, backend = "memory");
 
 const URL: &str = "redis://user:s3cret@127.0.0.1:1/";
 
@@ -119,8 +117,7 @@ fn a_listener_takes_the_place_of_the_lines() {
             command.env("CACHIER_REDIS_URL", URL);
             command.env("CACHIER_QUIET", quiet);
         });
-        let heard = process.line();
-        process.finish();
+        let heard = process.last_line();
         assert!(
             heard.contains("in_redis` on `redis`: redis://127.0.0.1:1"),
             "{heard}"
@@ -167,15 +164,9 @@ fn a_user_without_a_home_is_told_that() {
 
 #[test]
 fn each_folder_that_cannot_be_used_is_told_of() {
-    #[cachier(backend = "file", cache_dir = "/dev/null/one")]
-    fn one(number: u64) -> u64 {
-        number
-    }
+    identity!(one, backend = "file", cache_dir = "/dev/null/one");
 
-    #[cachier(backend = "file", cache_dir = "/dev/null/other")]
-    fn other(number: u64) -> u64 {
-        number
-    }
+    identity!(other, backend = "file", cache_dir = "/dev/null/other");
 
     if part().is_some() {
         for number in 0..3 {
@@ -232,10 +223,7 @@ impl Backend for Failing {
 
 #[test]
 fn each_failure_of_a_store_is_told_once() {
-    #[cachier(backend = registered("failing"))]
-    fn failing(number: u64) -> u64 {
-        number
-    }
+    identity!(failing, backend = registered("failing"));
 
     if part().is_some() {
         cachier::register_backend("failing", Failing(AtomicUsize::new(0))).unwrap();
@@ -332,10 +320,7 @@ fn each_kind_of_unreachable_store_is_told_of_once() {
 fn a_listener_hears_what_was_not_written() {
     static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-    #[cachier(backend = registered("nobody"))]
-    fn nowhere(number: u64) -> u64 {
-        number
-    }
+    identity!(nowhere, backend = registered("nobody"));
 
     if part().is_some() {
         nowhere(1);
@@ -349,8 +334,7 @@ fn a_listener_hears_what_was_not_written() {
         let process = Process::start(test, "call", |command| {
             command.env("CACHIER_QUIET", quiet).stderr(Stdio::null());
         });
-        assert_eq!(process.line(), heard, "CACHIER_QUIET={quiet}");
-        process.finish();
+        assert_eq!(process.last_line(), heard, "CACHIER_QUIET={quiet}");
     }
 }
 

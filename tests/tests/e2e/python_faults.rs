@@ -11,15 +11,16 @@
 //! - waiters of files wait for ever after a missed event, and a killed owner leaves its mark: `file_backend`
 //! - the two Prometheus paths export different metrics: `prometheus::what_is_served_is_what_is_rendered`
 //! - every call fails once the store was unreachable: `breaker::the_breaker_answers_until_a_probe_succeeds`
+//! - waiters and stale values are not counted: `fates`, `retry_after`, and `recorders` of `cachier-metrics` with the rates
+//! - entries and sizes of files are unknown: `gauges`, and of any store `usage_tells_entries_and_bytes` among those of servers
 //! - a failed write discards the computed value: `failing_backend`
+//! - functions of one name break the export, as odd names do, and a slow client blocks the endpoint: the tests of
+//!   `cachier-metrics`, `functions_of_one_name_are_one_series`, `label_values_are_escaped` and `half_sent_headers_delay_no_scrape`
 
-use std::io::Write;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, Outcome, PrometheusExporter, cachier};
-use cachier_metrics::StaleUse;
+use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::callers::Callers;
 use cachier_tests::double;
 use cachier_tests::gate::{Counter, Gate};
@@ -107,58 +108,6 @@ fn sampling_does_not_change_the_counts() {
     });
 }
 
-#[test]
-fn waiters_and_stale_values_are_counted() {
-    static GATE: Gate = Gate::new();
-
-    #[cachier(backend = "memory", stale_after = "1h", next_time, enable_metrics)]
-    fn double(number: u64) -> u64 {
-        GATE.wait();
-        number * 2
-    }
-
-    isolated(|| {
-        let callers = Callers::new().on_threads(4, || double(21));
-        until_waiting(double::metrics(), 3);
-        GATE.open();
-        assert_eq!(callers.values(), [42; 4]);
-        assert_eq!(double::metrics().stats().coalesced, 3);
-        for _ in 0..12 {
-            Clock::advance(2 * HOUR);
-            double(21);
-            cachier::flush();
-        }
-        let stats = double::metrics().stats();
-        assert_eq!((stats.hits, stats.stale), (0, 12));
-        assert_eq!(
-            (stats.hit_rate(), stats.served_rate()),
-            (Some(0.0), Some(15.0 / 16.0))
-        );
-        assert_eq!(
-            double::metrics().snapshot().stale_hits[StaleUse::Served],
-            12
-        );
-    });
-}
-
-#[test]
-fn entries_and_size_are_known_for_files() {
-    #[cachier(backend = "file", enable_metrics)]
-    fn repeat(length: usize) -> String {
-        "x".repeat(length)
-    }
-
-    in_folder(|_| {
-        repeat(1000);
-        repeat(2000);
-        repeat::metrics().stats();
-        cachier::flush();
-        let stats = repeat::metrics().stats();
-        assert_eq!(stats.entries, Some(2));
-        assert!((3000..3500).contains(&stats.size_bytes.unwrap()));
-    });
-}
-
 /// A value that counts measurements of any.
 #[derive(Clone)]
 struct Weighed(u64);
@@ -186,44 +135,6 @@ fn inserts_do_not_recount_all_entries() {
             assert!(weigh::usage().unwrap().bytes > Some(number));
         }
         assert_eq!(WEIGHINGS.get(), 500, "each value once");
-    });
-}
-
-#[test]
-fn functions_of_one_name_add_up_when_exported() {
-    mod one {
-        #[cachier::cachier(backend = "memory", name = "odd\"name\\", enable_metrics)]
-        pub(super) fn function() {}
-    }
-
-    mod two {
-        #[cachier::cachier(backend = "memory", name = "odd\"name\\", enable_metrics)]
-        pub(super) fn function() {}
-    }
-
-    isolated(|| {
-        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
-        exporter
-            .register_functions([one::function::metrics(), two::function::metrics()])
-            .unwrap();
-        let text = exporter.render();
-        assert!(text.contains(r#"function="odd\"name\\""#), "{text}");
-    });
-}
-
-#[test]
-fn a_slow_client_does_not_block_the_endpoint() {
-    double!(backend = "memory", enable_metrics);
-
-    isolated(|| {
-        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
-        exporter.register_function(double::metrics()).unwrap();
-        exporter.start().unwrap();
-        let address = exporter.local_addr().unwrap();
-        let mut slow = TcpStream::connect(address).unwrap();
-        slow.write_all(b"GET /met").unwrap();
-        assert!(crate::prometheus::scrape(address).contains("cachier_calls_total"));
-        drop(slow);
     });
 }
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use cachier::testing::isolated;
 use cachier::{
-    Backend, BlockingBackend, CallOptions, Error, FileBackend, Key, Loaded, MongoBackend, Outcome,
-    RedisBackend, S3Backend, Scope, SqlBackend, StoreReply, StoreRequest, register_backend,
+    Backend, BlockingBackend, Error, FileBackend, Key, Loaded, MongoBackend, Outcome, RedisBackend,
+    S3Backend, Scope, SqlBackend, StoreReply, StoreRequest, register_backend,
 };
 use cachier_tests::backend::MapBackend;
-use cachier_tests::double;
+use cachier_tests::{double, outcome};
 
 double!(backend = registered("given"));
 
 /// The outcomes of two calls.
 fn outcomes() -> [Outcome; 2] {
-    [1, 1].map(|number| double::call_detailed(CallOptions::new(), number).outcome)
+    [1, 1].map(|number| outcome!(double(number)))
 }
 
 #[test]

@@ -4,6 +4,7 @@ use cachier::testing::isolated;
 use std::hash::Hash;
 
 use cachier::{CallOptions, ErrorKind, Outcome, PrometheusExporter, cachier, functions};
+use cachier_tests::outcome;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 #[test]
@@ -156,10 +157,7 @@ fn a_duplicate_name_bypasses_the_cache() {
         cachier::disable_caching();
         cachier::enable_caching();
         assert_eq!(two(1), 3, "switching on does not bring it back");
-        assert_eq!(
-            one::call_detailed(CallOptions::new(), 1).outcome,
-            Outcome::Hit
-        );
+        assert_eq!(outcome!(one(1)), Outcome::Hit);
     });
 }
 

@@ -41,6 +41,18 @@ fn makes_one_attempt_per_pause(
     assert_eq!(snapshot.stale_hits[StaleUse::Served], 3 * CALLS as u64);
 }
 
+/// Defines a function that fails, and the counter of its runs.
+macro_rules! fails {
+    ({$($function:tt)*}, $name:ident, $fail:ident(&$runs:ident), $($argument:tt)*) => {
+        static $runs: Counter = Counter::new();
+
+        #[cachier($($argument)*)]
+        $($function)* $name(_key: u8) -> Result<u64, String> {
+            $fail(&$runs)
+        }
+    };
+}
+
 macro_rules! pauses {
     ($($name:ident: ($($argument:tt)*), $start:ident, {$($function:tt)*};)*) => {$(
         mod $name {
@@ -57,12 +69,7 @@ macro_rules! pauses {
 
             #[test]
             fn stale_on_error_makes_one_attempt_per_pause() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d", enable_metrics)]
-                $($function)* fails(_key: u8) -> Result<u64, String> {
-                    once(&RUNS)
-                }
+                fails!({$($function)*}, fails, once(&RUNS), $($argument)*, stale_after = "1h", stale_on_error = "1d", enable_metrics);
 
                 in_folder(|_| {
                     let call = || one!(fails::call_detailed(CallOptions::new(), 1));
@@ -72,12 +79,7 @@ macro_rules! pauses {
 
             #[test]
             fn next_time_makes_one_attempt_per_pause() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time, enable_metrics)]
-                $($function)* fails(_key: u8) -> Result<u64, String> {
-                    once(&RUNS)
-                }
+                fails!({$($function)*}, fails, once(&RUNS), $($argument)*, stale_after = "1h", next_time, enable_metrics);
 
                 in_folder(|_| {
                     let call = || one!(fails::call_detailed(CallOptions::new(), 1));
@@ -87,18 +89,8 @@ macro_rules! pauses {
 
             #[test]
             fn a_crowd_makes_one_attempt_per_pause() {
-                static WAITING: Counter = Counter::new();
-                static REFRESHING: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d")]
-                $($function)* waits(_key: u8) -> Result<u64, String> {
-                    once(&WAITING)
-                }
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                $($function)* refreshes(_key: u8) -> Result<u64, String> {
-                    once(&REFRESHING)
-                }
+                fails!({$($function)*}, waits, once(&WAITING), $($argument)*, stale_after = "1h", stale_on_error = "1d");
+                fails!({$($function)*}, refreshes, once(&REFRESHING), $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     assert_eq!((one!(waits(1)), one!(refreshes(1))), (Ok(1), Ok(1)));
@@ -118,12 +110,7 @@ macro_rules! pauses {
 
             #[test]
             fn a_pause_lasts_as_configured() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d", retry_after = "1m")]
-                $($function)* fails(_key: u8) -> Result<u64, String> {
-                    but_once(&RUNS)
-                }
+                fails!({$($function)*}, fails, but_once(&RUNS), $($argument)*, stale_after = "1h", stale_on_error = "1d", retry_after = "1m");
 
                 in_folder(|_| {
                     assert_eq!(one!(fails(1)), Ok(1));
@@ -138,18 +125,8 @@ macro_rules! pauses {
 
             #[test]
             fn without_a_pause_each_call_makes_an_attempt() {
-                static WAITING: Counter = Counter::new();
-                static REFRESHING: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d", retry_after = "0s", enable_metrics)]
-                $($function)* waits(_key: u8) -> Result<u64, String> {
-                    once(&WAITING)
-                }
-
-                #[cachier($($argument)*, stale_after = "1h", next_time, retry_after = "0s")]
-                $($function)* refreshes(_key: u8) -> Result<u64, String> {
-                    once(&REFRESHING)
-                }
+                fails!({$($function)*}, waits, once(&WAITING), $($argument)*, stale_after = "1h", stale_on_error = "1d", retry_after = "0s", enable_metrics);
+                fails!({$($function)*}, refreshes, once(&REFRESHING), $($argument)*, stale_after = "1h", next_time, retry_after = "0s");
 
                 in_folder(|_| {
                     assert_eq!((one!(waits(1)), one!(refreshes(1))), (Ok(1), Ok(1)));
@@ -214,12 +191,7 @@ macro_rules! pauses {
 
             #[test]
             fn an_invalidation_ends_a_pause() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d")]
-                $($function)* fails(_key: u8) -> Result<u64, String> {
-                    but_once(&RUNS)
-                }
+                fails!({$($function)*}, fails, but_once(&RUNS), $($argument)*, stale_after = "1h", stale_on_error = "1d");
 
                 in_folder(|_| {
                     let fail = || {
@@ -267,12 +239,7 @@ macro_rules! pauses {
 
             #[test]
             fn without_an_acceptable_stale_value_calls_compute() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h", retry_after = "1d")]
-                $($function)* fails(_key: u8) -> Result<u64, String> {
-                    once(&RUNS)
-                }
+                fails!({$($function)*}, fails, once(&RUNS), $($argument)*, stale_after = "1h", stale_on_error = "1h", retry_after = "1d");
 
                 in_folder(|_| {
                     let down = || Err("down".to_owned());
@@ -292,12 +259,7 @@ macro_rules! pauses {
 
             #[test]
             fn values_past_max_stale_are_recomputed_during_pauses() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time, max_stale = "3h", retry_after = "1d")]
-                $($function)* fails(_key: u8) -> Result<u64, String> {
-                    but_once(&RUNS)
-                }
+                fails!({$($function)*}, fails, but_once(&RUNS), $($argument)*, stale_after = "1h", next_time, max_stale = "3h", retry_after = "1d");
 
                 in_folder(|_| {
                     assert_eq!(one!(fails(1)), Ok(1));
@@ -344,17 +306,7 @@ pauses! {
 
 #[test]
 fn what_another_process_stores_ends_a_pause() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(
-        backend = "file",
-        stale_after = "1s",
-        stale_on_error = "1d",
-        retry_after = "1d"
-    )]
-    fn fails(_key: u8) -> Result<u64, String> {
-        but_once(&RUNS)
-    }
+    fails!({fn}, fails, but_once(&RUNS), backend = "file", stale_after = "1s", stale_on_error = "1d", retry_after = "1d");
 
     in_folder(|_| {
         assert_eq!(fails(1), Ok(1));
@@ -371,12 +323,7 @@ fn what_another_process_stores_ends_a_pause() {
 
 #[test]
 fn the_program_sets_pauses_that_attributes_leave_out() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "memory", stale_after = "1h", stale_on_error = "1d")]
-    fn fails(_key: u8) -> Result<u64, String> {
-        once(&RUNS)
-    }
+    fails!({fn}, fails, once(&RUNS), backend = "memory", stale_after = "1h", stale_on_error = "1d");
 
     isolated(|| {
         set_global_params(GlobalParams::new().retry_after(Duration::from_secs(60)));

@@ -10,7 +10,7 @@ use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until_waiting;
-use cachier_tests::{count, double};
+use cachier_tests::{count, double, identity};
 use serde::Serialize;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -141,34 +141,10 @@ fn values_from_the_future_soon_become_stale() {
 }
 
 #[test]
-fn near_tiers_notice_invalidations_with_delay() {
-    count!(
-        RUNS,
-        backend = "file",
-        near_cache = 10,
-        near_stale_after = "10s"
-    );
-
-    in_folder(|_| {
-        assert_eq!(count(1), 1);
-        assert!(in_another_process(|| count::invalidate(1)).unwrap());
-        assert_eq!(count(1), 1);
-        Clock::advance(11 * SECOND);
-        assert_eq!(count(1), 2);
-    });
-}
-
-#[test]
 fn clearing_works_before_the_first_call() {
-    #[cachier(backend = "file")]
-    fn plain(number: u64) -> u64 {
-        number
-    }
+    identity!(plain, backend = "file");
 
-    #[cachier(backend = "file", key = |number| number % 10)]
-    fn keyed(number: u64) -> u64 {
-        number
-    }
+    identity!(keyed, backend = "file", key = |number| number % 10);
 
     struct Shop;
 
@@ -201,10 +177,12 @@ fn generic_functions_have_no_known_size() {
         value.to_string()
     }
 
-    #[cachier(backend = "file", near_cache = 10, key = |number| number % 10)]
-    fn keyed(number: u64) -> u64 {
-        number
-    }
+    identity!(
+        keyed,
+        backend = "file",
+        near_cache = 10,
+        key = |number| number % 10
+    );
 
     struct Shelf<T>(T);
 

@@ -17,8 +17,7 @@ fn after(played: &str, folder: &Path) -> u64 {
         command.env("CACHIER_CACHE_DIR", folder);
         command.env_remove("CACHIER_SQL_URL");
     });
-    assert_eq!(process.line(), "done");
-    process.finish();
+    assert_eq!(process.last_line(), "done");
     let files = std::fs::read_dir(folder).unwrap();
     let sizes = files.map(|file| file.unwrap().metadata().unwrap().len());
     sizes.sum()

@@ -7,7 +7,7 @@ use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::RemovalCause;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
-use cachier_tests::{count, double};
+use cachier_tests::{count, double, repeat};
 
 macro_rules! storing {
     ($($backend:ident: ($($argument:tt)*);)*) => {$(
@@ -212,10 +212,7 @@ bounded_in_bytes! {
 
 #[test]
 fn a_full_folder_evicts_its_oldest_entries() {
-    #[cachier(backend = "file", capacity_bytes = "10KB")]
-    fn repeat(length: usize) -> String {
-        "x".repeat(length)
-    }
+    repeat!(backend = "file", capacity_bytes = "10KB");
 
     in_folder(|_| {
         for length in 1000..1020 {
@@ -236,10 +233,12 @@ fn a_full_folder_evicts_its_oldest_entries() {
 
 #[test]
 fn background_stores_are_measured() {
-    #[cachier(backend = "file", stale_after = "1h", next_time, enable_metrics)]
-    fn repeat(length: usize) -> String {
-        "x".repeat(length)
-    }
+    repeat!(
+        backend = "file",
+        stale_after = "1h",
+        next_time,
+        enable_metrics
+    );
 
     let stored = || {
         cachier::flush();
@@ -259,10 +258,7 @@ fn background_stores_are_measured() {
 
 #[test]
 fn a_value_without_room_counts_as_rejected() {
-    #[cachier(backend = "memory", capacity_bytes = "1KB", enable_metrics)]
-    fn repeat(length: usize) -> String {
-        "x".repeat(length)
-    }
+    repeat!(backend = "memory", capacity_bytes = "1KB", enable_metrics);
 
     in_folder(|_| {
         for length in [100, 2000, 2000] {

@@ -11,7 +11,7 @@ use cachier::{
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::in_folder;
-use cachier_tests::{count, double};
+use cachier_tests::{count, double, identity};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -107,9 +107,7 @@ fn the_environment_can_switch_caches_off() {
         let process = Process::start(test, "call", |command| {
             command.env("CACHIER_DISABLED", disabled);
         });
-        let line = process.line();
-        process.finish();
-        line
+        process.last_line()
     };
     assert_eq!(said("1"), "[Bypass, Bypass, Bypass, Bypass] false");
     assert_eq!(
@@ -141,9 +139,7 @@ fn the_environment_tells_apart_namespaces_secrets_and_backends() {
                 .env("CACHIER_CACHE_DIR", folder.path())
                 .envs(variables);
         });
-        let line = process.line();
-        process.finish();
-        line
+        process.last_line()
     };
     for variables in [
         [("CACHIER_NAMESPACE", "staging")],
@@ -260,20 +256,11 @@ fn a_missing_default_backend_is_refused() {
 
 #[test]
 fn strict_programs_need_explicit_addresses() {
-    #[cachier(backend = "sql")]
-    fn in_sql(number: u64) -> u64 {
-        number
-    }
+    identity!(in_sql, backend = "sql");
 
-    #[cachier(backend = "redis")]
-    fn in_redis(number: u64) -> u64 {
-        number
-    }
+    identity!(in_redis, backend = "redis");
 
-    #[cachier(backend = "mongo")]
-    fn in_mongo(number: u64) -> u64 {
-        number
-    }
+    identity!(in_mongo, backend = "mongo");
 
     if part().is_some() {
         let errors = [in_sql::peek(1), in_redis::peek(1), in_mongo::peek(1)];
@@ -323,8 +310,7 @@ fn the_environment_bounds_the_threads_of_background_work() {
             let process = Process::start(test, part, |command| {
                 command.env("CACHIER_MAX_WORKERS", workers);
             });
-            assert_eq!(process.line(), workers);
-            process.finish();
+            assert_eq!(process.last_line(), workers);
         }
         return;
     };

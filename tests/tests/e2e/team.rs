@@ -110,14 +110,33 @@ fn all(folder: &Path) -> Vec<PathBuf> {
     inside.chain([folder.to_owned()]).collect()
 }
 
+/// Runs a scene of two users in a folder of the group, in which they cache in this mode; in their processes, plays a part.
+fn on_stage(
+    (test, backend, mode): (&str, &str, &str),
+    [first, second]: [(u32, u32); 2],
+    scene: impl FnOnce(&Path, &mut User, &mut User),
+) {
+    if let Some(part) = part() {
+        return play(&part);
+    }
+    let Some((_parent, folder)) = of_the_team() else {
+        return;
+    };
+    let start = |user| User::start(user, test, backend, &folder, mode);
+    let (Some(mut first), Some(mut second)) = (start(first), start(second)) else {
+        return;
+    };
+    scene(&folder, &mut first, &mut second);
+    first.end();
+    second.end();
+}
+
 macro_rules! shared {
     ($($name:ident: $backend:literal;)*) => {$(
         #[test]
         fn $name() {
-            if let Some(part) = part() {
-                return play(&part);
-            }
-            share(stringify!($name), $backend);
+            let cache = (stringify!($name), $backend, "0770");
+            on_stage(cache, [ALICE, BOB], |folder, alice, bob| share($backend, folder, alice, bob));
         }
     )*};
 }
@@ -127,14 +146,7 @@ shared! {
     users_of_a_group_share_a_sqlite_file: "sql";
 }
 
-fn share(test: &str, backend: &str) {
-    let Some((_parent, folder)) = of_the_team() else {
-        return;
-    };
-    let start = |user| User::start(user, test, backend, &folder, "0770");
-    let (Some(mut alice), Some(mut bob)) = (start(ALICE), start(BOB)) else {
-        return;
-    };
+fn share(backend: &str, folder: &Path, alice: &mut User, bob: &mut User) {
     assert_eq!(alice.answer("1"), "miss");
     assert_eq!(bob.answer("1"), "hit");
     assert_eq!(bob.answer("2"), "miss");
@@ -144,7 +156,7 @@ fn share(test: &str, backend: &str) {
     assert_eq!(alice.answer("overwrite"), "miss");
     assert_eq!(alice.answer("clear"), "Ok(Some(2))");
     assert_eq!(bob.answer("1"), "miss");
-    for path in all(&folder) {
+    for path in all(folder) {
         let found = fs::symlink_metadata(&path).unwrap();
         let mode = if found.is_dir() { 0o2770 } else { 0o660 };
         let there = (found.gid(), found.mode() & 0o7777);
@@ -152,60 +164,36 @@ fn share(test: &str, backend: &str) {
     }
     if backend == "file" {
         // Somebody empties it by hand.
-        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(folder).unwrap();
         assert_eq!(bob.answer("1"), "miss");
         assert_eq!(alice.answer("1"), "hit");
     }
-    alice.end();
-    bob.end();
 }
 
 #[test]
 fn a_folder_of_one_user_says_how_to_share_it() {
-    if let Some(part) = part() {
-        return play(&part);
-    }
-    let Some((_parent, folder)) = of_the_team() else {
-        return;
-    };
-    let test = "a_folder_of_one_user_says_how_to_share_it";
-    let start = |user| User::start(user, test, "file", &folder, "");
-    let (Some(mut alice), Some(mut bob)) = (start(ALICE), start(BOB)) else {
-        return;
-    };
-    assert_eq!(alice.answer("1"), "miss");
-    let denied = bob.answer("1");
-    assert!(denied.contains("belongs to another user"), "{denied}");
-    assert!(denied.contains("CACHIER_CACHE_MODE=0770"), "{denied}");
-    alice.end();
-    bob.end();
+    let cache = ("a_folder_of_one_user_says_how_to_share_it", "file", "");
+    on_stage(cache, [ALICE, BOB], |_, alice, bob| {
+        assert_eq!(alice.answer("1"), "miss");
+        let denied = bob.answer("1");
+        assert!(denied.contains("belongs to another user"), "{denied}");
+        assert!(denied.contains("CACHIER_CACHE_MODE=0770"), "{denied}");
+    });
 }
 
 #[test]
 fn a_stranger_to_the_group_uses_nothing_of_it() {
-    if let Some(part) = part() {
-        return play(&part);
-    }
-    let Some((_parent, folder)) = of_the_team() else {
-        return;
-    };
-    let test = "a_stranger_to_the_group_uses_nothing_of_it";
-    let start = |user| User::start(user, test, "file", &folder, "0770");
-    let (Some(mut alice), Some(mut stranger)) = (start(ALICE), start(STRANGER)) else {
-        return;
-    };
-    assert_eq!(alice.answer("1"), "miss");
-    let denied = stranger.answer("1");
-    assert!(
-        denied.contains("not shared with a group of this one"),
-        "{denied}"
-    );
-    // Nor does anybody use what everybody may write to.
-    fs::set_permissions(&folder, Permissions::from_mode(0o2777)).unwrap();
-    for user in [&mut alice, &mut stranger] {
-        let denied = user.answer("1");
-        assert!(denied.contains("other users may write"), "{denied}");
-    }
-    alice.end();
-    stranger.end();
+    let cache = ("a_stranger_to_the_group_uses_nothing_of_it", "file", "0770");
+    on_stage(cache, [ALICE, STRANGER], |folder, alice, stranger| {
+        assert_eq!(alice.answer("1"), "miss");
+        let denied = stranger.answer("1");
+        let shared_with_others = "not shared with a group of this one";
+        assert!(denied.contains(shared_with_others), "{denied}");
+        // Nor does anybody use what everybody may write to.
+        fs::set_permissions(folder, Permissions::from_mode(0o2777)).unwrap();
+        for user in [alice, stranger] {
+            let denied = user.answer("1");
+            assert!(denied.contains("other users may write"), "{denied}");
+        }
+    });
 }

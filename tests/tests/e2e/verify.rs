@@ -3,6 +3,7 @@
 use cachier::metrics::{ErrorLabel, Operation, RemovalCause};
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier, global_params, set_global_params};
 use cachier_tests::callers::one_thread;
+use cachier_tests::outcome;
 use cachier_tests::process::{Process, part};
 use cachier_tests::sandbox::{in_another_process, in_folder, in_folder_async};
 use serde::de::DeserializeOwned;
@@ -289,8 +290,7 @@ fn where_bounds_are_open_nothing_is_compared() {
 
     in_folder(|_| {
         let euros = || Price::Euros(5);
-        let outcomes =
-            |tenant| bounded::call_detailed(CallOptions::new(), &of(tenant), || 1_u8).outcome;
+        let outcomes = |tenant| outcome!(bounded(&of(tenant), || 1_u8));
         assert_eq!(
             [outcomes("a"), outcomes("b")],
             [Outcome::Miss, Outcome::Bypass]

@@ -9,9 +9,9 @@ use cachier::{
     CallOptions, LeaseReply, Outcome, RedisBackend, cachier, global_params, set_global_params,
 };
 use cachier_tests::callers::{Callers, flush, in_context, one_thread, runtime};
-use cachier_tests::double;
 use cachier_tests::gate::Gate;
 use cachier_tests::wait::until_waiting;
+use cachier_tests::{double, outcome, triple};
 use futures_lite::future::block_on;
 use tokio::runtime::Runtime;
 
@@ -57,10 +57,11 @@ double!(
     enable_metrics
 );
 
-#[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(
+    backend = registered("store"),
+    stale_after = "1h",
+    enable_metrics
+);
 
 fn outcome(number: u64) -> Outcome {
     let call = double::call_detailed(CallOptions::new(), number);
@@ -177,7 +178,7 @@ fn next_time_serves_stale_values_and_refreshes(_: &Subject) {
     fn square(number: u64) -> u64 {
         number * number
     }
-    let outcome = || square::call_detailed(CallOptions::new(), 4).outcome;
+    let outcome = || outcome!(square(4));
     assert_eq!(outcome(), Outcome::Miss);
     Clock::advance(Duration::from_secs(3601));
     assert_eq!(outcome(), Outcome::Stale);
@@ -340,5 +341,6 @@ fn usage_tells_entries_and_bytes(_: &Subject) {
     let usage = double::usage().unwrap();
     assert_eq!(usage.entries, Some(10));
     assert!(usage.bytes.is_some_and(|bytes| bytes > 100), "{usage:?}");
-    assert_eq!(double::metrics().stats().entries, Some(10));
+    let stats = double::metrics().stats();
+    assert_eq!((stats.entries, stats.size_bytes), (Some(10), usage.bytes));
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
+use cachier::{Call, CallOptions, Outcome, global_params, set_global_params};
 use cachier_servers::redis::{start_cluster, start_cluster_with_replicas, start_cluster_with_tls};
 use cachier_tests::callers::runtime;
-use cachier_tests::double;
 use cachier_tests::process::{Process, hear, part, say};
 use cachier_tests::wait::until;
+use cachier_tests::{double, triple};
 
 use crate::store::{Subject, unique};
 
@@ -30,10 +30,7 @@ const ENTRIES: u64 = 100;
 
 double!(backend = registered("store"));
 
-#[cachier(backend = registered("store"))]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(backend = registered("store"));
 
 /// A sync or async call, with the right value and in time.
 fn call(number: u64) -> Call<u64> {

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use cachier::testing::IsolatedContext;
-use cachier::{
-    CallOptions, Outcome, PrometheusExporter, cachier, global_params, set_global_params,
-};
+use cachier::{CallOptions, Outcome, PrometheusExporter, global_params, set_global_params};
 use cachier_tests::callers::{in_context, runtime};
-use cachier_tests::double;
+use cachier_tests::{double, triple};
 
 use crate::store::{Store, Subject, runs_in_a_process};
 
@@ -22,10 +20,7 @@ mod figures {
 
 double!(backend = registered("store"), enable_metrics);
 
-#[cachier(backend = registered("store"))]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(backend = registered("store"));
 
 /// A call with this outcome.
 fn call(outcome: Outcome, number: u64) {

@@ -5,7 +5,7 @@ use std::iter::once;
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::double;
 
-use crate::store::Subject;
+use crate::store::{Store, Subject};
 
 crate::on_every_store! {
     every_size_is_stored_or_refused
@@ -44,20 +44,36 @@ double!(backend = registered("store"), enable_metrics);
 fn damaged_entries_are_counted_misses(subject: &Subject) {
     assert_eq!(double(1), 2);
     let intact = subject.stored();
-    let truncated = [1, 7, 16, 20, intact.len() - 1].map(|length| intact[..length].to_vec());
-    let flipped = (0..intact.len()).map(|at| {
+    let truncated = [1, 7, 10, 16, 20, 30, intact.len() - 1];
+    let truncated = truncated.map(|length| intact[..length].to_vec());
+    // All bits in files, and one of each byte elsewhere, where a store takes its time.
+    let is_quick = subject.store == Store::File;
+    let bits = (0..intact.len() * 8).filter(|bit| is_quick || bit % 8 == bit / 8 % 8);
+    let flipped = bits.map(|bit| {
         let mut bytes = intact.clone();
-        bytes[at] ^= 1 << (at % 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    });
+    let of_formats = [0, 1, 3, 255].map(|format| {
+        let mut bytes = intact[..30].to_vec();
+        bytes[4] = format;
         bytes
     });
     let of_another_format = |bytes: &[u8]| bytes.len() > 7 && bytes[4..8] != intact[4..8];
     assert_eq!(double(2), 4);
     let of_another_key = subject.stored();
     assert_eq!(double(1), 2);
-    let garbage = [Vec::new(), b"garbage".to_vec(), vec![0xff; 1000]];
+    let garbage = [
+        Vec::new(),
+        b"Dear diary, today I learned about caches.".to_vec(),
+        vec![0xff; 1000],
+        vec![0; intact.len()],
+        [&intact[..], &[0]].concat(),
+    ];
     let all = garbage
         .into_iter()
         .chain(truncated)
+        .chain(of_formats)
         .chain(once(of_another_key));
     let mut count = 0;
     for bytes in all.chain(flipped) {

@@ -1,8 +1,8 @@
 //! Operations by name before the first call of a process.
 
 use cachier::cachier;
-use cachier_tests::double;
 use cachier_tests::sandbox::in_another_process;
+use cachier_tests::{double, triple};
 use futures_lite::future::block_on;
 
 use crate::store::Subject;
@@ -17,10 +17,11 @@ double!(
     operation_timeout = "60s"
 );
 
-#[cachier(backend = registered("store"), name = "expected triple", operation_timeout = "60s")]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(
+    backend = registered("store"),
+    name = "expected triple",
+    operation_timeout = "60s"
+);
 
 #[cachier(backend = registered("store"), name = "expected square", operation_timeout = "60s", key = |number| number)]
 fn square(number: u64) -> u64 {

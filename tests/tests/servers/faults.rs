@@ -14,8 +14,8 @@ use cachier_servers::free_port;
 use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::conflict;
 use cachier_tests::callers::{Callers, runtime};
-use cachier_tests::double;
 use cachier_tests::wait::{WAIT_TIMEOUT, until};
+use cachier_tests::{double, triple};
 use rustix::process::Signal;
 use sqlx::{Connection, SqliteConnection};
 
@@ -66,10 +66,7 @@ const SLACK: Duration = Duration::from_millis(1900);
 
 double!(backend = registered("store"), enable_metrics);
 
-#[cachier(backend = registered("store"), enable_metrics)]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(backend = registered("store"), enable_metrics);
 
 /// Fails rather than computing without the store.
 #[cachier(backend = registered("store"), on_backend_error = "propagate")]

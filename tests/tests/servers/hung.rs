@@ -9,6 +9,7 @@ use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_par
 use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::{Callers, runtime};
 use cachier_tests::gate::Gate;
+use cachier_tests::outcome;
 use cachier_tests::wait::until;
 use sqlx::{Connection, SqliteConnection};
 
@@ -228,9 +229,7 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
     (0..ASYNC).for_each(|number| _ = runtime().block_on(held_async(number)));
     IS_STORED.store(true, Ordering::SeqCst);
     for number in 0..SYNC {
-        until("it is stale", || {
-            held::call_detailed(CallOptions::new(), number).outcome == Outcome::Stale
-        });
+        until("it is stale", || outcome!(held(number)) == Outcome::Stale);
     }
     for number in 0..ASYNC {
         let call = || held_async::call_detailed(CallOptions::new(), number);

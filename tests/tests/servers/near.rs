@@ -16,7 +16,7 @@ crate::on_stores!([redis: Redis, postgres: Postgres] {
     clears_reach_other_near_tiers_quickly
     what_this_process_stores_stays_near
 });
-crate::on_stores!([sqlite: Sqlite, pgbouncer: PgBouncer, mariadb: MariaDb, mongo: Mongo, s3: S3] {
+crate::on_stores!([file: File, sqlite: Sqlite, pgbouncer: PgBouncer, mariadb: MariaDb, mongo: Mongo, s3: S3] {
     expired_near_copies_show_others_changes
 });
 

@@ -215,8 +215,7 @@ fn a_stopped_refresher_overwrites_no_newer_value(subject: &Subject) {
     }
     let namespace = unique("stopped anew");
     let precache = subject.start("precache", &namespace);
-    assert_eq!(precache.line(), "Ok(())");
-    precache.finish();
+    assert_eq!(precache.last_line(), "Ok(())");
     is_overtaken(subject, "call anew", &namespace);
 }
 
@@ -238,8 +237,7 @@ fn is_overtaken(subject: &Subject, part: &str, namespace: &str) {
         "each has its own value"
     );
     let peek = subject.start("peek", namespace);
-    assert_eq!(peek.line(), format!("Some({newer})"));
-    peek.finish();
+    assert_eq!(peek.last_line(), format!("Some({newer})"));
     callers.into_iter().for_each(Process::finish);
 }
 
@@ -255,9 +253,7 @@ fn values_forgotten_elsewhere_are_not_stored(subject: &Subject) {
         let mut owner = start_callers(subject, "call", 1, &namespace).remove(0);
         let ask = |part: &str| {
             let process = subject.start(part, &namespace);
-            let line = process.line();
-            process.finish();
-            line
+            process.last_line()
         };
         let said = ask(part);
         assert!(reply.contains(&said.as_str()), "{part}: {said}");

@@ -3,11 +3,11 @@
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cachier::{Backend, CallOptions, Error, PrometheusExporter, S3Backend, cachier};
+use cachier::{Backend, CallOptions, Error, PrometheusExporter, S3Backend};
 use cachier_servers::free_port;
 use cachier_tests::callers::runtime;
-use cachier_tests::double;
 use cachier_tests::listener::Listener;
+use cachier_tests::{double, triple};
 
 use crate::store::{Store, Subject, runs_in_a_process};
 
@@ -33,10 +33,7 @@ const RAW: [&str; 6] = [
 
 double!(backend = registered("store"), enable_metrics);
 
-#[cachier(backend = registered("store"), enable_metrics)]
-async fn triple(number: u64) -> u64 {
-    number * 3
-}
+triple!(backend = registered("store"), enable_metrics);
 
 fn credentials_are_never_shown(subject: &Subject) {
     let shown = Shown::default();
