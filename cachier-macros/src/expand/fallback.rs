@@ -35,7 +35,7 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> Expanded {
 fn has_room(cached: &Cached) -> bool {
     matches!(
         Obstacle::of(cached.arguments, cached.function),
-        None | Some(Obstacle::Undeclared)
+        None | Some(Obstacle::Undeclared | Obstacle::AsyncInTrait)
     )
 }
 

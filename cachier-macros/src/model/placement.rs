@@ -14,7 +14,7 @@ pub(crate) enum Placement {
     Free,
     /// In an impl: that has an attribute, or the function has a receiver, mentions `Self`, or declares `in_impl`.
     Associated,
-    /// In an impl, as its file shows, but nothing says so.
+    /// In an impl or a trait, as its file shows, but nothing says so.
     Undeclared,
 }
 
@@ -29,7 +29,7 @@ impl Placement {
             || mentions_self(function.body.stream())
         {
             Self::Associated
-        } else if function.surroundings.container == Container::Other {
+        } else if function.surroundings.block.container == Container::Other {
             Self::Free
         } else {
             Self::Undeclared

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
@@ -26,7 +27,9 @@ pub(crate) struct Function {
 /// If it is not a function with a body.
 pub(crate) fn function(item: TokenStream) -> Result<Function> {
     let function = Function::parse.parse2(item)?;
-    let surroundings = surroundings::of(function.signature.fn_token.span);
+    let signature = &function.signature;
+    let name = signature.ident.unraw().to_string();
+    let surroundings = surroundings::of(&name, signature.fn_token.span);
     Ok(Function {
         surroundings,
         ..function

@@ -1,16 +1,27 @@
-//! The blocks of a source file, and the types that they define.
+//! The blocks of a source file, and the types that they define and name.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::lexer::{Token, tokens};
+use super::paths::{Shown, shown};
+use super::uses::Use;
 
-/// What stands around and beside a function, as far as that is known.
+/// What a block is and contains.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Surroundings {
-    /// The block in which the function stands.
+pub(crate) struct Contents {
+    /// What the block is.
     pub(crate) container: Container,
-    /// The types and modules of that block, by name, with the keyword that defines them.
+    /// What an impl says before its block.
+    pub(crate) head: String,
+    /// Types and modules that it defines, by name, with the keyword that defines them.
     pub(crate) types: HashMap<String, &'static str>,
+    /// Names that a `use` brings in, with the name of what they are taken from.
+    pub(crate) imports: HashMap<String, String>,
+    /// Names that begin paths in it, and what these show.
+    pub(crate) paths: HashMap<String, Shown>,
+    /// Whether a `use` brings in names that it does not say.
+    pub(crate) has_glob: bool,
 }
 
 /// What kind of block a function stands in.
@@ -23,6 +34,8 @@ pub(crate) enum Container {
     Impl,
     /// The impl of a trait.
     TraitImpl,
+    /// The definition of a trait.
+    Trait,
 }
 
 /// The blocks of a file; inner ones come before outer ones.
@@ -38,13 +51,26 @@ pub(super) struct Outline {
 struct Block {
     start: usize,
     end: usize,
-    surroundings: Surroundings,
+    /// The name, if it is a module's.
+    module: Option<String>,
+    contents: Arc<Contents>,
+}
+
+/// A place in a file: the block around it, and those around that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Position<'o> {
+    at: usize,
+    /// The innermost one first.
+    blocks: &'o [Block],
 }
 
 impl Outline {
     pub(super) fn of(source: &str) -> Self {
-        let mut reader = Reader::default();
-        reader.open.push(Open::new(0, Kind::Braces));
+        let mut reader = Reader {
+            source,
+            open: vec![Open::new(0, Kind::Braces)],
+            blocks: Vec::new(),
+        };
         for token in tokens(source) {
             reader.read(token);
         }
@@ -59,21 +85,76 @@ impl Outline {
         }
     }
 
-    /// What surrounds the token at a line and a column, counted in letters from one.
-    pub(super) fn at(&self, line: usize, column: usize) -> Option<Surroundings> {
+    /// The place of the token at a line and a column, counted in letters from one.
+    pub(super) fn at(&self, line: usize, column: usize) -> Option<Position<'_>> {
         let start = *self.lines.get(line.checked_sub(1)?)?;
         let letters = self.source.get(start..)?.char_indices();
         let (within, _) = letters.into_iter().nth(column.checked_sub(1)?)?;
-        let at = start + within;
-        let mut blocks = self.blocks.iter();
-        let innermost = blocks.find(|block| block.start <= at && at < block.end)?;
-        Some(innermost.surroundings.clone())
+        Position::within(start + within, &self.blocks)
+    }
+
+    /// Whether the file has a module of this name, and beside it a `use` of what has the name in that.
+    pub(super) fn reexports(&self, name: &str) -> bool {
+        let file = self.blocks.last();
+        file.is_some_and(|file| file.contents.reexports(name))
+    }
+}
+
+impl<'o> Position<'o> {
+    fn within(at: usize, blocks: &'o [Block]) -> Option<Self> {
+        let innermost = blocks
+            .iter()
+            .position(|block| block.start <= at && at < block.end)?;
+        let blocks = &blocks[innermost..];
+        Some(Self { at, blocks })
+    }
+
+    pub(super) fn contents(self) -> &'o Arc<Contents> {
+        &self.blocks[0].contents
+    }
+
+    /// Whether the block is that of the file.
+    pub(super) fn is_in_no_block(self) -> bool {
+        self.blocks.len() == 1
+    }
+
+    /// Whether the block is that of a module with this name, beside which there is a `use` of what has the name in it.
+    pub(super) fn is_reexported(self, name: &str) -> bool {
+        let around = Self::within(self.at, &self.blocks[1..]);
+        self.blocks[0].module.as_deref() == Some(name)
+            && around.is_some_and(|around| around.contents().reexports(name))
+    }
+}
+
+impl Contents {
+    fn reexports(&self, name: &str) -> bool {
+        self.types.get(name) == Some(&"mod")
+            && self.imports.get(name).is_some_and(|from| from == name)
+    }
+
+    fn show(&mut self, name: &str, shown: Shown) {
+        match self.paths.get_mut(name) {
+            Some(known) => *known = shown.max(*known),
+            None => drop(self.paths.insert(name.to_owned(), shown)),
+        }
+    }
+
+    /// Adds what paths of an inner block show of names that are none of its own.
+    fn show_all_of(&mut self, inner: &Self) {
+        let is_own = |name: &String| {
+            inner.has_glob || inner.types.contains_key(name) || inner.imports.contains_key(name)
+        };
+        for (name, shown) in &inner.paths {
+            if !is_own(name) {
+                self.show(name, *shown);
+            }
+        }
     }
 }
 
 /// Reads tokens into blocks.
-#[derive(Default)]
 struct Reader<'a> {
+    source: &'a str,
     open: Vec<Open<'a>>,
     blocks: Vec<Block>,
 }
@@ -82,9 +163,11 @@ struct Reader<'a> {
 struct Open<'a> {
     start: usize,
     kind: Kind,
-    surroundings: Surroundings,
-    /// The words and signs since the last item ended.
+    module: Option<String>,
+    contents: Contents,
+    /// The words and signs since the last item ended, and where they begin.
     item: Vec<&'a str>,
+    item_start: usize,
     /// Whether the item is under a `#[cfg]`, so that it may not exist; for an attribute, whether it is one.
     is_conditional: bool,
 }
@@ -93,7 +176,7 @@ struct Open<'a> {
 enum Kind {
     /// A block, whose items are separate.
     Braces,
-    /// Parentheses, brackets, and the braces of a `use`.
+    /// Parentheses and brackets.
     Other,
     /// The brackets of an attribute.
     Attribute,
@@ -104,8 +187,10 @@ impl Open<'_> {
         Self {
             start,
             kind,
-            surroundings: Surroundings::default(),
+            module: None,
+            contents: Contents::default(),
             item: Vec::new(),
+            item_start: start,
             is_conditional: false,
         }
     }
@@ -113,9 +198,11 @@ impl Open<'_> {
 
 impl<'a> Reader<'a> {
     fn read(&mut self, token: Token<'a>) {
+        let last = self.open.last();
+        let is_in_use = last.is_some_and(|block| first_keyword(&block.item) == Some("use"));
         match token.text {
-            "{" | "(" | "[" => self.open(token),
-            "}" | ")" | "]" => {
+            "{" | "(" | "[" if !is_in_use => self.open(token),
+            "}" | ")" | "]" if !is_in_use => {
                 // One remains, for the file.
                 if self.open.len() > 1
                     && let Some(open) = self.open.pop()
@@ -127,6 +214,9 @@ impl<'a> Reader<'a> {
                 let Some(block) = self.open.last_mut() else {
                     return;
                 };
+                if block.item.is_empty() {
+                    block.item_start = token.at;
+                }
                 block.item.push(text);
                 if text == ";" {
                     block.end_item();
@@ -140,14 +230,23 @@ impl<'a> Reader<'a> {
             return;
         };
         let kind = match token.text {
-            "{" if first_keyword(&outer.item) == Some("use") => Kind::Other,
             "{" => Kind::Braces,
             "[" if outer.item.last() == Some(&"#") => Kind::Attribute,
             _ => Kind::Other,
         };
         let mut inner = Open::new(token.at, kind);
         if kind == Kind::Braces {
-            inner.surroundings.container = container(&outer.item);
+            inner.contents.container = container(&outer.item);
+            if matches!(
+                inner.contents.container,
+                Container::Impl | Container::TraitImpl
+            ) {
+                let head = &self.source[outer.item_start..token.at];
+                head.clone_into(&mut inner.contents.head);
+            }
+            if let Some(("mod", name)) = definition(&outer.item) {
+                inner.module = Some(name.to_owned());
+            }
         }
         self.open.push(inner);
     }
@@ -155,6 +254,10 @@ impl<'a> Reader<'a> {
     fn close(&mut self, mut open: Open<'a>, end: usize) {
         open.end_item();
         if let Some(outer) = self.open.last_mut() {
+            // A module knows no names of the one around it.
+            if open.module.is_none() && !outer.is_conditional {
+                outer.contents.show_all_of(&open.contents);
+            }
             match open.kind {
                 Kind::Braces => outer.end_item(),
                 Kind::Attribute => {
@@ -167,7 +270,8 @@ impl<'a> Reader<'a> {
         self.blocks.push(Block {
             start: open.start,
             end,
-            surroundings: open.surroundings,
+            module: open.module,
+            contents: Arc::new(open.contents),
         });
     }
 }
@@ -178,9 +282,35 @@ impl Open<'_> {
         let is_conditional = std::mem::take(&mut self.is_conditional);
         if self.kind == Kind::Attribute {
             self.is_conditional = matches!(item.first(), Some(&("cfg" | "cfg_attr")));
-        } else if let (Some((keyword, name)), false) = (definition(&item), is_conditional) {
-            self.surroundings.types.insert(name.to_owned(), keyword);
         }
+        if is_conditional {
+            return;
+        }
+        for (name, shown) in shown(&item) {
+            // No attribute is named as an operation is.
+            let is_attribute = self.kind == Kind::Attribute && item.first() == Some(&name);
+            let shown = if is_attribute { Shown::Other } else { shown };
+            self.contents.show(name, shown);
+        }
+        if let Some((keyword, name)) = definition(&item) {
+            self.contents.types.insert(name.to_owned(), keyword);
+        }
+        if let Some(place) = item.iter().position(|word| *word == "use")
+            && first_keyword(&item) == Some("use")
+        {
+            self.bring_in(&Use::read(&item[place + 1..]));
+        }
+    }
+
+    fn bring_in(&mut self, found: &Use<'_>) {
+        for (from, name) in &found.names {
+            let (name, from) = ((*name).to_owned(), (*from).to_owned());
+            self.contents.imports.insert(name, from);
+        }
+        for root in &found.roots {
+            self.contents.show(root, Shown::Other);
+        }
+        self.contents.has_glob |= found.has_glob;
     }
 }
 
@@ -205,8 +335,10 @@ fn first_keyword<'a>(item: &[&'a str]) -> Option<&'a str> {
 
 /// What an item's braces contain.
 fn container(item: &[&str]) -> Container {
-    if first_keyword(item) != Some("impl") {
-        return Container::Other;
+    match first_keyword(item) {
+        Some("impl") => {}
+        Some("trait") => return Container::Trait,
+        _ => return Container::Other,
     }
     let head = item.split(|word| *word == "where").next().unwrap_or(item);
     let mut words = head.iter().peekable();

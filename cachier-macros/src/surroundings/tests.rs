@@ -2,15 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::outline::Outline;
-use super::{Container, Surroundings};
+use super::outline::{Outline, Position};
+use super::{Container, Contents, Shown};
 
-fn around(source: &str) -> Surroundings {
+/// What a question finds out about the place of the function.
+fn of_place<T>(source: &str, question: impl FnOnce(Position<'_>) -> T) -> T {
     let at = source.find("fn f").unwrap();
     let line = source[..at].matches('\n').count() + 1;
     let start = source[..at].rfind('\n').map_or(0, |end| end + 1);
     let column = source[start..at].chars().count() + 1;
-    Outline::of(source).at(line, column).unwrap()
+    question(Outline::of(source).at(line, column).unwrap())
+}
+
+fn around(source: &str) -> Contents {
+    of_place(source, |position| Contents::clone(position.contents()))
 }
 
 #[track_caller]
@@ -62,6 +67,88 @@ fn functions_in_impls_are_found() {
 }
 
 #[test]
+fn functions_in_traits_are_found() {
+    stands_in(Container::Trait, "pub trait A: B { fn g(); fn f() {} }");
+    stands_in(
+        Container::Trait,
+        "unsafe trait A<T> where T: B { fn f() {} }",
+    );
+    stands_in(Container::Other, "trait A { fn g() { fn f() {} } }");
+}
+
+#[test]
+fn heads_of_impls_are_kept_as_written() {
+    let head = "impl<'a, T: Fn(&'a u8) -> u8> /* { */ A<'a, T> where T: B ";
+    let source = format!("struct A; #[x] {head}{{ fn f() {{}} }}");
+    assert_eq!(around(&source).head, head);
+    assert_eq!(around("fn g() {} fn f() {}").head, "");
+}
+
+#[test]
+fn imports_of_the_same_block_are_known() {
+    let source = "use a::b; pub(crate) use c::{d, e as g}; #[cfg(x)] use h::i; mod j { use k::l; } fn f() { use m::n; }";
+    let imports = around(source).imports;
+    let mut imports: Vec<_> = imports
+        .iter()
+        .map(|(name, from)| (name.as_str(), from.as_str()))
+        .collect();
+    imports.sort_unstable();
+    assert_eq!(imports, [("b", "a"), ("d", "c"), ("g", "c")]);
+}
+
+#[test]
+fn paths_show_what_names_are() {
+    let is_other = |source: &str| around(source).paths.get("a").copied();
+    for source in [
+        "use a::B; fn f() {}",
+        "fn f() { a::b::c() }",
+        "fn f() {} fn g(x: &[a::B]) {}",
+        "fn f() {} fn g() { if x { a::b!(3) } }",
+        "#[derive(a::B)] struct C; fn f() {}",
+        "#[a::b] fn g() {} fn f() {}",
+        "fn f() {} fn g() { use b::C; a::B }",
+    ] {
+        assert_eq!(is_other(source), Some(Shown::Other), "{source}");
+    }
+    assert_eq!(is_other("fn f() { a::clear() }"), Some(Shown::Unlikely));
+    for source in [
+        "fn f() { a::clear_cache(); ::a::b::c() }",
+        "mod b { use a::B; } fn f() {}",
+        "fn f() {} fn g() { use b::a; a::B }",
+        "fn f() {} fn g() { use b::*; a::B }",
+        "fn f() {} fn g() { mod a {} a::B }",
+        "fn f() {} #[cfg(x)] fn g() { a::B }",
+        "fn f() {} #[cfg(x)] use a::B;",
+        "#[cfg(x)] impl a::B for C { fn g() {} } fn f() {}",
+    ] {
+        assert_eq!(is_other(source), None, "{source}");
+    }
+}
+
+#[test]
+fn functions_that_are_brought_in_beside_their_module_are_found() {
+    let is_reexported = |source: &str| of_place(source, |position| position.is_reexported("f"));
+    assert!(is_reexported("mod f { pub fn f() {} } pub use f::f;"));
+    assert!(is_reexported(
+        "pub(crate) use self::f::{f, g}; pub mod f { pub fn f() {} }"
+    ));
+    for source in [
+        "mod f { pub fn f() {} }",
+        "mod f { pub fn f() {} } pub use f::*;",
+        "mod f { pub fn f() {} } pub use f::f as g;",
+        "mod f { pub fn f() {} } pub use g::f;",
+        "mod g { pub fn f() {} } pub use g::f;",
+        "mod f { impl A { pub fn f() {} } } pub use f::f;",
+        "mod f { pub fn f() {} } #[cfg(x)] pub use f::f;",
+        "fn f() {} pub use f::f;",
+    ] {
+        assert!(!is_reexported(source), "{source}");
+    }
+    assert!(Outline::of("mod f; pub use f::f;").reexports("f"));
+    assert!(!Outline::of("mod f; pub use g::f;").reexports("f"));
+}
+
+#[test]
 fn types_of_the_same_block_are_known() {
     let source = "pub(crate) mod a { struct inner; } #[derive(Clone)] pub struct b<T>(T); enum c {} type d = u8; \
                   #[cfg(test)] mod e {} union g { x: u8 } fn f() { struct inside; } unsafe trait h {} struct i;";
@@ -87,6 +174,8 @@ fn types_of_the_same_block_are_known() {
 fn texts_that_are_no_rust_have_an_outline() {
     for source in [
         "}}} fn f",
+        "use a::{ fn f",
+        "use } fn f",
         "\"'{ fn f",
         "r#\" fn f",
         "/* fn f",
@@ -95,6 +184,6 @@ fn texts_that_are_no_rust_have_an_outline() {
     ] {
         let _ = Outline::of(source);
     }
-    assert_eq!(Outline::of("fn f() {}").at(7, 7), None);
-    assert_eq!(Outline::of("fn f() {}").at(0, 0), None);
+    assert!(Outline::of("fn f() {}").at(7, 7).is_none());
+    assert!(Outline::of("fn f() {}").at(0, 0).is_none());
 }

@@ -33,27 +33,36 @@ fn is_named(arguments: &Arguments) -> bool {
 }
 
 fn message(obstacle: Obstacle, name: &Ident) -> String {
-    match obstacle {
-        Obstacle::Undeclared => UNDECLARED.to_owned(),
-        Obstacle::TraitImpl => IN_TRAIT_IMPL.to_owned(),
-        Obstacle::Primitive => format!(
-            "the companion is a type and would hide the primitive type `{name}`; give it another name: `companion = {name}_cache`"
-        ),
-        Obstacle::Taken(keyword) => {
-            let kind = match keyword {
-                "mod" => "module",
-                "type" => "type alias",
-                other => other,
-            };
-            format!(
-                "the companion is a type, and there is a {kind} `{name}` beside it already; give it another name: `companion = {name}_cache`"
-            )
+    let why = match obstacle {
+        Obstacle::Undeclared => return UNDECLARED.to_owned(),
+        Obstacle::TraitImpl => return IN_TRAIT_IMPL.to_owned(),
+        Obstacle::AsyncInTrait => return ASYNC_IN_TRAIT.to_owned(),
+        Obstacle::Primitive => format!("would hide the primitive type `{name}`"),
+        Obstacle::Hiding => format!("would hide the crate or module `{name}`, which is used here"),
+        Obstacle::Imported => return taken("`use` of another", name),
+        Obstacle::Reexported => {
+            return format!(
+                "the companion is a type, and `use {name}::{name}` brings it in beside the module `{name}`, with which it clashes; give it another name: `companion = {name}_cache`"
+            );
         }
-    }
+        Obstacle::Taken("mod") => return taken("module", name),
+        Obstacle::Taken("type") => return taken("type alias", name),
+        Obstacle::Taken(keyword) => return taken(keyword, name),
+    };
+    format!("the companion is a type and {why}; give it another name: `companion = {name}_cache`")
 }
 
-const UNDECLARED: &str = "without `self` and `Self`, nothing tells the attribute that this function stands in an impl; write \
-                          `in_impl` among its arguments";
+fn taken(kind: &str, name: &Ident) -> String {
+    format!(
+        "the companion is a type, and there is a {kind} `{name}` beside it already; give it another name: `companion = {name}_cache`"
+    )
+}
+
+const UNDECLARED: &str = "without `self` and `Self`, nothing tells the attribute that this function stands in an impl or a trait; \
+                          write `in_impl` among its arguments";
 
 const IN_TRAIT_IMPL: &str = "the companion of a method stands beside it, but the impl of a trait holds nothing but the trait's own; \
                              write `companion = false`, and a `name` by which `cachier::function(\"..\")` finds the cache";
+
+const ASYNC_IN_TRAIT: &str = "the operations of a companion go to other threads, which the future of a trait's own `async fn` cannot promise; \
+                              write `companion = false`, and a `name` by which `cachier::function(\"..\")` finds the cache";

@@ -1,5 +1,4 @@
-//! A module of the function's name that comes from elsewhere: `companion = other` gives the companion another name. The compiler
-//! finds this when it resolves names, so that the words are its own.
+//! A function with the name of its module, brought in beside that: `companion = other` gives the companion another name.
 
 mod user {
     #[cachier::cachier]
@@ -10,4 +9,15 @@ mod user {
 
 pub use user::user;
 
-fn main() {}
+mod price {
+    #[cachier::cachier(companion = price_cache)]
+    pub fn price(id: u64) -> u64 {
+        id
+    }
+}
+
+pub use price::{price, price_cache};
+
+fn main() {
+    let _ = price_cache::invalidate(user(price(1)));
+}

@@ -1,12 +1,21 @@
 //! What stands around the function: impls, types of its name, other attributes.
 
+use std::sync::Arc;
+
 use super::{F, faults_within, fine, refused};
-use crate::surroundings::{Container, Surroundings};
+use crate::surroundings::{Container, Contents, Shown, Surroundings};
 
 fn within(container: Container) -> Surroundings {
-    Surroundings {
+    block(Contents {
         container,
-        ..Surroundings::default()
+        ..Contents::default()
+    })
+}
+
+fn block(contents: Contents) -> Surroundings {
+    Surroundings {
+        block: Arc::new(contents),
+        is_reexported: false,
     }
 }
 
@@ -59,11 +68,80 @@ fn companions_hide_no_other_types() {
     );
     fine("companion = u64_cache", number);
     fine("skip(self)", "fn u64(&self) {}");
-    let mut surroundings = within(Container::Other);
-    surroundings.types.insert("f".to_owned(), "mod");
-    let taken = "the companion is a type, and there is a module `f` beside it already; give it another name: `companion = f_cache`";
-    hindered(surroundings.clone(), "", F, taken);
-    assert_eq!(faults_within(surroundings, "companion = g", F), []);
+}
+
+#[test]
+fn companions_meet_no_other_types() {
+    let mut taken = Contents::default();
+    taken.types.insert("f".to_owned(), "mod");
+    let mut hiding = Contents::default();
+    hiding.paths.insert("f".to_owned(), Shown::Other);
+    let mut imported = Contents::default();
+    imported.imports.insert("f".to_owned(), "std".to_owned());
+    imported.paths.insert("f".to_owned(), Shown::Unlikely);
+    let reexported = Surroundings {
+        is_reexported: true,
+        ..Surroundings::default()
+    };
+    let beside = "the companion is a type, and there is a";
+    for (surroundings, start) in [
+        (
+            block(taken),
+            format!("{beside} module `f` beside it already"),
+        ),
+        (
+            block(hiding),
+            "the companion is a type and would hide the crate or module `f`".to_owned(),
+        ),
+        (block(imported), format!("{beside} `use` of another `f`")),
+        (
+            reexported,
+            "the companion is a type, and `use f::f` brings it in beside the module `f`".to_owned(),
+        ),
+    ] {
+        hindered(surroundings.clone(), "", F, &start);
+        let faults = faults_within(surroundings.clone(), "", F);
+        let cure = "; give it another name: `companion = f_cache`";
+        assert!(faults[0].0.ends_with(cure), "{faults:?}");
+        for (arguments, function) in [
+            ("companion = g", F),
+            ("companion = false", F),
+            ("skip(self)", "fn f(&self) {}"),
+        ] {
+            assert_eq!(faults_within(surroundings.clone(), arguments, function), []);
+        }
+    }
+}
+
+#[test]
+fn names_that_may_be_macros_or_misspelt_operations_hinder_nothing() {
+    let mut contents = Contents::default();
+    contents.paths.insert("f".to_owned(), Shown::Unlikely);
+    assert_eq!(faults_within(block(contents), "", F), []);
+    let mut contents = Contents::default();
+    contents.imports.insert("f".to_owned(), "a".to_owned());
+    assert_eq!(faults_within(block(contents), "", F), []);
+}
+
+#[test]
+fn functions_of_traits_say_so() {
+    let surroundings = || within(Container::Trait);
+    let undeclared = "without `self` and `Self`, nothing tells the attribute";
+    hindered(surroundings(), "", F, undeclared);
+    for (arguments, function) in [
+        ("in_impl", F),
+        ("companion = false", F),
+        ("skip(self)", "fn f(&self) {}"),
+        ("skip(self), companion = false", "async fn f(&self) {}"),
+    ] {
+        assert_eq!(faults_within(surroundings(), arguments, function), []);
+    }
+    hindered(
+        surroundings(),
+        "skip(self)",
+        "async fn f(&self) {}",
+        "the operations of a companion go to other threads",
+    );
 }
 
 #[test]
