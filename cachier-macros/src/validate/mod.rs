@@ -12,6 +12,7 @@ mod returned;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod type_parameters;
 
 pub(crate) use self::implementation::{check as implementation, clashes};
 use crate::diagnostics::Errors;
@@ -30,4 +31,5 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     signature::check(arguments, function, errors);
     attributes::check(arguments, function, errors);
     returned::check(arguments, &function.signature, errors);
+    type_parameters::check(arguments, function, errors);
 }

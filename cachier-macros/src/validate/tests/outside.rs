@@ -195,3 +195,72 @@ fn attribute_macros_need_a_body_of_its_own() {
         "f",
     );
 }
+
+#[test]
+fn what_memory_keeps_may_not_be_borrowed() {
+    const START: &str = "`T` may borrow from what is gone after the call";
+    let key = "Clone + std::hash::Hash + Eq + Send + Sync";
+    let value = "Default + Clone + Send + Sync";
+    let memory = "backend = \"memory\"";
+    for function in [
+        format!("fn f<T: {key}>(a: T) {{}}"),
+        "fn f<T: Hash + Ord + Copy>(a: &[T]) where T: Send + Sync {}".to_owned(),
+        format!("async fn f<T: {value}>(a: u8) -> T {{}}"),
+        format!("fn f<T: {value}>(a: u8) -> Result<Vec<T>, Error> {{}}"),
+    ] {
+        refused(memory, &function, START, "T");
+        refused("near_cache = 3", &function, START, "T");
+        fine("", &function);
+        fine(memory, &function.replacen("Send", "'static + Send", 1));
+        // It may demand `'static`.
+        fine(memory, &function.replacen("Send", "Own + Send", 1));
+    }
+    for function in [
+        format!("fn f<T: {value}>(a: u8) -> Result<u8, T> {{}}"),
+        format!("fn f<T: {value}>(a: u8) -> T::Item {{}}"),
+        // These are errors of their own.
+        "fn f<T>(a: T) {}".to_owned(),
+        "fn f<T: Serialize>(a: T) {}".to_owned(),
+    ] {
+        fine(memory, &function);
+    }
+    let both = format!("fn f<T: {key}>(a: T) -> T {{}}");
+    refused(memory, &both, START, "T");
+    fine(
+        "backend = \"memory\", skip(a)",
+        &format!("fn f<T: {key}>(a: T) {{}}"),
+    );
+    fine(
+        "backend = \"memory\", key = |a| 3",
+        &format!("fn f<T: {key}>(a: T) {{}}"),
+    );
+    refused(
+        memory,
+        &format!("fn f(a: impl {key}) {{}}"),
+        "this argument may borrow",
+        &format!("impl {key}"),
+    );
+    let in_impl = |head: &str| {
+        block(Contents {
+            container: Container::Impl,
+            head: head.to_owned(),
+            ..Contents::default()
+        })
+    };
+    let method = "fn f(&self, a: T) {}";
+    let arguments = "backend = \"memory\", skip(self)";
+    hindered(
+        in_impl(&format!("impl<T: {key}> S<T>")),
+        arguments,
+        method,
+        START,
+    );
+    for head in [
+        &format!("impl<T: {key} + 'static> S<T>"),
+        "impl S",
+        "impl<T S<T>",
+        "",
+    ] {
+        assert_eq!(faults_within(in_impl(head), arguments, method), []);
+    }
+}

@@ -65,6 +65,7 @@ edition = "2024"
 
 [dependencies]
 cachier = {{ path = {cachier:?}, default-features = false, features = {features:?} }}
+serde = {{ version = "1", features = ["derive"] }}
 
 [workspace]
 "#
