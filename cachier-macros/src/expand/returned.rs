@@ -1,29 +1,23 @@
 //! Handling of the return value.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::ReturnType;
-use syn::spanned::Spanned as _;
 
 use super::{Place, code, krate_at};
 use crate::model::{Cached, OnBackendError, Store, is_off};
 
 /// Where errors about the return type point.
-pub(super) fn span(cached: &Cached) -> Span {
-    let span = match &cached.function.signature.output {
-        ReturnType::Default => cached.function.signature.ident.span(),
-        ReturnType::Type(_, ty) => ty.span(),
-    };
-    span.resolved_at(Span::mixed_site())
+pub(super) fn place(cached: &Cached) -> Place {
+    match &cached.function.signature.output {
+        ReturnType::Default => Place::over(&cached.function.signature.ident),
+        ReturnType::Type(_, ty) => Place::over(ty),
+    }
 }
 
 /// The expression of the return type, with an answer to whether its value can be kept.
 pub(super) fn return_type(cached: &Cached) -> TokenStream {
-    let returned = cached.returned();
-    let at = match &cached.function.signature.output {
-        ReturnType::Default => Place::over(&cached.function.signature.ident),
-        ReturnType::Type(_, ty) => Place::over(ty),
-    };
+    let (at, returned) = (place(cached), cached.returned());
     let krate = krate_at(cached, at.first);
     let with_none = cached.allows_none().then(|| code!(.with_none()));
     let kept = match cached.store {

@@ -33,9 +33,10 @@ pub(super) fn agreeing_return_type(cached: &Cached) -> TokenStream {
     match Source::of(cached) {
         Source::Compiler => return_type,
         Source::Tokens(_) => {
-            let (span, stored) = (returned::span(cached), stored(cached));
-            let krate = krate_at(cached, span);
-            quote_spanned!(span=> #krate::__private::StoredAs::<#stored>::agreed(#return_type))
+            let (at, stored) = (returned::place(cached), stored(cached));
+            let krate = krate_at(cached, at.first);
+            let agreed = quote_spanned!(at.last=> agreed(#return_type));
+            quote_spanned!(at.first=> #krate::__private::StoredAs::<#stored>::#agreed)
         }
     }
 }
