@@ -34,6 +34,11 @@ impl Accessor {
         } else {
             code!(Unmetered)
         };
+        let folder = if cached.has_folder() {
+            code!(InFolder)
+        } else {
+            code!(InNoFolder)
+        };
         let this = cached.receiver.map(|_| code!(this,));
         let (site, dispatch) = (names.site(), names.dispatch());
         let names = signature::names(cached);
@@ -62,7 +67,7 @@ impl Accessor {
             },
             name: name.clone(),
             generics,
-            returned: code!(#krate::#cache #krate::__private::#metered>),
+            returned: code!(#krate::#cache (#krate::__private::#metered, #krate::__private::#folder)>),
             body: code! {
                 #krate::#constructor::new(
                     #site,

@@ -5,7 +5,7 @@ use quote::format_ident;
 use syn::Ident;
 
 use super::{attributes, code, dispatch, signature, site, stored};
-use crate::model::{Backend, BuiltIn, Cached, Typing};
+use crate::model::{Cached, Typing};
 
 /// The companion.
 pub(super) fn companion(cached: &Cached, name: &Ident) -> TokenStream {
@@ -66,22 +66,15 @@ fn metrics(cached: &Cached) -> Option<TokenStream> {
 /// The operation for the file backend's folder, if that may be the backend.
 fn cache_dir(cached: &Cached) -> Option<TokenStream> {
     let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
-    has_folder(cached)
+    cached
+        .has_folder()
         .then(|| code!(#krate::__cache_dir! { [#visibility] Self::__site(), #marker }))
-}
-
-fn has_folder(cached: &Cached) -> bool {
-    let backend = cached.arguments.backend.as_ref();
-    matches!(
-        backend.map(|argument| &argument.value),
-        None | Some(Backend::BuiltIn(BuiltIn::File))
-    )
 }
 
 /// The operations that say why they are left out.
 fn absent(cached: &Cached) -> TokenStream {
     let metrics = (!cached.has_metrics()).then(|| code!(metrics));
-    let cache_dir = (!has_folder(cached)).then(|| code!(cache_dir));
+    let cache_dir = (!cached.has_folder()).then(|| code!(cache_dir));
     code!(#metrics #cache_dir)
 }
 

@@ -101,6 +101,15 @@ impl<'a> Cached<'a> {
         is_on(&self.arguments.enable_metrics)
     }
 
+    /// Whether the file backend may serve it.
+    pub(crate) fn has_folder(&self) -> bool {
+        let backend = self.arguments.backend.as_ref();
+        matches!(
+            backend.map(|argument| &argument.value),
+            None | Some(Backend::BuiltIn(BuiltIn::File))
+        )
+    }
+
     /// Whether stale values can be recomputed in the background.
     pub(crate) fn is_next_time(&self) -> bool {
         is_compiled_in(&self.arguments.next_time)

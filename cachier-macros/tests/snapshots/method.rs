@@ -44,7 +44,7 @@ fn name_cache<'cachier>() -> ::cachier::MethodCache<
     (&'cachier Self, u64),
     Option<String>,
     String,
-    ::cachier::__private::Unmetered,
+    (::cachier::__private::Unmetered, ::cachier::__private::InNoFolder),
 > {
     ::cachier::MethodCache::new(
         Self::__cachier_name_site(),

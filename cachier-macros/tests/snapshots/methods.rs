@@ -90,7 +90,7 @@ impl<'cachier0, T: Part> Table<'cachier0, T> {
         (&'cachier Table<'cachier0, T>, u64),
         Option<Page<T>>,
         Page<T>,
-        ::cachier::__private::Unmetered,
+        (::cachier::__private::Unmetered, ::cachier::__private::InFolder),
     > {
         ::cachier::AsyncMethodCache::new(
             <Self as __CachierLookup_32c366e9418eba5f<'_, T>>::__cachier_fetch_site(),

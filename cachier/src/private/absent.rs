@@ -23,6 +23,7 @@ macro_rules! __absent {
     ([$($visibility:tt)*]) => {};
     ([$($visibility:tt)*] metrics $($rest:ident)*) => {
         #[doc(hidden)]
+        #[doc(alias = "stats")]
         $($visibility)* fn metrics() -> &'static $crate::CacheMetrics
         where
             for<'never> Self: $crate::__private::CollectsMetrics<'never>,

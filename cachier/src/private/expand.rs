@@ -221,6 +221,7 @@ macro_rules! __metrics {
     ([$($visibility:tt)*] $site:expr, $($marker:literal)?) => {
         /// The live metrics of the function, all instantiations together.
         #[must_use]
+        #[doc(alias = "stats")]
         $($visibility)* fn metrics() -> &'static $crate::CacheMetrics {
             $site.metrics($($marker)?)
         }
@@ -285,6 +286,7 @@ macro_rules! __operations {
 
         /// Forgets the entry of these arguments; whether there was one.
         #[must_use = "the backend may have failed"]
+        #[doc(alias("remove", "cache_remove"))]
         $($visibility)* $($async)? fn invalidate $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<bool, $crate::Error> $($where)* {
@@ -294,6 +296,7 @@ macro_rules! __operations {
 
         /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
         #[must_use = "the backend may have failed"]
+        #[doc(alias("insert", "cache_set"))]
         $($visibility)* $($async)? fn precache_value $($generics)* (
             $($argument: $type,)* stored: $stored,
         ) -> $crate::__private::Result<(), $crate::Error> $($where)* {
@@ -303,6 +306,7 @@ macro_rules! __operations {
 
         /// Reads the entry of these arguments without computing it, and without touching metrics.
         #[must_use = "the backend may have failed"]
+        #[doc(alias("get", "cache_get"))]
         $($visibility)* $($async)? fn peek $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<$crate::__private::Option<$stored>, $crate::Error> $($where)* {
@@ -318,6 +322,7 @@ macro_rules! __operations {
         /// Forgets all entries of the function, of all versions; how many, where that is known. Of a generic function these are
         /// the entries of the instantiations that this process has called.
         #[must_use = "the backend may have failed"]
+        #[doc(alias("clear", "cache_clear"))]
         $($visibility)* $($async)? fn clear_cache() -> $crate::__private::Result<
             $crate::__private::Option<u64>,
             $crate::Error,
@@ -333,6 +338,7 @@ macro_rules! __operations {
 
         /// Entries and bytes held, where that is known: for a generic function only in memory.
         #[must_use = "the backend may have failed"]
+        #[doc(alias = "cache_size")]
         $($visibility)* $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
             $crate::__of_site!([$($async)?] $site, usage($($marker,)?))
         }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use cachier_backends::{Error, Usage};
 use cachier_metrics::CacheMetrics;
 
-use super::absent::CollectsMetrics;
+use super::absent::{CollectsMetrics, HasFolder};
 use super::all_entries::IsAsync;
 use super::dispatch::{TypedRequest, TypedResponse};
 use super::erased_site::ErasedSite;
@@ -21,6 +21,14 @@ pub enum Unmetered {}
 /// The companion of a method with `enable_metrics`.
 #[derive(Clone, Copy, Debug)]
 pub enum Metered {}
+
+/// The companion of a method that the file backend may serve.
+#[derive(Clone, Copy, Debug)]
+pub enum InFolder {}
+
+/// The companion of a method with another backend.
+#[derive(Clone, Copy, Debug)]
+pub enum InNoFolder {}
 
 /// The operations on the cache of a method: what `my_fn_cache()` returns beside `my_fn`.
 ///
@@ -42,7 +50,7 @@ pub enum Metered {}
 /// assert_eq!(Shop::price_cache().peek(&shop, "tea")?, Some(30));
 /// # Ok::<(), cachier::Error>(())
 /// ```
-pub struct MethodCache<A, R, S = R, M = Unmetered> {
+pub struct MethodCache<A, R, S = R, M = (Unmetered, InNoFolder)> {
     method: MethodSite<M>,
     dispatch: fn(TypedRequest<S>, A) -> TypedResponse<R, S>,
 }
@@ -68,7 +76,7 @@ pub struct MethodCache<A, R, S = R, M = Unmetered> {
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
+pub struct AsyncMethodCache<'a, A, R, S = R, M = (Unmetered, InNoFolder)> {
     method: MethodSite<M>,
     dispatch: fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>,
 }
@@ -76,11 +84,11 @@ pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
 /// The future of a response.
 pub type ResponseFuture<'a, R, S> = Pin<Box<dyn Future<Output = TypedResponse<R, S>> + Send + 'a>>;
 
-/// The method.
+/// The method, and what its attribute says of operations that not all have.
 struct MethodSite<M> {
     site: &'static ErasedSite,
     marker: &'static str,
-    metered: std::marker::PhantomData<fn() -> M>,
+    has: std::marker::PhantomData<fn() -> M>,
 }
 
 impl<M> MethodSite<M> {
@@ -88,7 +96,7 @@ impl<M> MethodSite<M> {
         Self {
             site,
             marker,
-            metered: std::marker::PhantomData,
+            has: std::marker::PhantomData,
         }
     }
 }
@@ -106,7 +114,19 @@ macro_rules! without_arguments {
             pub fn handle(&self) -> Handle {
                 self.method.site.handle(self.method.marker)
             }
+        }
 
+        impl<$($lifetime,)? A, R, S, M> $name<$($lifetime,)? A, R, S, (M, InNoFolder)> {
+            #[doc(hidden)]
+            pub fn cache_dir(&self) -> PathBuf
+            where
+                for<'never> Self: HasFolder<'never>,
+            {
+                unreachable!("the bound holds for nothing")
+            }
+        }
+
+        impl<$($lifetime,)? A, R, S, M> $name<$($lifetime,)? A, R, S, (M, InFolder)> {
             /// The folder of the file backend.
             #[doc(alias = "cache_dpath")]
             pub fn cache_dir(&self) -> PathBuf {
@@ -114,7 +134,7 @@ macro_rules! without_arguments {
             }
         }
 
-        impl<$($lifetime,)? A, R, S> $name<$($lifetime,)? A, R, S, Unmetered> {
+        impl<$($lifetime,)? A, R, S, F> $name<$($lifetime,)? A, R, S, (Unmetered, F)> {
             #[doc(hidden)]
             pub fn metrics(&self) -> &'static CacheMetrics
             where
@@ -124,7 +144,7 @@ macro_rules! without_arguments {
             }
         }
 
-        impl<$($lifetime,)? A, R, S> $name<$($lifetime,)? A, R, S, Metered> {
+        impl<$($lifetime,)? A, R, S, F> $name<$($lifetime,)? A, R, S, (Metered, F)> {
             /// The metrics of the method, of all instantiations together.
             pub fn metrics(&self) -> &'static CacheMetrics {
                 self.method.site.metrics(self.method.marker)

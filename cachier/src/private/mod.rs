@@ -56,7 +56,7 @@ pub use self::instance::{Instance, NearTier, StoreKind};
 pub use self::kept_type::{
     MemoryValue, PlainProbe, ReturnTypeOf, ReturnTypeProbe, UnfitValue, ValueProbe, return_kind,
 };
-pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
+pub use self::method::{AsyncMethodCache, InFolder, InNoFolder, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 pub use self::own_key::{KeyArgument, KeyResult, OwnResult, PassedByReference};
 #[cfg(feature = "memory")]

@@ -24,7 +24,29 @@ use words::Words;
 
 #[test]
 fn every_diagnostic_says_what_to_write_instead() {
-    compare("cases", &["file", "memory"]);
+    let cases = compare("cases", &["file", "memory"]);
+    if compared() == By::Compiler {
+        operations_are_suggested_for_other_names(&cases["operations.rs"]);
+    }
+}
+
+/// The compiler knows aliases.
+fn operations_are_suggested_for_other_names(messages: &[serde_json::Value]) {
+    for (written, operation) in [
+        ("clear", "clear_cache"),
+        ("remove", "invalidate"),
+        ("get", "peek"),
+        ("insert", "precache_value"),
+        ("stats", "metrics"),
+    ] {
+        let error = format!("item named `{written}` found");
+        let help = format!("there is an associated function `{operation}`");
+        let mut messages = messages.iter();
+        let message =
+            messages.find(|message| errors::texts(message).any(|text| text.contains(&error)));
+        let mut texts = message.into_iter().flat_map(errors::texts);
+        assert!(texts.any(|text| text.contains(&help)), "{written}");
+    }
 }
 
 #[test]
