@@ -4,11 +4,12 @@ use proc_macro2::Span;
 use syn::Ident;
 
 use super::choices::{Backend, OnBackendError};
+use super::unknown::unknown_argument;
 use super::values::{
     ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Predicate, Rate,
     Size, Skipped, Switch, Time, Version,
 };
-use crate::diagnostics::{Errors, did_you_mean};
+use crate::diagnostics::Errors;
 use crate::parse::ParsedArgument;
 
 /// An argument in use.
@@ -41,7 +42,7 @@ macro_rules! arguments {
             fn accept(&mut self, parsed: &ParsedArgument, errors: &mut Errors) {
                 match parsed.name.to_string().as_str() {
                     $($name $(| $alias)* => set(&mut self.$field, parsed, errors),)*
-                    unknown => errors.at(parsed.name.span(), unknown_argument(unknown)),
+                    unknown => errors.at(parsed.name.span(), unknown_argument(unknown, NAMES)),
                 }
             }
         }
@@ -80,44 +81,6 @@ arguments! {
     krate: CratePath = "crate";
 }
 
-/// Names in other libraries for this library's arguments, and values without their argument.
-const SYNONYMS: &[(&str, &str)] = &[
-    ("memory", "backend = \"memory\""),
-    ("file", "backend = \"file\""),
-    ("redis", "backend = \"redis\""),
-    ("sql", "backend = \"sql\""),
-    ("mongo", "backend = \"mongo\""),
-    ("s3", "backend = \"s3\""),
-    ("in_trait", "companion = false"),
-    ("storage", "backend"),
-    ("store", "backend"),
-    ("max_age", "stale_after"),
-    ("expires", "stale_after"),
-    ("expire_after", "stale_after"),
-    ("time_to_live", "stale_after"),
-    ("stale_while_revalidate", "next_time"),
-    ("refresh", "next_time"),
-    ("stale_if_error", "stale_on_error"),
-    ("max_capacity", "capacity"),
-    ("limit", "capacity"),
-    ("ignore", "skip"),
-    ("exclude", "skip"),
-    ("condition", "cache_if"),
-    ("prefix", "name"),
-    ("namespace", "name"),
-    ("ttl", "stale_after"),
-    ("ttl_secs", "stale_after"),
-    ("time", "stale_after"),
-    ("expire", "stale_after"),
-    ("size", "capacity"),
-    ("max_size", "capacity"),
-    ("max_entries", "capacity"),
-    ("convert", "key"),
-    ("hash_func", "key"),
-    ("metrics", "enable_metrics"),
-    ("dir", "cache_dir"),
-];
-
 impl Arguments {
     /// Interprets parsed arguments; errors are collected.
     pub(crate) fn new(written: &[ParsedArgument], errors: &mut Errors) -> Self {
@@ -147,14 +110,4 @@ fn set<T: ArgumentValue>(
             value,
         });
     }
-}
-
-fn unknown_argument(name: &str) -> String {
-    let synonym = SYNONYMS.iter().find(|(word, _)| *word == name);
-    let hint = match synonym {
-        Some((_, argument)) => Some(format!(", did you mean `{argument}`?")),
-        None => did_you_mean(name, NAMES.iter().copied()),
-    };
-    let hint = hint.unwrap_or_else(|| "; the page of `cachier::cachier` lists them all".to_owned());
-    format!("unknown argument `{name}`{hint}")
 }

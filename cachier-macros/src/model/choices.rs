@@ -45,6 +45,34 @@ const REACTIONS: [(&str, OnBackendError); 2] = [
     ("propagate", OnBackendError::Propagate),
 ];
 
+/// Other names of stores, and of what is in them.
+const STORES: &[(&str, &str)] = &[
+    ("disk", "file"),
+    ("filesystem", "file"),
+    ("fs", "file"),
+    ("pickle", "file"),
+    ("ram", "memory"),
+    ("lru", "memory"),
+    ("sqlite", "sql"),
+    ("postgres", "sql"),
+    ("postgresql", "sql"),
+    ("mysql", "sql"),
+    ("mariadb", "sql"),
+    ("valkey", "redis"),
+    ("mongodb", "mongo"),
+    ("aws", "s3"),
+];
+
+/// Other names of reactions.
+const ANSWERS: &[(&str, &str)] = &[
+    ("ignore", "compute"),
+    ("call", "compute"),
+    ("raise", "propagate"),
+    ("error", "propagate"),
+    ("return", "propagate"),
+    ("fail", "propagate"),
+];
+
 impl BuiltIn {
     /// The name in the attribute.
     pub(crate) fn name(self) -> &'static str {
@@ -65,7 +93,7 @@ impl ArgumentValue for Backend {
             Expr::Call(call) => registered(call)
                 .map(Self::Registered)
                 .ok_or_else(|| wrong::<Self>(parsed)),
-            _ => choose::<Self, _>(parsed, &BACKENDS).map(Self::BuiltIn),
+            _ => choose::<Self, _>(parsed, &BACKENDS, STORES).map(Self::BuiltIn),
         }
     }
 }
@@ -75,7 +103,7 @@ impl ArgumentValue for OnBackendError {
     const EXAMPLE: &'static str = " = \"compute\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
-        choose::<Self, _>(parsed, &REACTIONS)
+        choose::<Self, _>(parsed, &REACTIONS, ANSWERS)
     }
 }
 
@@ -100,8 +128,12 @@ fn only<T, P>(items: &Punctuated<T, P>) -> Option<&T> {
     items.first().filter(|_| items.len() == 1)
 }
 
-/// The meaning of a literal; an error suggests the closest word.
-fn choose<K: ArgumentValue, T: Copy>(parsed: &ParsedArgument, words: &[(&str, T)]) -> Result<T> {
+/// The meaning of a literal; an error suggests the word that it is another name for, or the closest one.
+fn choose<K: ArgumentValue, T: Copy>(
+    parsed: &ParsedArgument,
+    words: &[(&str, T)],
+    others: &[(&str, &str)],
+) -> Result<T> {
     let Expr::Lit(ExprLit {
         lit: Lit::Str(literal),
         ..
@@ -113,9 +145,12 @@ fn choose<K: ArgumentValue, T: Copy>(parsed: &ParsedArgument, words: &[(&str, T)
     if let Some((_, choice)) = words.iter().find(|(name, _)| *name == word) {
         return Ok(*choice);
     }
-    let known = words.iter().map(|(name, _)| *name);
-    let answer =
-        did_you_mean(&word, known).unwrap_or_else(|| format!("; {}", message::<K>(parsed)));
+    let meant = others.iter().find(|(name, _)| *name == word);
+    let answer = match meant {
+        Some((_, meant)) => Some(format!(", did you mean `{meant}`?")),
+        None => did_you_mean(&word, words.iter().map(|(name, _)| *name)),
+    };
+    let answer = answer.unwrap_or_else(|| format!("; {}", message::<K>(parsed)));
     Err(Error::new(
         literal.span(),
         format!("unknown {} \"{word}\"{answer}", parsed.name),

@@ -12,6 +12,7 @@ mod parameters;
 mod placement;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod values;
 
 pub(crate) use arguments::{Argument, Arguments};

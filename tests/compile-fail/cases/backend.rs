@@ -27,4 +27,14 @@ fn reaction(id: u64) -> u64 {
     id
 }
 
+#[cachier(backend = "postgres")]
+fn product(id: u64) -> u64 {
+    id
+}
+
+#[cachier(backend = "disk", on_backend_error = "raise")]
+fn other_words(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -17,4 +17,24 @@ fn like_none(id: u64) -> u64 {
     id
 }
 
+#[cachier(result = true, sync_writes = "by_key")]
+fn of_cached(id: u64) -> Result<u64, ()> {
+    Ok(id)
+}
+
+#[cachier(ty = "UnboundCache<u64, u64>", create = "{ UnboundCache::new() }")]
+fn made_by_hand(id: u64) -> u64 {
+    id
+}
+
+#[cachier(mongetter = collection, allow_non_static_methods)]
+fn of_python(id: u64) -> u64 {
+    id
+}
+
+#[cachier(disk, timeout = "10s")]
+fn guessed(id: u64) -> u64 {
+    id
+}
+
 fn main() {}
