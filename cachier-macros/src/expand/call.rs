@@ -1,6 +1,6 @@
 //! The wrapper that replaces the function: a lookup, and on a miss a call of the runtime.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream};
 
 use super::{arguments, attributes, code, returned, signature, site};
 use crate::model::Cached;
@@ -30,7 +30,10 @@ pub(super) fn wrapper(cached: &Cached, site: &TokenStream, dispatch: &TokenStrea
 pub(super) fn around(cached: &Cached, body: &TokenStream) -> TokenStream {
     let (attributes, visibility) = (attributes::of_wrapper(cached), &cached.function.visibility);
     let signature = signature::of_wrapper(cached);
-    code!(#attributes #visibility #signature { #body })
+    // Between the user's braces it is the user's function for lints, which pass over what a macro has made.
+    let mut body = Group::new(Delimiter::Brace, body.clone());
+    body.set_span(cached.function.body.span());
+    code!(#attributes #visibility #signature #body)
 }
 
 /// `.await` in an async function.
