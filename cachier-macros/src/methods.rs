@@ -1,7 +1,8 @@
 //! `#[cachier::methods]`: what `#[cachier]` does, for each method of an impl that has it, with the impl in view.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
+use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, Ident, Meta, Result};
 
 use crate::diagnostics::Errors;
@@ -10,7 +11,7 @@ use crate::function::expanded;
 use crate::model::{Argument, Arguments, Companion};
 use crate::package::Package;
 use crate::parse::{Function, Implementation, Member};
-use crate::{expand, parse, validate};
+use crate::{expand, parse, surroundings, validate};
 
 /// A part of the impl, with the arguments of its attribute.
 enum Part {
@@ -25,7 +26,7 @@ enum Part {
 pub(crate) fn methods(arguments: TokenStream, item: TokenStream, package: &Package) -> TokenStream {
     let mut errors = Errors::default();
     let companions = errors.note(parse::companions(arguments));
-    let companions = companions.unwrap_or_default();
+    let mut companions = companions.unwrap_or_default();
     let Some(mut implementation) = errors.note(parse::implementation(item.clone())) else {
         let errors = errors.into_compile_errors();
         return quote!(#errors #item);
@@ -35,7 +36,18 @@ pub(crate) fn methods(arguments: TokenStream, item: TokenStream, package: &Packa
     let mut parts: Vec<Part> = members.into_iter().map(part).collect();
     let methods: Vec<_> = parts.iter().filter_map(Part::method).collect();
     let header = &implementation.header;
-    validate::implementation(header, &companions, methods.len(), &mut errors);
+    let surroundings = surroundings::of("", header.self_type.span());
+    validate::implementation(
+        header,
+        &companions,
+        methods.len(),
+        &surroundings,
+        &mut errors,
+    );
+    if validate::is_foreign(header, &companions, &surroundings) {
+        // A place for them all the same, so that the compiler has nothing to add.
+        companions.in_trait = Some(format_ident!("Companions"));
+    }
     let clashes = validate::clashes(header, &methods, &names);
     let cached = parts.iter_mut().filter(|part| part.method().is_some());
     for (part, clash) in cached.zip(clashes) {

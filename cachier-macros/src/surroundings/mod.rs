@@ -19,6 +19,8 @@ use std::time::SystemTime;
 
 use proc_macro2::Span;
 
+#[cfg(test)]
+pub(crate) use outline::Import;
 use outline::Outline;
 pub(crate) use outline::{Container, Contents};
 pub(crate) use paths::Shown;

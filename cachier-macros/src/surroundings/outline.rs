@@ -16,12 +16,21 @@ pub(crate) struct Contents {
     pub(crate) head: String,
     /// Types and modules that it defines, by name, with the keyword that defines them.
     pub(crate) types: HashMap<String, &'static str>,
-    /// Names that a `use` brings in, with the name of what they are taken from.
-    pub(crate) imports: HashMap<String, String>,
+    /// Names that a `use` brings in.
+    pub(crate) imports: HashMap<String, Import>,
     /// Names that begin paths in it, and what these show.
     pub(crate) paths: HashMap<String, Shown>,
     /// Whether a `use` brings in names that it does not say.
     pub(crate) has_glob: bool,
+}
+
+/// Where a name is brought in from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Import {
+    /// What stands before it in its path.
+    pub(crate) from: String,
+    /// Where that begins.
+    pub(crate) root: String,
 }
 
 /// What kind of block a function stands in.
@@ -129,7 +138,10 @@ impl<'o> Position<'o> {
 impl Contents {
     fn reexports(&self, name: &str) -> bool {
         self.types.get(name) == Some(&"mod")
-            && self.imports.get(name).is_some_and(|from| from == name)
+            && self
+                .imports
+                .get(name)
+                .is_some_and(|import| import.from == name)
     }
 
     fn show(&mut self, name: &str, shown: Shown) {
@@ -303,9 +315,12 @@ impl Open<'_> {
     }
 
     fn bring_in(&mut self, found: &Use<'_>) {
-        for (from, name) in &found.names {
-            let (name, from) = ((*name).to_owned(), (*from).to_owned());
-            self.contents.imports.insert(name, from);
+        for found in &found.names {
+            let import = Import {
+                from: found.from.to_owned(),
+                root: found.root.to_owned(),
+            };
+            self.contents.imports.insert(found.name.to_owned(), import);
         }
         for root in &found.roots {
             self.contents.show(root, Shown::Other);

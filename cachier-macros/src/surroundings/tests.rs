@@ -86,14 +86,15 @@ fn heads_of_impls_are_kept_as_written() {
 
 #[test]
 fn imports_of_the_same_block_are_known() {
-    let source = "use a::b; pub(crate) use c::{d, e as g}; #[cfg(x)] use h::i; mod j { use k::l; } fn f() { use m::n; }";
+    let source = "use a::b; pub(crate) use x::c::{d, e as g}; #[cfg(x)] use h::i; mod j { use k::l; } fn f() { use m::n; }";
     let imports = around(source).imports;
     let mut imports: Vec<_> = imports
         .iter()
-        .map(|(name, from)| (name.as_str(), from.as_str()))
+        .map(|(name, import)| (name.as_str(), import.from.as_str(), import.root.as_str()))
         .collect();
     imports.sort_unstable();
-    assert_eq!(imports, [("b", "a"), ("d", "c"), ("g", "c")]);
+    let expected = [("b", "a", "a"), ("d", "c", "x"), ("g", "c", "x")];
+    assert_eq!(imports, expected);
 }
 
 #[test]
@@ -113,6 +114,7 @@ fn paths_show_what_names_are() {
     assert_eq!(is_other("fn f() { a::clear() }"), Some(Shown::Unlikely));
     for source in [
         "fn f() { a::clear_cache(); ::a::b::c() }",
+        "use ::a::B; fn f() {}",
         "mod b { use a::B; } fn f() {}",
         "fn f() {} fn g() { use b::a; a::B }",
         "fn f() {} fn g() { use b::*; a::B }",

@@ -3,57 +3,78 @@
 /// The names of a `use` item.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Use<'a> {
-    /// Each name that it brings in, after the name of what that is taken from, if the item has that.
-    pub(super) names: Vec<(&'a str, &'a str)>,
-    /// Where its paths begin.
+    pub(super) names: Vec<Name<'a>>,
+    /// Where its paths begin, but for those that name a crate as such.
     pub(super) roots: Vec<&'a str>,
     /// Whether it brings in names that it does not say.
     pub(super) has_glob: bool,
 }
 
+/// A name that is brought in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name<'a> {
+    pub(super) name: &'a str,
+    /// What stands before it in its path, and at the beginning of that.
+    pub(super) from: &'a str,
+    pub(super) root: &'a str,
+}
+
+/// The beginning of a path that names a crate as such: `::a`.
+const CRATES: &str = "";
+
 impl<'a> Use<'a> {
     /// Reads the words after `use`, to the semicolon.
     pub(super) fn read(words: &[&'a str]) -> Self {
         let mut found = Self::default();
-        // What stands before each open brace, innermost last.
-        let mut prefixes = vec![""];
-        let (mut before, mut last) = ("", "");
-        let mut words = words.iter().copied().peekable();
+        let mut path: Vec<&str> = Vec::new();
+        // How much of the path stands before each open brace.
+        let mut outer = vec![0];
+        let (mut alias, mut words) = (None, words.iter().copied());
         while let Some(word) = words.next() {
             match word {
+                ":" if path.is_empty() => path.push(CRATES),
                 ":" => {}
-                "*" => (found.has_glob, last) = (true, ""),
-                "as" => last = words.next().unwrap_or_default(),
-                "{" => {
-                    prefixes.push(last);
-                    (before, last) = (last, "");
-                }
+                "as" => alias = words.next(),
+                "{" => outer.push(path.len()),
                 "," | "}" | ";" => {
-                    found.bring_in(before, last);
-                    if word == "}" && prefixes.len() > 1 {
-                        prefixes.pop();
+                    let shared = outer.last().copied().unwrap_or_default();
+                    if path.len() > shared {
+                        found.bring_in(&path, alias);
                     }
-                    (before, last) = (prefixes.last().copied().unwrap_or_default(), "");
+                    if word == "}" && outer.len() > 1 {
+                        outer.pop();
+                    }
+                    alias = None;
+                    // What stood before a brace is not to be brought in itself.
+                    path.truncate(outer.last().copied().unwrap_or_default());
                 }
-                _ => {
-                    if before.is_empty() && last.is_empty() && words.peek() == Some(&":") {
-                        found.roots.push(word);
-                    }
-                    if !last.is_empty() {
-                        before = last;
-                    }
-                    last = word;
-                }
+                _ => path.push(word),
             }
         }
         found
     }
 
-    fn bring_in(&mut self, before: &'a str, last: &'a str) {
-        match last {
-            "" | "_" => {}
-            "self" => self.names.push(("", before)),
-            name => self.names.push((before, name)),
+    fn bring_in(&mut self, path: &[&'a str], alias: Option<&'a str>) {
+        let (path, last) = match path {
+            [.., module, "self"] => (&path[..path.len() - 1], *module),
+            [.., last] => (path, *last),
+            [] => return,
+        };
+        if let [root, _, ..] = path
+            && *root != CRATES
+        {
+            self.roots.push(root);
+        }
+        let mut segments = path.iter().copied().filter(|segment| *segment != CRATES);
+        let root = segments.next().unwrap_or_default();
+        match (last, alias.unwrap_or(last)) {
+            ("*", _) => self.has_glob = true,
+            (_, "_") => {}
+            (_, name) => self.names.push(Name {
+                name,
+                from: path.iter().rev().nth(1).copied().unwrap_or_default(),
+                root,
+            }),
         }
     }
 }
@@ -63,41 +84,49 @@ mod tests {
     use super::super::lexer::tokens;
     use super::*;
 
-    #[track_caller]
-    fn brings_in(source: &str, names: &[(&str, &str)], roots: &[&str]) {
+    fn read(source: &str) -> Use<'_> {
         let words: Vec<_> = tokens(source).map(|token| token.text).collect();
-        let found = Use::read(&words);
-        assert_eq!((&*found.names, &*found.roots), (names, roots), "{source}");
+        Use::read(&words)
+    }
+
+    #[track_caller]
+    fn brings_in(source: &str, expected: &[&str], roots: &[&str]) {
+        let found = read(source);
+        let names = found.names.iter().map(|found| {
+            let Name { name, from, root } = found;
+            format!("{root}..{from}::{name}")
+        });
+        assert_eq!(names.collect::<Vec<_>>(), expected, "{source}");
+        assert_eq!(found.roots, roots, "{source}");
         assert_eq!(found.has_glob, source.contains('*'), "{source}");
     }
 
     #[test]
     fn names_are_told_with_their_modules() {
-        brings_in("a;", &[("", "a")], &[]);
-        brings_in("a::b;", &[("a", "b")], &["a"]);
-        brings_in("a::b::c as d;", &[("b", "d")], &["a"]);
+        brings_in("a;", &["a..::a"], &[]);
+        brings_in("a::b;", &["a..a::b"], &["a"]);
+        brings_in("a::b::c as d;", &["a..b::d"], &["a"]);
         brings_in("a::*;", &[], &["a"]);
         brings_in("a as _;", &[], &[]);
         brings_in(
             "a::{self, b, c::{d, e as f}, g::*};",
-            &[("", "a"), ("a", "b"), ("c", "d"), ("c", "f")],
-            &["a"],
+            &["a..::a", "a..a::b", "a..c::d", "a..c::f"],
+            &["a", "a", "a", "a"],
         );
-        brings_in("{a::b, c};", &[("a", "b"), ("", "c")], &["a"]);
-        brings_in("a::{b::{c}, d};", &[("b", "c"), ("a", "d")], &["a"]);
+        brings_in("{a::b, c};", &["a..a::b", "c..::c"], &["a"]);
+        brings_in("a::{b::{c}, d};", &["a..b::c", "a..a::d"], &["a", "a"]);
     }
 
     #[test]
-    fn paths_of_crates_begin_nowhere() {
-        let words: Vec<_> = tokens("::a::b;").map(|token| token.text).collect();
-        assert_eq!(Use::read(&words).names, [("a", "b")]);
+    fn paths_of_crates_begin_with_no_name() {
+        brings_in("::a::b;", &["a..a::b"], &[]);
+        brings_in("::{a::b, c};", &["a..a::b", "c..::c"], &[]);
     }
 
     #[test]
     fn what_is_no_use_is_read_to_its_end() {
-        for source in ["", "}", "a::{", "as", "{{{,}", ":::"] {
-            let words: Vec<_> = tokens(source).map(|token| token.text).collect();
-            let _ = Use::read(&words);
+        for source in ["", "}", "a::{", "as", "{{{,}", ":::", "self;", "::{self};"] {
+            let _ = read(source);
         }
     }
 }

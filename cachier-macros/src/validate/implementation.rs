@@ -3,14 +3,21 @@
 use proc_macro2::Span;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{FnArg, Ident, TypeImplTrait, TypePath};
+use syn::{FnArg, Ident, Type, TypeImplTrait, TypePath};
 
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind};
 use crate::parse::{Companions, Function, Header};
+use crate::surroundings::Surroundings;
 
-/// Checks an impl with this many cached methods against its attribute.
-pub(crate) fn check(header: &Header, companions: &Companions, methods: usize, errors: &mut Errors) {
+/// Checks an impl with this many cached methods against its attribute, and the file around it.
+pub(crate) fn check(
+    header: &Header,
+    companions: &Companions,
+    methods: usize,
+    surroundings: &Surroundings,
+    errors: &mut Errors,
+) {
     if methods == 0 {
         errors.at(
             Span::call_site(),
@@ -18,6 +25,34 @@ pub(crate) fn check(header: &Header, companions: &Companions, methods: usize, er
         );
     }
     check_place(header, companions, errors);
+    if methods > 0 && is_foreign(header, companions, surroundings) {
+        let ty = &header.self_type;
+        let name = ty.to_token_stream();
+        errors.over(
+            ty,
+            format!("`{name}` is a type of another crate, beside whose methods nothing can stand; name a trait for the companions: `#[cachier::methods(trait {name}Caches)]`"),
+        );
+    }
+}
+
+/// Whether the companions would stand in an impl of a type that a `use` brings in from the standard library.
+pub(crate) fn is_foreign(
+    header: &Header,
+    companions: &Companions,
+    surroundings: &Surroundings,
+) -> bool {
+    let Type::Path(path) = &header.self_type else {
+        return false;
+    };
+    let import = path.path.get_ident().and_then(|name| {
+        let imports = &surroundings.block.imports;
+        imports.get(&name.to_string())
+    });
+    let is_standard = import.is_some_and(|import| {
+        let crates = ["std", "core", "alloc"];
+        crates.contains(&&*import.root)
+    });
+    is_standard && header.of_trait.is_some() && companions.in_trait.is_none()
 }
 
 fn check_place(header: &Header, companions: &Companions, errors: &mut Errors) {

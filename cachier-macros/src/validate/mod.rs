@@ -14,7 +14,7 @@ mod signature;
 mod tests;
 mod type_parameters;
 
-pub(crate) use self::implementation::{check as implementation, clashes};
+pub(crate) use self::implementation::{check as implementation, clashes, is_foreign};
 use crate::diagnostics::Errors;
 use crate::model::Arguments;
 use crate::parse::Function;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{F, faults_within, fine, refused};
-use crate::surroundings::{Container, Contents, Shown, Surroundings};
+use crate::surroundings::{Container, Contents, Import, Shown, Surroundings};
 
 fn within(container: Container) -> Surroundings {
     block(Contents {
@@ -77,7 +77,7 @@ fn companions_meet_no_other_types() {
     let mut hiding = Contents::default();
     hiding.paths.insert("f".to_owned(), Shown::Other);
     let mut imported = Contents::default();
-    imported.imports.insert("f".to_owned(), "std".to_owned());
+    imported.imports.insert("f".to_owned(), Import::default());
     imported.paths.insert("f".to_owned(), Shown::Unlikely);
     let reexported = Surroundings {
         is_reexported: true,
@@ -119,7 +119,7 @@ fn names_that_may_be_macros_or_misspelt_operations_hinder_nothing() {
     contents.paths.insert("f".to_owned(), Shown::Unlikely);
     assert_eq!(faults_within(block(contents), "", F), []);
     let mut contents = Contents::default();
-    contents.imports.insert("f".to_owned(), "a".to_owned());
+    contents.imports.insert("f".to_owned(), Import::default());
     assert_eq!(faults_within(block(contents), "", F), []);
 }
 
