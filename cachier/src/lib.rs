@@ -179,8 +179,8 @@ pub mod metrics {
 /// They are not for implementing or calling.
 pub mod types {
     pub use crate::__private::{
-        Fit, KeyInMemory, KeyInStore, Unfit, ValueInBoth, ValueInBoundedMemory, ValueInMemory,
-        ValueInStore,
+        Fit, KeyInMemory, KeyInStore, TakesFailures, Unfit, ValueInBoth, ValueInBoundedMemory,
+        ValueInMemory, ValueInStore,
     };
 }
 #[cfg(feature = "memory")]

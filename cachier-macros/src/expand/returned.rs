@@ -1,6 +1,6 @@
 //! Handling of the return value.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::ReturnType;
 
@@ -43,11 +43,14 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
         let closure = &argument.value.0;
         code!(.cache_if(#closure))
     });
-    let propagates = a
-        .on_backend_error
-        .as_ref()
-        .is_some_and(|argument| argument.value == OnBackendError::Propagate);
-    let propagating = propagates.then(|| code!(.propagating()));
+    let reaction = a.on_backend_error.as_ref();
+    let propagating = reaction
+        .filter(|argument| argument.value == OnBackendError::Propagate)
+        .map(|argument| {
+            // Errors point at what asks for it.
+            let span = argument.span().resolved_at(Span::mixed_site());
+            quote_spanned!(span=> .propagating())
+        });
     code!(#spec #measured #cache_if #propagating)
 }
 

@@ -67,7 +67,7 @@ pub use self::site::{Lookup, Site};
 #[cfg(feature = "memory")]
 pub use self::typed_arguments::{MemoryArguments, NearArguments};
 pub use self::value_codec::{SizeProbe, Unmeasured};
-pub use self::value_spec::ValueSpec;
+pub use self::value_spec::{TakesFailures, ValueSpec};
 pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};
 pub use crate::flight::SharedError;
 pub use crate::identity::{

@@ -59,10 +59,29 @@ impl<S: ReturnType> ValueSpec<S> {
     pub fn propagating<T, E>(mut self) -> Self
     where
         S: ReturnType<Return = Result<T, E>>,
-        E: From<Error>,
+        E: TakesFailures,
     {
-        self.propagate = Some(|error| Err(E::from(error)));
+        self.propagate = Some(|error| Err(E::of_failure(error)));
         self
+    }
+}
+
+/// Errors of functions that can be a backend's failure: those that are `From<cachier::Error>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a backend's failure, which `propagate` returns as an error of the function",
+    label = "the function's error is not `From<cachier::Error>`",
+    note = "implement `From<cachier::Error>` for it, or leave `on_backend_error` out"
+)]
+pub trait TakesFailures {
+    /// The failure as such an error.
+    #[doc(hidden)]
+    fn of_failure(failure: Error) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Error>> TakesFailures for E {
+    fn of_failure(failure: Error) -> Self {
+        failure.into()
     }
 }
 
