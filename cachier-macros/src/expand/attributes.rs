@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Meta};
+use syn::{Attribute, Meta, Visibility};
 
 use super::code;
 use crate::model::{Cached, CompanionKind, Destination, LINTS};
@@ -46,7 +46,18 @@ pub(super) fn of_body(cached: &Cached) -> TokenStream {
         .map(|attribute| named_span(cached, attribute).unwrap_or_else(|| quote!(#attribute)));
     // A deprecated function may call itself and its like.
     let allow = has(cached, "deprecated").then(|| quote!(#[allow(deprecated)]));
-    quote!(#(#attributes)* #allow)
+    let spared = matches!(cached.function.visibility, Visibility::Public(_)).then(spared);
+    quote!(#(#attributes)* #allow #spared)
+}
+
+/// The lints that spare a signature which others know: that of the body's function is known to nobody.
+fn spared() -> TokenStream {
+    quote! {
+        #[allow(clippy::box_collection, clippy::redundant_allocation, clippy::vec_box)]
+        #[allow(clippy::extra_unused_type_parameters, clippy::unnecessary_wraps)]
+        #[allow(clippy::large_types_passed_by_value, clippy::option_option)]
+        #[allow(clippy::trivially_copy_pass_by_ref, clippy::unused_self)]
+    }
 }
 
 /// Those of the impl that decide whether it is there at all.

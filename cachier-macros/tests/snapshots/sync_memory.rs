@@ -39,6 +39,10 @@ impl join {
         .in_memory(), ::cachier::__key(& arg1).in_memory(),)), (text, arg1,) => (text,
         arg1,), Self::__body(text, arg1,)
     }
+    #[allow(clippy::box_collection, clippy::redundant_allocation, clippy::vec_box)]
+    #[allow(clippy::extra_unused_type_parameters, clippy::unnecessary_wraps)]
+    #[allow(clippy::large_types_passed_by_value, clippy::option_option)]
+    #[allow(clippy::trivially_copy_pass_by_ref, clippy::unused_self)]
     fn __body(text: &str, (times, _): (u32, f64)) -> Result<String, Error> {
         todo!()
     }
