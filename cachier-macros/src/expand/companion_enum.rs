@@ -20,10 +20,15 @@ pub(super) fn companion(cached: &Cached, name: &Ident) -> TokenStream {
         &code!(Self::__body #turbofish),
     );
     let body = dispatch::body_function(cached, &format_ident!("__body"));
+    let line = format!(
+        "The operations on the cache of `{}`.",
+        cached.function.signature.ident
+    );
     let (metrics, operations, cache_dir) = (metrics(cached), operations(cached), cache_dir(cached));
     code! {
         #attributes
         #[doc(hidden)]
+        #[doc = #line]
         #[allow(non_camel_case_types, dead_code)]
         #visibility enum #name {}
 

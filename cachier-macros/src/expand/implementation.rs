@@ -62,6 +62,7 @@ fn hidden(header: &Header, outside: &[Outside]) -> TokenStream {
     code! {
         #cfg
         #[doc(hidden)]
+        #[rust_analyzer::completions(ignore_methods)]
         #[allow(non_camel_case_types, dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::extra_unused_lifetimes, clippy::extra_unused_type_parameters)]
         trait #name #generics: #of_trait #clause { #(#declarations)* }
 

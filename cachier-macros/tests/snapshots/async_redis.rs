@@ -13,6 +13,7 @@ async fn user(id: u64, locale: &str) -> Result<User, DbError> {
     }
 }
 #[doc(hidden)]
+///The operations on the cache of `user`.
 #[allow(non_camel_case_types, dead_code)]
 enum user {}
 #[doc(hidden)]

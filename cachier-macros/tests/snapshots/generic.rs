@@ -16,6 +16,7 @@ where
     }
 }
 #[doc(hidden)]
+///The operations on the cache of `parsed`.
 #[allow(non_camel_case_types, dead_code)]
 enum parsed {}
 #[doc(hidden)]

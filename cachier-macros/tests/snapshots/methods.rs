@@ -27,6 +27,7 @@ const _: () = {
     use cachier as _;
 };
 #[doc(hidden)]
+#[rust_analyzer::completions(ignore_methods)]
 #[allow(
     non_camel_case_types,
     dead_code,

@@ -16,6 +16,7 @@ pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
     }
 }
 #[doc(hidden)]
+///The operations on the cache of `join`.
 #[allow(non_camel_case_types, dead_code)]
 pub enum join {}
 #[doc(hidden)]
