@@ -30,7 +30,10 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
         .iter()
         .any(|parameter| parameter.name.to_string().starts_with('_'));
     let allow = ignores.then(|| quote!(#[allow(clippy::used_underscore_binding)]));
-    quote!(#(#attributes)* #line #allow)
+    // It is in use where its companion is.
+    let is_alone = matches!(cached.companion, CompanionKind::None);
+    let used = (!is_alone).then(|| quote!(#[allow(dead_code)]));
+    quote!(#(#attributes)* #line #allow #used)
 }
 
 /// Those of other generated items.

@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 use crate::package::Package;
 
 /// The maximal lines of an expansion: one screen.
-const SCREEN: usize = 55;
+const SCREEN: usize = 56;
 
 /// Expands the attribute on a function of the package `app`.
 fn attribute(arguments: &str, function: &str) -> TokenStream {

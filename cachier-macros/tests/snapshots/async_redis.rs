@@ -1,3 +1,4 @@
+#[allow(dead_code)]
 async fn user(id: u64, locale: &str) -> Result<User, DbError> {
     let lookup = ::cachier::__lookup!(
         [typed] user::__site(), ::cachier::__returned:: < Result < User, DbError > > ()

@@ -1,3 +1,4 @@
+#[allow(dead_code)]
 fn parsed<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>
 where
     T: Part,

@@ -1,5 +1,6 @@
 impl<T: Part> Lookup for Table<'_, T> {
     type Found = Page<T>;
+    #[allow(dead_code)]
     async fn fetch(&self, id: u64) -> Option<Self::Found> {
         let lookup = ::cachier::__lookup!(
             [named < Self as __CachierLookup_32c366e9418eba5f < '_, T > >

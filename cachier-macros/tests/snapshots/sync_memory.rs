@@ -1,6 +1,7 @@
 /// Joins.
 ///
 /// Cached: `join::invalidate(…)`, `join::clear_cache()` and more work on what is stored.
+#[allow(dead_code)]
 pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
     let lookup = ::cachier::__lookup!(
         [typed] join::__site(), ::cachier::__returned:: < Result < String, Error > > ()

@@ -29,7 +29,7 @@ impl Shop {
     }
 
     #[cachier(backend = "memory", skip(self), in_impl, enable_metrics)]
-    pub fn price(&self, item: &str) -> Option<u64> {
+    pub(crate) fn price(&self, item: &str) -> Option<u64> {
         self.asked();
         (!item.is_empty()).then_some(item.len() as u64 * Self::RATE)
     }

@@ -115,7 +115,7 @@ fn conditions_come_before_the_attribute() {
 #[expect(clippy::too_many_arguments, reason = "all are needed")]
 #[expect(clippy::needless_return)]
 #[warn(unused)]
-pub fn old(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u8 {
+pub(crate) fn old(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u8 {
     if a == 0 {
         return b + c + d + e + f + g + h;
     }

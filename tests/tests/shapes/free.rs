@@ -10,7 +10,7 @@ use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 /// Twice a number, and how often it was computed.
 #[cachier(backend = "memory", enable_metrics)]
-pub fn twice(n: u64) -> (u64, u32) {
+pub(crate) fn twice(n: u64) -> (u64, u32) {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     (n * 2, RUNS.fetch_add(1, Ordering::Relaxed))
 }

@@ -21,7 +21,7 @@ struct Shop {
 
 impl Shop {
     #[cachier(backend = "memory", skip(self), enable_metrics)]
-    pub fn price(&self, item: &str) -> Option<u64> {
+    pub(crate) fn price(&self, item: &str) -> Option<u64> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         (!item.is_empty()).then_some(item.len() as u64)
     }

@@ -13,13 +13,16 @@ use cachier_compile_fail::Package;
 use serde_json::Value;
 
 /// What is lost, by function: with `companion = false` the body is a part of a larger function, and elsewhere another function
-/// than that which is called.
-const LOST: [(&str, &str); 8] = [
+/// than that which is called, which is in use where its companion is.
+const LOST: [(&str, &str); 11] = [
     ("alone_future", "clippy::needless_return"),
     ("alone_future", "unused_variables"),
     ("alone_number", "clippy::needless_return"),
     ("alone_unused", "unused_variables"),
     ("await_holding_lock", "clippy::missing_panics_doc"),
+    ("dead_code", "dead_code"),
+    ("dead_code_async", "dead_code"),
+    ("method_dead_code", "dead_code"),
     ("panics", "clippy::missing_panics_doc"),
     ("recursion_only", "clippy::only_used_in_recursion"),
     ("unwrap_used", "clippy::missing_panics_doc"),
