@@ -1,6 +1,7 @@
 //! The hidden function that passes an operation and the function's body to the runtime.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
 use syn::{Ident, ReceiverKind, Type};
 
 use super::{arguments, attributes, code, returned, signature, site, stored};
@@ -66,11 +67,15 @@ fn in_background(cached: &Cached, body: &TokenStream) -> TokenStream {
     let owned = cached.parameters.iter().filter_map(own);
     let borrowed = cached.parameters.iter().map(borrow);
     let (own_this, this) = own_receiver(cached).unzip();
+    // What cannot go there is an error at what asks for it.
+    let asking = cached.arguments.next_time.as_ref();
+    let span = asking.map_or_else(Span::call_site, |argument| argument.span());
+    let span = span.resolved_at(Span::mixed_site());
     let run = match cached.is_async() {
-        true => code!(async move { #body(#this #(#borrowed,)*).await }),
-        false => code!(move || #body(#this #(#borrowed,)*)),
+        true => quote_spanned!(span=> async move { #body(#this #(#borrowed,)*).await }),
+        false => quote_spanned!(span=> move || #body(#this #(#borrowed,)*)),
     };
-    code!({ #own_this #(#owned)* #run })
+    quote_spanned!(span=> { #own_this #(#owned)* #run })
 }
 
 /// The statement that turns a borrowed argument into an owned one.
