@@ -4,7 +4,7 @@
 //! starts.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write, stderr, stdin};
+use std::io::{BufRead, BufReader, ErrorKind, Write, stderr, stdin};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -41,7 +41,8 @@ pub fn hear() -> String {
     line.trim_end().to_owned()
 }
 
-/// Reports a skipped test on stderr, past the harness's capture.
+/// Reports a skipped test on stderr, past the harness's capture: one of what this user or machine does not allow. What is
+/// only not installed is missed where a test looks for it.
 pub fn skip(why: &str) {
     // Failing to report is no failure.
     let _ = writeln!(stderr(), "skipped: {why}");
@@ -72,7 +73,7 @@ impl Process {
     /// `None` if this user may not mount.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// When it cannot be started, or `unshare` is missing and `CACHIER_TEST_REQUIRE` is set.
     #[must_use]
     pub fn start_with_mount(
         test: &str,
@@ -89,8 +90,7 @@ impl Process {
             command.env("CACHIER_CACHE_DIR", folder);
             command
         };
-        let tried = mounted().arg("true").output();
-        if !tried.is_ok_and(|output| output.status.success()) {
+        if !is_allowed(mounted().arg("true")) {
             return None;
         }
         let mut command = mounted();
@@ -103,7 +103,7 @@ impl Process {
     /// is no `strace` to have them fail, or it may not.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// When it cannot be started, or `strace` is missing and `CACHIER_TEST_REQUIRE` is set.
     #[must_use]
     pub fn start_without_locks(
         test: &str,
@@ -117,8 +117,7 @@ impl Process {
             command.args(quiet).args(inject);
             command
         };
-        let tried = without_locks().arg("true").output();
-        if !tried.is_ok_and(|output| output.status.success()) {
+        if !is_allowed(without_locks().arg("true")) {
             return None;
         }
         let mut command = without_locks();
@@ -146,8 +145,7 @@ impl Process {
             command.uid(user).gid(group);
             command
         };
-        let tried = as_other().arg("--list").output();
-        if !tried.is_ok_and(|output| output.status.success()) {
+        if !is_allowed(as_other().arg("--list")) {
             return None;
         }
         let mut command = as_other();
@@ -262,6 +260,24 @@ impl Process {
         });
         assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
     }
+}
+
+/// Whether what a test needs can be done here.
+///
+/// # Panics
+/// When the program is missing and `CACHIER_TEST_REQUIRE` is set: then nothing may be skipped that could be installed.
+fn is_allowed(tried: &mut Command) -> bool {
+    let output = tried.output();
+    let is_missing = output
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let is_required = env::var_os("CACHIER_TEST_REQUIRE").is_some();
+    let program = tried.get_program().display();
+    assert!(
+        !(is_missing && is_required),
+        "CACHIER_TEST_REQUIRE is set, and there is no `{program}`; `tests/run` installs it"
+    );
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn this_program() -> PathBuf {
