@@ -248,7 +248,7 @@ impl Known {
     fn is_enabled(self) -> bool {
         match self {
             Self::Registered(function) => function.is_enabled(),
-            Self::Expected(function) => context::current().registry.is_on(&function.name),
+            Self::Expected(function) => context::current().registry.is_on(function),
         }
     }
 

@@ -374,13 +374,14 @@ mod tests {
     fn functions_are_switched_off_together_or_by_pattern() {
         let switches = |value: &str| parsed::<Switches>(value).unwrap().unwrap();
         for none in ["0", "false", "no", ","] {
-            assert!(switches(none).is_on("f"), "{none}");
+            assert!(switches(none).is_on("f", "f"), "{none}");
         }
         for all in ["1", "true", "yes", "*", "g,1"] {
-            assert!(!switches(all).is_on("f"), "{all}");
+            assert!(!switches(all).is_on("f", "f"), "{all}");
         }
         let some = switches("a::*, b::*");
-        assert!(!some.is_on("a::f") && !some.is_on("b::f") && some.is_on("c::f"));
+        let is_on = |name| some.is_on(name, name);
+        assert!(!is_on("a::f") && !is_on("b::f") && is_on("c::f"));
     }
 
     #[test]

@@ -151,9 +151,9 @@ impl Function {
         self.fresh_nanos.load(Ordering::Relaxed)
     }
 
-    /// Whether the switches enable the function, by its name with type arguments and without.
+    /// Whether the switches enable the function.
     pub(crate) fn is_on(&self, switches: &Switches) -> bool {
-        switches.is_on(&self.name) && switches.is_on(&self.typed_name)
+        switches.is_on(&self.name, &self.typed_name)
     }
 
     pub(crate) fn policy(&self) -> Arc<Policy> {

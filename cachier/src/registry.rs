@@ -77,9 +77,9 @@ impl Registry {
         }
     }
 
-    /// Whether the switches leave functions of this name on.
-    pub(crate) fn is_on(&self, name: &str) -> bool {
-        self.switches().is_on(name)
+    /// Whether the switches enable a function that need not have been called.
+    pub(crate) fn is_on(&self, function: &ExpectedFunction) -> bool {
+        self.switches().is_on(&function.name, &function.typed_name)
     }
 
     pub(crate) fn is_caching_enabled(&self) -> bool {
@@ -100,9 +100,12 @@ impl Registry {
         self.lock_expected().clone()
     }
 
-    /// Where values are kept of the functions that have been called or are expected, as far as in stores.
+    /// Where values are kept of the functions that have been called or are expected, as far as in stores. Functions that are
+    /// switched off keep none.
     pub(crate) fn places(&self) -> Vec<Place> {
-        let expected = self.expected().into_iter();
+        let mut expected = self.expected();
+        expected.retain(|function| self.is_on(function));
+        let expected = expected.into_iter();
         let mut places: Vec<Place> = expected.map(|function| function.place.clone()).collect();
         places.extend(self.functions().values().filter_map(|known| known.place()));
         places.retain(|place| place.options.backend != BackendName::Memory);

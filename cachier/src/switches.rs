@@ -26,8 +26,10 @@ impl Switches {
         self.off.push(Pattern(pattern.to_owned()));
     }
 
-    pub(crate) fn is_on(&self, function: &str) -> bool {
-        !self.everything_off && !self.off.iter().any(|pattern| pattern.matches(function))
+    /// Whether a function is on, by its name and by that with type arguments.
+    pub(crate) fn is_on(&self, name: &str, typed_name: &str) -> bool {
+        let is_meant = |pattern: &Pattern| pattern.matches(name) || pattern.matches(typed_name);
+        !self.everything_off && !self.off.iter().any(is_meant)
     }
 }
 
@@ -86,8 +88,15 @@ mod tests {
         switches.disable_all();
         switches.disable("f");
         switches.enable_all();
-        assert!(switches.is_on("f"));
+        assert!(switches.is_on("f", "f<u8>"));
         switches.disable("f");
-        assert!(!switches.is_on("f") && switches.is_on("g"));
+        assert!(!switches.is_on("f", "f<u8>") && switches.is_on("g", "g<u8>"));
+    }
+
+    #[test]
+    fn type_arguments_may_be_named_or_not() {
+        let mut switches = Switches::default();
+        switches.disable("f<u8>");
+        assert!(!switches.is_on("f", "f<u8>") && switches.is_on("f", "f<u16>"));
     }
 }

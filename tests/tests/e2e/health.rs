@@ -238,6 +238,41 @@ fn expected_functions_count_before_their_first_calls() {
     let _ = (Shop.price(1), generic(1), Shop.price_later(1));
 }
 
+struct Shelf<T>(std::marker::PhantomData<T>);
+
+impl<T> Shelf<T> {
+    #[cachier(backend = registered("of a shelf"), skip(self))]
+    fn place(&self, item: u64) -> u64 {
+        let _ = self.0;
+        item
+    }
+}
+
+#[test]
+fn expected_functions_that_are_off_do_not_count() {
+    type Off = Shelf<u8>;
+    type On = Shelf<u16>;
+    let name = |of: &str| format!("e2e::health::{of}");
+    isolated(|| {
+        cachier::expect([nowhere::handle(), Off::place_cache().handle()]);
+        cachier::disable(&name("nowhere"));
+        cachier::disable(&name("Shelf<u8>::place"));
+        assert_eq!(checked(), "", "called by nobody");
+        let is_enabled = |name: &str| cachier::function(name).unwrap().is_enabled();
+        assert!(!is_enabled(&name("nowhere")) && !is_enabled(&name("Shelf<u8>::place")));
+        let _ = (nowhere(1), Shelf::<u8>(std::marker::PhantomData).place(1));
+        assert_eq!(checked(), "", "called");
+
+        cachier::expect([On::place_cache().handle()]);
+        assert_eq!(checked(), "of a shelf!");
+        assert!(is_enabled(&name("Shelf<u16>::place")));
+        cachier::disable_caching();
+        assert_eq!(checked(), "");
+        cachier::enable_caching();
+        assert_eq!(checked(), "nowhere! of a shelf!");
+    });
+}
+
 #[test]
 fn one_backend_can_be_asked() {
     in_folder(|folder| {
