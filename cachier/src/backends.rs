@@ -162,7 +162,7 @@ impl Backends {
         opened.any(|((_, folder), known)| is_unnamed(folder) && Arc::ptr_eq(known, handle))
     }
 
-    fn registered(&self, name: &str) -> Option<Arc<BackendHandle>> {
+    pub(crate) fn registered(&self, name: &str) -> Option<Arc<BackendHandle>> {
         self.state().registered.get(name).cloned()
     }
 

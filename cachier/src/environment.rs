@@ -43,22 +43,79 @@ static QUIET: Variable<Flag> = Variable::new("CACHIER_QUIET");
 /// Makes a missing address an error instead of assuming the usual local one.
 static STRICT: Variable<Flag> = Variable::new("CACHIER_STRICT");
 
-/// Variables that concern every function.
-const SHARED: [&(dyn Parsed + Sync); 5] = [&DISABLED, &KEY_SECRET, &MAX_WORKERS, &QUIET, &STRICT];
+/// All variables, and what each concerns.
+const VARIABLES: &[(&(dyn Parsed + Sync), Concern)] = &[
+    (&DISABLED, Concern::EveryFunction),
+    (&KEY_SECRET, Concern::EveryFunction),
+    (&MAX_WORKERS, Concern::EveryFunction),
+    (&QUIET, Concern::EveryFunction),
+    (&STRICT, Concern::EveryFunction),
+    (&NAMESPACE, Concern::Namespace),
+    (&BACKEND, Concern::DefaultBackend),
+    (&CACHE_DIR, Concern::CacheDir),
+    (&CACHE_MODE, Concern::Folders),
+    (&REDIS_URL, Concern::Backend("redis")),
+    (&SQL_URL, Concern::Backend("sql")),
+    (&MONGO_URL, Concern::Backend("mongo")),
+    (&S3_BUCKET, Concern::Backend("s3")),
+    #[cfg(feature = "s3")]
+    (&S3_PREFIX, Concern::Backend("s3")),
+    #[cfg(feature = "s3")]
+    (&S3_ENDPOINT, Concern::Backend("s3")),
+    #[cfg(feature = "prometheus")]
+    (&MetricsAddress, Concern::Exporter),
+];
 
-/// The errors of variables that concern every function, by name.
-pub(crate) fn unusable() -> impl Iterator<Item = (&'static str, Error)> {
-    SHARED
-        .into_iter()
-        .filter_map(|variable| Some((variable.name(), variable.error()?)))
+/// What a variable concerns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concern {
+    EveryFunction,
+    /// Keys, unless the program sets a namespace.
+    Namespace,
+    /// Functions without a backend, unless the program chooses one.
+    DefaultBackend,
+    /// Files, unless the program names a folder.
+    CacheDir,
+    /// Everything in folders.
+    Folders,
+    /// The built-in backend of this name, unless the program registers one.
+    Backend(&'static str),
+    /// The exporter, unless it is given an address.
+    #[cfg(feature = "prometheus")]
+    Exporter,
+}
+
+/// A variable that cannot be used.
+pub(crate) struct Unusable {
+    pub(crate) variable: &'static str,
+    pub(crate) concern: Concern,
+    pub(crate) error: Error,
+}
+
+/// The variables that cannot be used, of those whose concern is meant.
+pub(crate) fn unusable(is_meant: impl Fn(Concern) -> bool) -> impl Iterator<Item = Unusable> {
+    let meant = VARIABLES
+        .iter()
+        .filter(move |(_, concern)| is_meant(*concern));
+    meant.filter_map(|(variable, concern)| {
+        Some(Unusable {
+            variable: variable.name(),
+            concern: *concern,
+            error: variable.error()?,
+        })
+    })
 }
 
 /// Fails if a variable that concerns every function is unusable; the namespace counts unless the program sets one.
 pub(crate) fn is_usable(namespace: Option<&str>) -> Result<(), Error> {
-    if namespace.is_none() {
-        NAMESPACE.get()?;
-    }
-    unusable().next().map_or(Ok(()), |(_, error)| Err(error))
+    let concerns_all = |concern| match concern {
+        Concern::EveryFunction => true,
+        Concern::Namespace => namespace.is_none(),
+        _ => false,
+    };
+    unusable(concerns_all)
+        .next()
+        .map_or(Ok(()), |unusable| Err(unusable.error))
 }
 
 /// The initial switches.
@@ -132,17 +189,19 @@ impl<T: Value> Variable<T> {
         };
         match (value.is_empty(), T::EMPTY) {
             (true, Empty::Unset) => Ok(None),
-            (true, Empty::Unusable) => Err(self.unusable()),
-            (false, _) => T::parse(&value).map(Some).ok_or_else(|| self.unusable()),
+            (true, Empty::Unusable) => Err(cannot_be_used(self.name, T::EXPECTED)),
+            (false, _) => T::parse(&value)
+                .map(Some)
+                .ok_or_else(|| cannot_be_used(self.name, T::EXPECTED)),
         }
     }
+}
 
-    /// Without the value, which may be a credential.
-    fn unusable(&self) -> Error {
-        let message = format!("the environment variable {} cannot be used", self.name);
-        Error::new(ErrorKind::NotRegistered, Operation::Load, message)
-            .with_hint(format!("set it to {}, or unset it", T::EXPECTED))
-    }
+/// Without the value, which may be a credential.
+fn cannot_be_used(variable: &str, expected: &str) -> Error {
+    let message = format!("the environment variable {variable} cannot be used");
+    Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+        .with_hint(format!("set it to {expected}, or unset it"))
 }
 
 impl<T: Value> Parsed for Variable<T> {
@@ -152,6 +211,24 @@ impl<T: Value> Parsed for Variable<T> {
 
     fn error(&self) -> Option<Error> {
         self.get().err()
+    }
+}
+
+/// The address of the endpoint for Prometheus, parsed by its exporter.
+#[cfg(feature = "prometheus")]
+struct MetricsAddress;
+
+#[cfg(feature = "prometheus")]
+impl Parsed for MetricsAddress {
+    fn name(&self) -> &'static str {
+        "CACHIER_METRICS_ADDR"
+    }
+
+    fn error(&self) -> Option<Error> {
+        // Given neither host nor port, it takes those of the variable.
+        let built = cachier_metrics::PrometheusExporter::builder().build();
+        let is_unusable = built.is_err();
+        is_unusable.then(|| cannot_be_used(self.name(), "`host:port`"))
     }
 }
 
@@ -301,11 +378,17 @@ impl Value for Switches {
             match (part, Flag::of(part)) {
                 ("", _) | (_, Some(Flag::Off)) => {}
                 ("*", _) | (_, Some(Flag::On)) => switches.disable_all(),
-                (pattern, None) => switches.disable(pattern),
+                (pattern, None) if is_of_names(pattern) => switches.disable(pattern),
+                _ => return None,
             }
         }
         Some(switches)
     }
+}
+
+/// Whether a pattern may be of names of functions, and is no number.
+fn is_of_names(pattern: &str) -> bool {
+    pattern.contains(|letter: char| letter.is_alphabetic() || letter == '*')
 }
 
 #[cfg(test)]
@@ -378,6 +461,9 @@ mod tests {
         }
         for all in ["1", "true", "yes", "*", "g,1"] {
             assert!(!switches(all).is_on("f", "f"), "{all}");
+        }
+        for unusable in ["2", "-1", "a::*,10", "?"] {
+            assert!(is_unusable::<Switches>(unusable), "{unusable}");
         }
         let some = switches("a::*, b::*");
         let is_on = |name| some.is_on(name, name);

@@ -9,12 +9,14 @@ use cachier_backends::{
 };
 
 use crate::backend_handle::BackendHandle;
+use crate::backends::Backends;
 use crate::background::remove_unused_folders;
 use crate::block_on::block_on;
+use crate::builtin;
 use crate::context::{self, Context};
-use crate::environment;
+use crate::environment::{self, Concern};
 use crate::handle::Handle;
-use crate::options::{Options, Policy};
+use crate::options::{GlobalParams, Options, Policy};
 
 /// Whether one backend can be used right now.
 ///
@@ -29,7 +31,7 @@ use crate::options::{Options, Policy};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BackendHealth {
-    /// The name that attributes use; `environment` for a variable that cannot be used.
+    /// The name that attributes use; `environment` for a variable that cannot be used and concerns more than one.
     pub name: String,
     /// Its path or address, without credentials; empty where there is none, or the name of the variable.
     pub store: String,
@@ -182,18 +184,12 @@ struct Known {
 
 fn known(context: &'static Context) -> Known {
     let mut known = Known::default();
-    for (variable, error) in environment::unusable() {
-        known.miss("environment", variable, error);
-    }
     let params = context.params();
-    if params.namespace.is_none()
-        && let Err(error) = environment::NAMESPACE.get()
-    {
-        known.miss("environment", environment::NAMESPACE.name, error);
-    }
     let backends = &context.backends;
-    if let Err(error) = backends.default_name() {
-        known.miss("environment", environment::BACKEND.name, error);
+    for unusable in environment::unusable(|_| true) {
+        if let Some(name) = concerned(unusable.concern, backends, &params) {
+            known.miss(name, unusable.variable, unusable.error);
+        }
     }
     for (name, registered) in backends.all_registered() {
         known.add(&name, Ok(registered));
@@ -210,6 +206,23 @@ fn known(context: &'static Context) -> Known {
         known.add(&name, opened);
     }
     known
+}
+
+/// The name under which a variable that cannot be used is shown; `None` where the program's code outranks it.
+fn concerned(concern: Concern, backends: &Backends, params: &GlobalParams) -> Option<&'static str> {
+    const ALL: &str = "environment";
+    let is_in_use = |name: &'static str| {
+        builtin::is_in_build(name).is_ok() && backends.registered(name).is_none()
+    };
+    match concern {
+        Concern::EveryFunction | Concern::Folders => Some(ALL),
+        #[cfg(feature = "prometheus")]
+        Concern::Exporter => Some(ALL),
+        Concern::Namespace => params.namespace.is_none().then_some(ALL),
+        Concern::DefaultBackend => backends.default_name().is_err().then_some(ALL),
+        Concern::CacheDir => (params.cache_dir.is_none() && is_in_use("file")).then_some("file"),
+        Concern::Backend(name) => is_in_use(name).then_some(name),
+    }
 }
 
 impl Known {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cachier_backends::{Error, ErrorKind};
 
 use crate::call::Call;
-use crate::environment;
+use crate::environment::{self, Concern, Unusable};
 use crate::problems::report;
 
 /// A hit on the fast path.
@@ -116,7 +116,8 @@ pub(crate) fn found(error: &Error) {
 pub(crate) fn check_environment() {
     static CHECKED: AtomicBool = AtomicBool::new(false);
     if !CHECKED.load(Ordering::Relaxed) && !CHECKED.swap(true, Ordering::Relaxed) {
-        for (_, error) in environment::unusable() {
+        let concerns_all = |concern| concern == Concern::EveryFunction;
+        for Unusable { error, .. } in environment::unusable(concerns_all) {
             #[cfg(feature = "tracing")]
             tracing::warn!(target: "cachier", "{error}");
             found(&error);

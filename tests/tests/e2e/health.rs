@@ -83,6 +83,53 @@ fn a_check_sees_what_the_environment_names() {
 }
 
 #[test]
+fn a_check_tells_of_each_unusable_variable() {
+    if part().is_some() {
+        let ill = cachier::check().into_iter();
+        let ill = ill.filter(|health| !health.is_healthy());
+        let shown = ill.map(|health| format!("{} {}: {}", health.name, health.store, health));
+        return say(shown.collect::<Vec<_>>().join("; "));
+    }
+    use std::os::unix::ffi::OsStrExt as _;
+    let no_unicode = OsStr::from_bytes(b"redis://\xff");
+    let home = tempfile::tempdir().unwrap();
+    for (name, variable, value) in [
+        ("environment", "CACHIER_BACKEND", no_unicode),
+        ("environment", "CACHIER_NAMESPACE", no_unicode),
+        ("environment", "CACHIER_DISABLED", no_unicode),
+        ("environment", "CACHIER_DISABLED", OsStr::new("2")),
+        ("environment", "CACHIER_KEY_SECRET", OsStr::new("")),
+        ("environment", "CACHIER_MAX_WORKERS", OsStr::new("0")),
+        ("environment", "CACHIER_QUIET", OsStr::new("maybe")),
+        ("environment", "CACHIER_STRICT", OsStr::new("maybe")),
+        ("environment", "CACHIER_CACHE_MODE", OsStr::new("0777")),
+        ("environment", "CACHIER_METRICS_ADDR", OsStr::new("9464")),
+        ("environment", "CACHIER_METRICS_ADDR", no_unicode),
+        ("file", "CACHIER_CACHE_DIR", OsStr::new("~nobody/x")),
+        ("redis", "CACHIER_REDIS_URL", no_unicode),
+        ("sql", "CACHIER_SQL_URL", no_unicode),
+        ("mongo", "CACHIER_MONGO_URL", OsStr::new("localhost")),
+        ("s3", "CACHIER_S3_BUCKET", no_unicode),
+        ("s3", "CACHIER_S3_PREFIX", no_unicode),
+        ("s3", "CACHIER_S3_ENDPOINT", OsStr::new("localhost")),
+    ] {
+        let test = "health::a_check_tells_of_each_unusable_variable";
+        let process = Process::start(test, "check", |command| {
+            command
+                .env("HOME", home.path())
+                .env_remove("XDG_CACHE_HOME")
+                .env(variable, value);
+        });
+        let line = process.line();
+        process.finish();
+        let expected = format!("{name} {variable}: {name} ({variable}): ");
+        assert!(line.starts_with(&expected), "{variable}: {line}");
+        assert!(line.contains("set it to "), "{variable}: {line}");
+        assert!(!line.contains("; environment"), "{variable}, once: {line}");
+    }
+}
+
+#[test]
 fn a_check_sees_what_the_program_names() {
     in_folder(|_| assert_eq!(checked(), "file"));
     isolated(|| {
