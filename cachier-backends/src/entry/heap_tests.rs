@@ -57,10 +57,12 @@ fn texts_and_lists_take_their_bytes() {
 #[test]
 fn maps_have_room_to_spare() {
     let numbers: BTreeMap<u32, u32> = (0..10).map(|n| (n, n)).collect();
-    // Three halves of the pairs, and a byte of each hash.
-    takes(numbers, 120 + 10 + ALLOCATION);
+    // Sixteen buckets, and a byte of a hash for each and for a group.
+    takes(numbers, 16 * 8 + 16 + 16 + ALLOCATION);
     let texts = BTreeMap::from([(1_u64, text()), (2, text())]);
-    takes(texts, 2 * 48 + 2 + ALLOCATION + 2 * TEXT);
+    takes(texts, 4 * (8 + HEADER) + 4 + 16 + ALLOCATION + 2 * TEXT);
+    let many: BTreeMap<u64, u64> = (0..113).map(|n| (n, n)).collect();
+    takes(many, 256 * 16 + 256 + 16 + ALLOCATION);
     takes(BTreeMap::<u64, u64>::new(), 0);
 }
 
