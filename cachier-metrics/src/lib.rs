@@ -8,12 +8,12 @@
 
 #[cfg(all(test, not(shuttle)))]
 mod accuracy;
+mod append_list;
 mod block;
 mod clock;
 mod counter;
 mod display;
 mod distribution;
-#[cfg(feature = "prometheus")]
 mod exporters;
 mod gauges;
 mod histogram;
@@ -23,6 +23,7 @@ mod local;
 mod metrics;
 #[cfg(all(test, shuttle))]
 mod model;
+mod pattern;
 mod per_process;
 mod process;
 mod recorder;
@@ -42,7 +43,11 @@ mod windows;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
-pub use exporters::{Detail, ExportError, PrometheusBuilder, PrometheusExporter};
+pub use exporters::{Detail, PrometheusBuilder, PrometheusExporter};
+pub use exporters::{
+    Export, ExportError, MetricFamily, MetricKind, MetricUnit, MetricsExporter, MetricsRegistry,
+    Sample, SampleValue,
+};
 pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, Histogram};
 pub use labelled::Labelled;
@@ -52,6 +57,8 @@ pub use labels::{
 };
 pub use local::Local;
 pub use metrics::{CacheMetrics, MetricsOptions};
+#[doc(hidden)]
+pub use pattern::NamePattern;
 pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecorder, WaitRecorder};
 pub use sampling::{InvalidRate, Sampled, SamplingRate};
 pub use slot::LocalSlot;

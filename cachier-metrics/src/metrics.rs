@@ -16,9 +16,7 @@ use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
 use crate::slot::{LocalSlot, attach};
 use crate::snapshot::{Activity, Snapshot};
-#[cfg(feature = "prometheus")]
-use crate::stats::Lookups;
-use crate::stats::Stats;
+use crate::stats::{Lookups, Stats};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::ticker;
 use crate::windows::{State, Windows};
@@ -243,13 +241,6 @@ impl CacheMetrics {
         Stats::from(&self.snapshot_over(window))
     }
 
-    /// The lookups of the last `window`.
-    #[cfg(feature = "prometheus")]
-    pub(crate) fn lookups_over(&self, window: Duration) -> Lookups {
-        let span = self.span(|windows, now| windows.before(now.saturating_sub(nanos(window))));
-        Lookups::since(&span.latest.calls, &span.earlier.calls)
-    }
-
     /// The figures of the last `window`, mergeable.
     ///
     /// The window begins up to a fifteenth of its length, or a second, too early: [`Snapshot::covers`] tells its
@@ -260,16 +251,28 @@ impl CacheMetrics {
 
     /// The figures since the beginning, unaffected by resets: its counters never fall.
     pub fn snapshot(&self) -> Snapshot {
+        self.snapshot_with([]).0
+    }
+
+    /// [`snapshot`](Self::snapshot), and the lookups of the last `windows`, all at one moment.
+    pub(crate) fn snapshot_with<const N: usize>(
+        &self,
+        windows: [Duration; N],
+    ) -> (Snapshot, [Lookups; N]) {
         let now = self.clock.now();
         let mut history = self.history();
         let latest = self.rotate(&mut history, now);
+        let lookups = windows.map(|window| {
+            let earlier = history.windows.before(now.saturating_sub(nanos(window)));
+            Lookups::since(&latest.calls, &earlier.snapshot.calls)
+        });
         let (begun, inherited) = (history.begun, history.inherited.clone());
         drop(history);
         let own = match inherited {
             Some(inherited) => latest.since(&inherited.counts),
             None => (*latest).clone(),
         };
-        self.complete(own, now, begun)
+        (self.complete(own, now, begun), lookups)
     }
 
     /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot).

@@ -121,7 +121,6 @@ pub(crate) struct Lookups {
 
 impl Lookups {
     /// The lookups between two states of the counters.
-    #[cfg(feature = "prometheus")]
     pub(crate) fn since(later: &Labelled<Outcome, u64>, earlier: &Labelled<Outcome, u64>) -> Self {
         let calls = |outcome| later[outcome].saturating_sub(earlier[outcome]);
         let hits = calls(Outcome::Hit);
@@ -146,7 +145,6 @@ impl Lookups {
     }
 }
 
-#[cfg(feature = "prometheus")]
 impl std::iter::Sum for Lookups {
     fn sum<I: Iterator<Item = Self>>(lookups: I) -> Self {
         lookups.fold(Self::default(), |sum, one| Self {

@@ -132,7 +132,6 @@ impl fmt::Debug for StoreSource {
 }
 
 /// The figures of all stores of the process, sorted, each store once.
-#[cfg(feature = "prometheus")]
 pub(crate) fn stores() -> Vec<StoreFigures> {
     // Called outside the lock, as a source may take a while.
     let sources = sources().clone();

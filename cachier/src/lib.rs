@@ -30,7 +30,8 @@
 //!   For methods it is a [`MethodCache`].
 //! - [`CallOptions`] and [`Call`]: how one call uses the cache, and what happened.
 //! - [`GlobalParams`], [`disable`], [`flush`], [`check`], [`expect`]: what a program says once.
-//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter` brings them to a monitoring system.
+//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter` brings them to a monitoring
+//!   system, and [`MetricsExporter`] makes exporters of one's own.
 //! - [`Backend`]: for a store of your own.
 //! - `testing`: isolation and a clock that obeys, for tests.
 //!
@@ -132,9 +133,11 @@ pub use cachier_backends::{
 pub use cachier_macros::cachier;
 #[doc = include_str!("methods.md")]
 pub use cachier_macros::methods;
-pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
+pub use cachier_metrics::{
+    CacheMetrics, Distribution, ExportError, MetricsExporter, Snapshot, Stats,
+};
 #[cfg(feature = "prometheus")]
-pub use cachier_metrics::{Detail, ExportError, PrometheusBuilder, PrometheusExporter};
+pub use cachier_metrics::{Detail, PrometheusBuilder, PrometheusExporter};
 
 /// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
 ///
@@ -159,9 +162,10 @@ pub use cachier_metrics::{Detail, ExportError, PrometheusBuilder, PrometheusExpo
 /// ```
 pub mod metrics {
     pub use cachier_metrics::{
-        AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, Gauges, Histogram, Holding,
-        Label, Labelled, NearResult, Operation, Outcome, Reason, RemovalCause, Shared, StaleUse,
-        Tier, Unit, WaitScope,
+        AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, Export, Gauges, Histogram,
+        Holding, Label, Labelled, MetricFamily, MetricKind, MetricUnit, MetricsRegistry,
+        NearResult, Operation, Outcome, Reason, RemovalCause, Sample, SampleValue, Shared,
+        StaleUse, Tier, Unit, WaitScope,
     };
 }
 

@@ -19,14 +19,16 @@ pub struct ExportError {
 }
 
 impl ExportError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    /// Says what happened, where, and what to do about it.
+    pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             source: None,
         }
     }
 
-    pub(crate) fn io(message: impl Into<String>, source: io::Error) -> Self {
+    /// The same, because of an error of the system.
+    pub fn io(message: impl Into<String>, source: io::Error) -> Self {
         Self {
             message: message.into(),
             source: Some(source),

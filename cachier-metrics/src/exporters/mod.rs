@@ -1,12 +1,32 @@
-//! Exporters: each translates the catalogue for another system, none computes figures of its own.
+//! Exporters: each translates what one export has read, none computes figures of its own.
 
+#[cfg_attr(
+    not(feature = "prometheus"),
+    expect(
+        dead_code,
+        unreachable_pub,
+        reason = "only Prometheus has classic buckets"
+    )
+)]
 mod buckets;
 mod catalogue;
 mod error;
+mod export;
+mod exporter;
+mod family;
+mod functions;
 mod points;
+#[cfg(feature = "prometheus")]
 mod prometheus;
+mod reading;
 mod registry;
 
+#[cfg(feature = "prometheus")]
 pub use buckets::Detail;
 pub use error::ExportError;
+pub use export::Export;
+pub use exporter::MetricsExporter;
+pub use family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
+#[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusBuilder, PrometheusExporter};
+pub use registry::MetricsRegistry;

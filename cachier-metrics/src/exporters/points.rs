@@ -1,5 +1,8 @@
 //! The points of metrics; unknown figures are left out.
 
+use std::borrow::Cow;
+
+use super::family::SampleValue;
 use crate::histogram::Histogram;
 use crate::labelled::Labelled;
 use crate::labels::{ErrorLabel, Label, Operation, Tier};
@@ -8,20 +11,13 @@ use crate::stores::StoreFigures;
 /// A figure with its labels within the metric.
 pub(crate) struct Point<'a> {
     pub(crate) labels: Vec<(&'static str, &'static str)>,
-    pub(crate) value: Value<'a>,
-}
-
-pub(crate) enum Value<'a> {
-    Count(u64),
-    /// In base units.
-    Number(f64),
-    Histogram(&'a Histogram),
+    pub(crate) value: SampleValue<'a>,
 }
 
 pub(super) fn count<'a>(count: u64) -> Vec<Point<'a>> {
     vec![Point {
         labels: Vec::new(),
-        value: Value::Count(count),
+        value: SampleValue::Count(count),
     }]
 }
 
@@ -33,7 +29,7 @@ pub(super) fn number<'a>(figure: Option<f64>) -> Vec<Point<'a>> {
     figure
         .map(|n| Point {
             labels: Vec::new(),
-            value: Value::Number(n),
+            value: SampleValue::Number(n),
         })
         .into_iter()
         .collect()
@@ -42,7 +38,7 @@ pub(super) fn number<'a>(figure: Option<f64>) -> Vec<Point<'a>> {
 pub(super) fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
     let point = |(of, count): (L, &u64)| Point {
         labels: vec![label(of)],
-        value: Value::Count(*count),
+        value: SampleValue::Count(*count),
     };
     counts.iter().map(point).collect()
 }
@@ -58,7 +54,7 @@ pub(super) fn backend_errors(
             if *count > 0 || operation == Operation::Load {
                 points.push(Point {
                     labels: vec![label(operation), label(kind)],
-                    value: Value::Count(*count),
+                    value: SampleValue::Count(*count),
                 });
             }
         }
@@ -72,7 +68,7 @@ pub(super) fn one_histogram(histogram: &Histogram) -> Vec<Point<'_>> {
     observed
         .map(|h| Point {
             labels: Vec::new(),
-            value: Value::Histogram(h),
+            value: SampleValue::Histogram(Cow::Borrowed(h)),
         })
         .into_iter()
         .collect()
@@ -84,7 +80,7 @@ pub(super) fn histograms<L: Label>(histograms: &Labelled<L, Histogram>) -> Vec<P
         .filter(|(_, histogram)| !histogram.is_empty());
     let points = observed.map(|(outcome, histogram)| Point {
         labels: vec![label(outcome)],
-        value: Value::Histogram(histogram),
+        value: SampleValue::Histogram(Cow::Borrowed(histogram)),
     });
     points.collect()
 }
@@ -92,7 +88,7 @@ pub(super) fn histograms<L: Label>(histograms: &Labelled<L, Histogram>) -> Vec<P
 pub(super) fn round_trips(store: &StoreFigures) -> Vec<Point<'_>> {
     let point = |&(operation, count): &(Operation, u64)| Point {
         labels: vec![label(operation)],
-        value: Value::Count(count),
+        value: SampleValue::Count(count),
     };
     store.round_trips.iter().map(point).collect()
 }
@@ -109,7 +105,7 @@ pub(super) fn connections(store: &StoreFigures) -> Vec<Point<'_>> {
     known
         .map(|(state, n)| Point {
             labels: vec![("state", state)],
-            value: Value::Count(n),
+            value: SampleValue::Count(n),
         })
         .collect()
 }
@@ -122,7 +118,7 @@ pub(super) fn tiers<'a>(near: Option<u64>, backend: Option<u64>) -> Vec<Point<'a
     known
         .map(|(tier, n)| Point {
             labels: vec![label(tier)],
-            value: Value::Count(n),
+            value: SampleValue::Count(n),
         })
         .collect()
 }
@@ -133,7 +129,7 @@ pub(super) fn by_window<'a>(
     let known = windows.filter_map(|(window, ratio)| Some((window, ratio?)));
     let points = known.map(|(window, ratio)| Point {
         labels: vec![("window", window)],
-        value: Value::Number(ratio),
+        value: SampleValue::Number(ratio),
     });
     points.collect()
 }

@@ -1,97 +1,171 @@
-//! The functions of an exporter.
+//! What an exporter exports, and under which names.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
+use super::error::ExportError;
+use super::export::Export;
+use super::functions::Functions;
+use super::reading::{About, Reading};
+use crate::append_list::AppendList;
+use crate::labels::{
+    AbandonReason, ErrorLabel, Label, NearResult, Operation, Outcome, RemovalCause, StaleUse, Tier,
+    WaitScope,
+};
 use crate::metrics::CacheMetrics;
+use crate::pattern::NamePattern;
 use crate::per_process::{PerProcess, copied};
+use crate::stores::{StoreFigures, stores};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// The functions of one exporter.
-#[derive(Debug, Default)]
-pub(crate) struct Registry {
+/// The functions of one exporter, with the prefix and the constant labels of all that it exports.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions, MetricsRegistry};
+///
+/// let registry = MetricsRegistry::new("mine")
+///     .prefix("shop_cache")?
+///     .constant_label("environment", "staging")?;
+/// registry.register_function(CacheMetrics::create(MetricsOptions::new("forecast", "memory")));
+/// let export = registry.gather();
+/// assert!(export.families().any(|family| family.full_name() == "shop_cache_calls_total"));
+/// # Ok::<(), cachier_metrics::ExportError>(())
+/// ```
+#[derive(Debug)]
+pub struct MetricsRegistry {
+    exporter: String,
+    prefix: String,
+    labels: Vec<(String, String)>,
     functions: PerProcess<Mutex<Functions>>,
-    /// Whether all functions of the process join by themselves.
-    joins: AtomicBool,
+    /// Which functions of the process join by themselves. Known to a forked child whatever its parent was doing.
+    patterns: AppendList<NamePattern>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Functions {
-    /// In the order in which they were registered.
-    series: Vec<Series>,
-    /// Where in `series` a name of a function and its backend stands.
-    places: HashMap<(&'static str, &'static str), usize>,
-    /// Of the functions of the process, how many have joined.
-    joined: usize,
-}
+/// The prefix unless another is set.
+const PREFIX: &str = "cachier";
 
-/// Functions that share a name and a backend, and so the labels of all their figures: one as a rule, several where types
-/// tell them apart.
-#[derive(Clone, Debug)]
-pub(crate) struct Series {
-    /// Of all of them.
-    pub(crate) function: &'static str,
-    /// Of all of them.
-    pub(crate) backend: &'static str,
-    /// The functions, at least one.
-    pub(crate) members: Vec<&'static CacheMetrics>,
-}
+/// The labels of the catalogue, and those that Prometheus adds to histograms.
+const TAKEN_LABELS: [&str; 19] = [
+    "function",
+    "backend",
+    "store",
+    "cache",
+    "exporter",
+    "version",
+    "window",
+    "state",
+    "le",
+    "quantile",
+    Outcome::KEY,
+    NearResult::KEY,
+    AbandonReason::KEY,
+    StaleUse::KEY,
+    RemovalCause::KEY,
+    Operation::KEY,
+    ErrorLabel::KEY,
+    WaitScope::KEY,
+    Tier::KEY,
+];
 
-impl Registry {
-    /// Exports a function; once, however often it is registered.
-    pub(crate) fn register(&self, metrics: &'static CacheMetrics) {
+impl MetricsRegistry {
+    /// An empty registry. `exporter` names the exporter in metrics about itself.
+    #[must_use]
+    pub fn new(exporter: impl Into<String>) -> Self {
+        Self {
+            exporter: exporter.into(),
+            prefix: PREFIX.to_owned(),
+            labels: Vec::new(),
+            functions: PerProcess::new(),
+            patterns: AppendList::new(),
+        }
+    }
+
+    /// Begins all names with `prefix` instead of `cachier`; with nothing if it is empty.
+    ///
+    /// # Errors
+    /// When it has other characters than ASCII letters, digits and `_`, or begins with a digit.
+    pub fn prefix(self, prefix: impl Into<String>) -> Result<Self, ExportError> {
+        let prefix = prefix.into();
+        match prefix.is_empty() || is_name(&prefix) {
+            true => Ok(Self { prefix, ..self }),
+            false => Err(ExportError::new(format!(
+                "`{prefix}` is no prefix of metrics: it may have letters, digits and `_`, and begins with no digit"
+            ))),
+        }
+    }
+
+    /// Adds a label to everything that is exported: `service`, `environment`, `tenant`.
+    ///
+    /// # Errors
+    /// When the name is not made of ASCII letters, digits and `_`, begins with a digit or `__`, or is taken: by a label of
+    /// the catalogue, or by another constant one.
+    pub fn constant_label(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, ExportError> {
+        let name = name.into();
+        let error = |problem: &str| Err(ExportError::new(format!("`{name}` {problem}")));
+        if !is_name(&name) || name.starts_with("__") {
+            return error(
+                "is no name of a label: it has letters, digits and `_`, and begins with no digit and not with `__`",
+            );
+        }
+        if TAKEN_LABELS.contains(&&*name) || self.labels.iter().any(|(known, _)| *known == name) {
+            return error("cannot be a constant label: figures have a label of this name already");
+        }
+        self.labels.push((name, value.into()));
+        Ok(self)
+    }
+
+    /// Exports a function; once, however often it is registered. Functions that share a name and a backend are one
+    /// series: their counters and histograms add up.
+    pub fn register_function(&self, metrics: &'static CacheMetrics) {
         self.lock().register(metrics);
     }
 
-    /// Exports all functions of the process, those of now and those to come.
-    pub(crate) fn register_all(&self) {
-        self.joins.store(true, Ordering::Relaxed);
-        self.lock().join();
+    /// Exports the functions of the process whose names match a pattern, in which `*` stands for any text: those of now
+    /// and those to come.
+    pub fn register_matching(&self, pattern: &str) {
+        self.patterns.add(NamePattern::new(pattern));
+        self.lock().join(self.patterns.iter());
     }
 
-    /// What to export now.
-    pub(crate) fn select(&self) -> Vec<Series> {
-        let mut functions = self.lock();
-        if self.joins.load(Ordering::Relaxed) {
-            functions.join();
+    /// Reads all figures, each function once.
+    #[must_use]
+    pub fn gather(&self) -> Export {
+        let time = SystemTime::now();
+        let series = {
+            let mut functions = self.lock();
+            functions.join(self.patterns.iter());
+            functions.series().to_vec()
+        };
+        let functions: Vec<_> = series.iter().filter_map(Reading::of).collect();
+        let is_used = |store: &StoreFigures| functions.iter().any(|f| f.backend == store.backend);
+        Export {
+            time,
+            prefix: self.prefix.clone(),
+            labels: self.labels.clone(),
+            stores: stores().into_iter().filter(is_used).collect(),
+            functions,
+            about: About {
+                exporter: self.exporter.clone(),
+            },
         }
-        functions.series.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Functions> {
+        let inherited = |parent: Option<&_>| {
+            let functions = lock(&copied::<Functions>(parent)).clone();
+            Mutex::new(functions.inherited())
+        };
         lock(self.functions.get(inherited))
     }
 }
 
-/// What a forked child has of its parent's functions. All join anew: it may not know those that its parent was adding.
-fn inherited(parent: Option<&Mutex<Functions>>) -> Mutex<Functions> {
-    let functions = copied(parent);
-    lock(&functions).joined = 0;
-    functions
-}
-
-impl Functions {
-    /// Takes in the functions of the process that have come since the last time.
-    fn join(&mut self) {
-        let all = CacheMetrics::all();
-        all[self.joined..].iter().for_each(|new| self.register(new));
-        self.joined = all.len();
-    }
-
-    fn register(&mut self, metrics: &'static CacheMetrics) {
-        let (function, backend) = (metrics.name(), metrics.backend());
-        let next = self.series.len();
-        let place = *self.places.entry((function, backend)).or_insert(next);
-        if place == next {
-            self.series.push(Series {
-                function,
-                backend,
-                members: Vec::new(),
-            });
-        }
-        let members = &mut self.series[place].members;
-        if !members.iter().any(|known| std::ptr::eq(*known, metrics)) {
-            members.push(metrics);
-        }
-    }
+/// Whether Prometheus, the strictest, takes it as a name.
+fn is_name(name: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(is_of_name)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
 }

@@ -14,7 +14,8 @@ use self::host::AllowedHosts;
 use self::server::{Endpoint, Server};
 use super::buckets::Detail;
 use super::error::ExportError;
-use super::registry::Registry;
+use super::exporter::MetricsExporter;
+use super::registry::MetricsRegistry;
 use crate::metrics::CacheMetrics;
 
 /// Serves the metrics of functions to Prometheus.
@@ -38,7 +39,7 @@ pub struct PrometheusExporter {
     path: String,
     hosts: AllowedHosts,
     detail: Detail,
-    registry: Arc<Registry>,
+    registry: Arc<MetricsRegistry>,
     server: Mutex<Option<Server>>,
 }
 
@@ -54,6 +55,8 @@ impl PrometheusExporter {
             path: "/metrics".to_owned(),
             allowed: Vec::new(),
             detail: Detail::Brief,
+            prefix: None,
+            labels: Vec::new(),
         }
     }
 
@@ -63,8 +66,7 @@ impl PrometheusExporter {
     /// # Errors
     /// None today: room for exporters that cannot take every function.
     pub fn register_function(&self, metrics: &'static CacheMetrics) -> Result<(), ExportError> {
-        self.registry.register(metrics);
-        Ok(())
+        MetricsExporter::register_function(self, metrics)
     }
 
     /// Exports several functions.
@@ -75,9 +77,22 @@ impl PrometheusExporter {
         &self,
         functions: impl IntoIterator<Item = &'static CacheMetrics>,
     ) -> Result<(), ExportError> {
-        functions
-            .into_iter()
-            .try_for_each(|metrics| self.register_function(metrics))
+        MetricsExporter::register_functions(self, functions)
+    }
+
+    /// Exports the functions whose names match a pattern, in which `*` stands for any text: those of now and those to
+    /// come.
+    ///
+    /// ```
+    /// # let exporter = cachier_metrics::PrometheusExporter::builder().build()?;
+    /// exporter.register_matching("billing::*")?;
+    /// # Ok::<(), cachier_metrics::ExportError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`register_function`](Self::register_function).
+    pub fn register_matching(&self, pattern: &str) -> Result<(), ExportError> {
+        MetricsExporter::register_matching(self, pattern)
     }
 
     /// Exports all functions of the process, those of now and those to come.
@@ -85,8 +100,7 @@ impl PrometheusExporter {
     /// # Errors
     /// As [`register_function`](Self::register_function).
     pub fn register_all(&self) -> Result<(), ExportError> {
-        self.registry.register_all();
-        Ok(())
+        MetricsExporter::register_all(self)
     }
 
     /// Starts to serve, in its own thread.
@@ -105,7 +119,7 @@ impl PrometheusExporter {
         let endpoint = Endpoint {
             path: self.path.clone(),
             hosts: self.hosts.clone(),
-            render: Box::new(move || text::render(&registry.select(), detail)),
+            render: Box::new(move || text::render(&registry.gather(), detail)),
         };
         let started = Server::start(&self.address, Limits::default(), endpoint).map_err(|error| {
             let message = format!("cannot serve metrics at {}: {error}", self.address);
@@ -141,11 +155,30 @@ impl PrometheusExporter {
     /// # Ok::<(), cachier_metrics::ExportError>(())
     /// ```
     pub fn render(&self) -> String {
-        text::render(&self.registry.select(), self.detail)
+        text::render(&self.registry.gather(), self.detail)
     }
 
     fn server(&self) -> MutexGuard<'_, Option<Server>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same as its own methods, for programs with exporters of several kinds.
+impl MetricsExporter for PrometheusExporter {
+    fn registry(&self) -> &MetricsRegistry {
+        &self.registry
+    }
+
+    fn start(&self) -> Result<(), ExportError> {
+        self.start()
+    }
+
+    fn flush(&self) -> Result<(), ExportError> {
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.stop();
     }
 }
 
@@ -166,6 +199,8 @@ pub struct PrometheusBuilder {
     path: String,
     allowed: Vec<String>,
     detail: Detail,
+    prefix: Option<String>,
+    labels: Vec<(String, String)>,
 }
 
 impl PrometheusBuilder {
@@ -210,11 +245,31 @@ impl PrometheusBuilder {
         self
     }
 
+    /// Begins all names with this instead of `cachier`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Adds a label to all figures: `service`, `environment`, `tenant`.
+    ///
+    /// ```
+    /// # use cachier_metrics::{ExportError, PrometheusExporter};
+    /// let exporter = PrometheusExporter::builder().constant_label("service", "shop").build()?;
+    /// assert!(exporter.render().contains("{service=\"shop\",version="));
+    /// # Ok::<(), ExportError>(())
+    /// ```
+    pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((name.into(), value.into()));
+        self
+    }
+
     /// The exporter, not started yet. `CACHIER_METRICS_ADDR` (`host:port`) replaces the default address; it is ignored
     /// if the builder has a host or a port.
     ///
     /// # Errors
-    /// When the path does not begin with `/`, an allowed host is invalid, or the variable is malformed.
+    /// When the path does not begin with `/`, an allowed host is invalid, the prefix or a constant label is none, or the
+    /// variable is malformed.
     pub fn build(self) -> Result<PrometheusExporter, ExportError> {
         if !self.path.starts_with('/') {
             let message = format!(
@@ -242,14 +297,20 @@ impl PrometheusBuilder {
             true => format!("[{host}]:{port}"),
             false => format!("{host}:{port}"),
         };
-        let (registry, server) = (Arc::default(), Mutex::default());
+        let mut registry = MetricsRegistry::new("prometheus");
+        if let Some(prefix) = self.prefix {
+            registry = registry.prefix(prefix)?;
+        }
+        for (name, value) in self.labels {
+            registry = registry.constant_label(name, value)?;
+        }
         Ok(PrometheusExporter {
             address,
             path: self.path,
             hosts,
             detail: self.detail,
-            registry,
-            server,
+            registry: Arc::new(registry),
+            server: Mutex::default(),
         })
     }
 }

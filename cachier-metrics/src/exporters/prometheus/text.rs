@@ -3,33 +3,20 @@
 use std::fmt::{Arguments, Write};
 
 use crate::exporters::buckets::Detail;
-use crate::exporters::catalogue::{
-    Kind, Metric, MetricSource, Reading, Unit, catalogue, store_catalogue,
-};
-use crate::exporters::points::{Point, Value};
-use crate::exporters::registry::Series;
+use crate::exporters::export::Export;
+use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, SampleValue};
 use crate::histogram::Histogram;
-use crate::stores::{StoreFigures, stores};
 
 /// The media type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics of the selected functions, and of the stores that they use.
-pub(super) fn render(functions: &[Series], detail: Detail) -> String {
-    let readings: Vec<_> = functions.iter().map(Reading::of).collect();
+/// All figures of an export.
+pub(super) fn render(export: &Export, detail: Detail) -> String {
     let mut text = Text {
         text: String::new(),
         detail,
     };
-    for metric in catalogue() {
-        text.family(&metric, &readings);
-    }
-    let is_used = |store: &StoreFigures| readings.iter().any(|r| r.backend == store.backend);
-    let stores: Vec<_> = stores().into_iter().filter(is_used).collect();
-    for metric in store_catalogue() {
-        text.family(&metric, &stores);
-    }
-    text.exporter_metrics();
+    export.families().for_each(|family| text.family(&family));
     text.text
 }
 
@@ -39,61 +26,42 @@ struct Text {
 }
 
 impl Text {
-    fn family<S: MetricSource>(&mut self, metric: &Metric<S>, sources: &[S]) {
-        let name = full_name(metric);
-        let mut headed = false;
-        for source in sources {
-            for point in (metric.points)(source) {
-                if !headed {
-                    self.head(&name, type_name(metric.kind), metric.help);
-                    headed = true;
+    fn family(&mut self, family: &MetricFamily<'_>) {
+        let name = family.full_name();
+        self.line(format_args!("# HELP {name} {}", family.help));
+        self.line(format_args!("# TYPE {name} {}", type_name(family.kind)));
+        let bounds = self.detail.powers(family.buckets);
+        for sample in &family.samples {
+            let labels = labels(&sample.labels);
+            match &sample.value {
+                SampleValue::Count(count) => self.line(format_args!("{name}{{{labels}}} {count}")),
+                SampleValue::Number(number) => {
+                    self.line(format_args!("{name}{{{labels}}} {number}"));
                 }
-                self.point(&name, metric, &labels(source, &point), &point.value);
+                SampleValue::Histogram(histogram) => {
+                    self.histogram(&name, family.unit, &bounds, &labels, histogram);
+                }
             }
         }
     }
 
-    fn exporter_metrics(&mut self) {
-        self.head("cachier_build_info", "gauge", "The version of cachier.");
-        let version = env!("CARGO_PKG_VERSION");
-        self.line(format_args!(
-            "cachier_build_info{{version=\"{version}\"}} 1"
-        ));
-        // A scrape reads everything there is: no queue, and nothing to drop from it.
-        let name = "cachier_export_dropped_total";
-        self.head(name, "counter", "Data dropped from a full queue.");
-        self.line(format_args!("{name}{{exporter=\"prometheus\"}} 0"));
-    }
-
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        self.line(format_args!("# HELP {name} {help}"));
-        self.line(format_args!("# TYPE {name} {kind}"));
-    }
-
-    fn point<S>(&mut self, name: &str, metric: &Metric<S>, labels: &str, value: &Value<'_>) {
-        match value {
-            Value::Count(count) => self.line(format_args!("{name}{{{labels}}} {count}")),
-            Value::Number(number) => self.line(format_args!("{name}{{{labels}}} {number}")),
-            Value::Histogram(histogram) => self.histogram(name, metric, labels, histogram),
-        }
-    }
-
-    fn histogram<S>(
+    fn histogram(
         &mut self,
         name: &str,
-        metric: &Metric<S>,
+        unit: MetricUnit,
+        bounds: &[i32],
         labels: &str,
         histogram: &Histogram,
     ) {
-        for power in self.detail.powers(metric.buckets) {
-            let bound = 4_f64.powi(power);
+        for power in bounds {
+            let bound = 4_f64.powi(*power);
             let count = histogram.count_up_to(power * INDICES_PER_POWER);
             self.line(format_args!(
                 "{name}_bucket{{{labels},le=\"{bound}\"}} {count}"
             ));
         }
         let count = histogram.count();
-        let sum = histogram.sum as f64 / units_per_base(metric.unit);
+        let sum = unit.from_raw(histogram.sum as f64);
         self.line(format_args!(
             "{name}_bucket{{{labels},le=\"+Inf\"}} {count}"
         ));
@@ -110,44 +78,33 @@ impl Text {
 /// 4 is 2^2, and a factor of 2 is 16 bucket indices.
 const INDICES_PER_POWER: i32 = 32;
 
-fn units_per_base(unit: Unit) -> f64 {
-    if unit == Unit::Seconds { 1e9 } else { 1.0 }
-}
-
-fn full_name<S>(metric: &Metric<S>) -> String {
-    let unit = match metric.unit {
-        Unit::None => "",
-        Unit::Seconds => "_seconds",
-        Unit::Bytes => "_bytes",
-    };
-    let total = if metric.kind == Kind::Counter {
-        "_total"
-    } else {
-        ""
-    };
-    format!("cachier_{}{unit}{total}", metric.name)
-}
-
-fn type_name(kind: Kind) -> &'static str {
+fn type_name(kind: MetricKind) -> &'static str {
     match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     }
 }
 
-fn labels(source: &impl MetricSource, point: &Point<'_>) -> String {
-    let [(first, one), (second, other)] = source.labels();
-    let mut labels = format!("{first}=\"{}\",{second}=\"{}\"", escape(one), escape(other));
-    for (key, value) in &point.labels {
-        labels.extend([",", key, "=\"", value, "\""]);
+/// Without braces.
+fn labels(labels: &[(&str, &str)]) -> String {
+    let mut text = String::with_capacity(64);
+    for (key, value) in labels {
+        let separator = if text.is_empty() { "" } else { "," };
+        text.extend([separator, key, "=\""]);
+        escape(value, &mut text);
+        text.push('"');
     }
-    labels
+    text
 }
 
-fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+fn escape(value: &str, text: &mut String) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
 }

@@ -1,0 +1,62 @@
+//! A list that only grows, and is read without a lock: a forked child has all of it, whatever its parent was doing.
+
+use std::sync::OnceLock;
+
+use crate::per_process::get_or_init;
+
+/// A short list without duplicates.
+#[derive(Debug)]
+pub(crate) struct AppendList<T> {
+    first: OnceLock<Box<Node<T>>>,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    value: T,
+    next: OnceLock<Box<Node<T>>>,
+}
+
+impl<T: Clone + PartialEq> AppendList<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: OnceLock::new(),
+        }
+    }
+
+    /// Adds a value at the end, unless it is there.
+    pub(crate) fn add(&self, value: T) {
+        let mut place = &self.first;
+        loop {
+            let node = get_or_init(place, || {
+                Box::new(Node {
+                    value: value.clone(),
+                    next: OnceLock::new(),
+                })
+            });
+            if node.value == value {
+                return;
+            }
+            place = &node.next;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        let first = self.first.get();
+        let nodes = std::iter::successors(first, |node| node.next.get());
+        nodes.map(|node| &node.value)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_listed_once_in_the_order_of_adding() {
+        let list = AppendList::new();
+        for value in [3, 1, 3, 2, 1] {
+            list.add(value);
+        }
+        assert_eq!(list.iter().collect::<Vec<_>>(), [&3, &1, &2]);
+    }
+}

@@ -1,0 +1,101 @@
+//! One export: the figures of one moment, from which every exporter translates.
+
+use std::slice::from_ref;
+use std::time::SystemTime;
+
+use super::catalogue::{Metric, catalogue, exporter_catalogue, program_catalogue, store_catalogue};
+use super::family::{MetricFamily, Sample};
+use super::reading::{About, MetricSource, Program, Reading};
+use crate::stores::StoreFigures;
+
+/// The figures of all functions of an exporter, and of the stores that they use, at one moment.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions, MetricsRegistry};
+///
+/// let registry = MetricsRegistry::new("mine").constant_label("service", "shop")?;
+/// registry.register_function(CacheMetrics::create(MetricsOptions::new("forecast", "memory")));
+/// let export = registry.gather();
+/// for family in export.families() {
+///     for sample in &family.samples {
+///         assert_eq!(sample.labels[0], ("service", "shop"));
+///     }
+/// }
+/// # Ok::<(), cachier_metrics::ExportError>(())
+/// ```
+#[derive(Debug)]
+pub struct Export {
+    pub(super) time: SystemTime,
+    pub(super) prefix: String,
+    pub(super) labels: Vec<(String, String)>,
+    pub(super) functions: Vec<Reading>,
+    pub(super) stores: Vec<StoreFigures>,
+    pub(super) about: About,
+}
+
+impl Export {
+    /// When the figures were read.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.time
+    }
+
+    /// The metrics that have samples, in the order of the catalogue. Unknown figures are left out.
+    pub fn families(&self) -> impl Iterator<Item = MetricFamily<'_>> {
+        let functions = self.all_of(catalogue(), &self.functions);
+        let stores = self.all_of(store_catalogue(), &self.stores);
+        let program = self.all_of(program_catalogue(), &[Program]);
+        let exporter = self.all_of(exporter_catalogue(), from_ref(&self.about));
+        functions.chain(stores).chain(program).chain(exporter)
+    }
+
+    fn all_of<'a, S: MetricSource>(
+        &'a self,
+        catalogue: impl IntoIterator<Item = Metric<S>> + 'a,
+        sources: &'a [S],
+    ) -> impl Iterator<Item = MetricFamily<'a>> {
+        let families = catalogue
+            .into_iter()
+            .map(|metric| self.family(&metric, sources));
+        families.filter(|family| !family.samples.is_empty())
+    }
+
+    fn family<'a, S: MetricSource>(
+        &'a self,
+        metric: &Metric<S>,
+        sources: &'a [S],
+    ) -> MetricFamily<'a> {
+        let samples = sources
+            .iter()
+            .flat_map(|source| self.samples(metric, source));
+        MetricFamily {
+            name: metric.name,
+            unit: metric.unit,
+            kind: metric.kind,
+            help: metric.help,
+            samples: samples.collect(),
+            buckets: metric.buckets,
+            prefix: &self.prefix,
+        }
+    }
+
+    fn samples<'a, S: MetricSource>(
+        &'a self,
+        metric: &Metric<S>,
+        source: &'a S,
+    ) -> impl Iterator<Item = Sample<'a>> {
+        let constant = self.labels.iter().map(|(key, value)| (&**key, &**value));
+        let common: Vec<_> = constant.chain(source.labels()).collect();
+        let start = source.start();
+        (metric.points)(source).into_iter().map(move |point| {
+            let mut labels = Vec::with_capacity(common.len() + point.labels.len());
+            labels.extend_from_slice(&common);
+            labels.extend(point.labels);
+            Sample {
+                labels,
+                value: point.value,
+                start,
+            }
+        })
+    }
+}

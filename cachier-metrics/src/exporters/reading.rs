@@ -1,0 +1,137 @@
+//! What figures are about: functions, stores, and the exporter itself.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::functions::Series;
+use crate::snapshot::Snapshot;
+use crate::stats::Lookups;
+use crate::stores::StoreFigures;
+
+/// What metrics are about.
+pub(crate) trait MetricSource {
+    /// The labels of all its samples.
+    fn labels(&self) -> Vec<(&str, &str)>;
+
+    /// When counting began, where it is known.
+    fn start(&self) -> Option<SystemTime>;
+}
+
+/// Everything about one function at one moment, or about several that share its name.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) function: &'static str,
+    pub(crate) backend: &'static str,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) sampling_rate: f64,
+    start: SystemTime,
+    lookups: [Lookups; WINDOWS.len()],
+}
+
+/// The program.
+#[derive(Debug)]
+pub(crate) struct Program;
+
+/// The exporter.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) exporter: String,
+}
+
+const WINDOWS: [(&str, Duration); 3] = [
+    ("1m", Duration::from_secs(60)),
+    ("1h", Duration::from_secs(3600)),
+    ("1d", Duration::from_secs(86_400)),
+];
+
+impl Reading {
+    /// What the functions of a series add up to; none has no reading.
+    pub(crate) fn of(series: &Series) -> Option<Self> {
+        let each = series.members.iter().map(|metrics| {
+            let (snapshot, lookups) = metrics.snapshot_with(WINDOWS.map(|(_, window)| window));
+            Self {
+                function: series.function,
+                backend: series.backend,
+                sampling_rate: metrics.sampling_rate_in(|| snapshot.timed_share()),
+                start: metrics.start_time(),
+                snapshot,
+                lookups,
+            }
+        });
+        each.reduce(Self::plus)
+    }
+
+    /// The share of hits among the lookups of each window, where there were any.
+    pub(crate) fn hit_ratios(&self) -> impl Iterator<Item = (&'static str, Option<f64>)> {
+        self.ratios(Lookups::hit_rate)
+    }
+
+    /// The share of lookups that did not compute, likewise.
+    pub(crate) fn served_ratios(&self) -> impl Iterator<Item = (&'static str, Option<f64>)> {
+        self.ratios(Lookups::served_rate)
+    }
+
+    /// When counting began, in seconds since 1970.
+    pub(crate) fn start_time(&self) -> f64 {
+        let since_1970 = self.start.duration_since(UNIX_EPOCH);
+        since_1970.unwrap_or_default().as_secs_f64()
+    }
+
+    fn ratios(
+        &self,
+        ratio: fn(Lookups) -> Option<f64>,
+    ) -> impl Iterator<Item = (&'static str, Option<f64>)> {
+        let windows = WINDOWS.into_iter().zip(self.lookups);
+        windows.map(move |((window, _), lookups)| (window, ratio(lookups)))
+    }
+
+    /// Both together: counts add up, gauges by their rules, and ratios come afterwards.
+    fn plus(mut self, other: Self) -> Self {
+        self.snapshot.merge(&other.snapshot);
+        for (own, others) in self.lookups.iter_mut().zip(other.lookups) {
+            *own = [*own, others].into_iter().sum();
+        }
+        self.sampling_rate = self.sampling_rate.min(other.sampling_rate);
+        self.start = self.start.min(other.start);
+        self
+    }
+}
+
+impl MetricSource for Reading {
+    fn labels(&self) -> Vec<(&str, &str)> {
+        vec![("function", self.function), ("backend", self.backend)]
+    }
+
+    fn start(&self) -> Option<SystemTime> {
+        Some(self.start)
+    }
+}
+
+impl MetricSource for StoreFigures {
+    fn labels(&self) -> Vec<(&str, &str)> {
+        vec![("backend", &self.backend), ("store", &self.store)]
+    }
+
+    fn start(&self) -> Option<SystemTime> {
+        None
+    }
+}
+
+impl MetricSource for Program {
+    fn labels(&self) -> Vec<(&str, &str)> {
+        vec![("version", env!("CARGO_PKG_VERSION"))]
+    }
+
+    fn start(&self) -> Option<SystemTime> {
+        None
+    }
+}
+
+impl MetricSource for About {
+    fn labels(&self) -> Vec<(&str, &str)> {
+        vec![("exporter", &self.exporter)]
+    }
+
+    fn start(&self) -> Option<SystemTime> {
+        None
+    }
+}
