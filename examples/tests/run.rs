@@ -90,6 +90,32 @@ fn prometheus() {
 }
 
 #[test]
+fn json_lines_hold_the_figures() {
+    let cache = tempfile::tempdir().unwrap();
+    let file = cache.path().join("figures.jsonl");
+    let path = file.to_str().unwrap();
+    output(env!("CARGO_BIN_EXE_json_lines"), &[path], cache.path());
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let value = |name: &str, outcome: Option<&str>| {
+        let mut of_name = lines.iter().filter(|line| line["name"] == name);
+        let found = of_name.find(|line| line["labels"]["outcome"].as_str() == outcome);
+        let found = found.unwrap_or_else(|| panic!("no {name} of {outcome:?} in {lines:?}"));
+        assert_eq!(found["labels"]["service"], "example");
+        found["value"].clone()
+    };
+    let calls = |outcome| value("cachier_calls_total", Some(outcome)).as_u64();
+    assert_eq!((calls("miss"), calls("hit")), (Some(10_000), Some(9_999)));
+    let computed = value("cachier_compute_duration_seconds", None);
+    assert_eq!(computed["count"], 10_000);
+    let sum = computed["sum"].as_f64().unwrap();
+    assert!(0.0 < sum && sum < 600.0, "in seconds: {sum}");
+}
+
+#[test]
 fn async_axum() {
     let expected = [
         "1 computed",
