@@ -105,7 +105,8 @@ fn write_distribution<T: Unit, D: fmt::Display>(
     writeln!(f)
 }
 
-struct Percent(f64);
+/// A share.
+pub(crate) struct Percent(pub(crate) f64);
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +115,7 @@ impl fmt::Display for Percent {
 }
 
 /// A duration with three significant digits.
-struct Time(Duration);
+pub(crate) struct Time(pub(crate) Duration);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

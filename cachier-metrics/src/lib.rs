@@ -36,6 +36,7 @@ mod snapshot;
 mod stats;
 mod stores;
 mod sync;
+mod table;
 mod ticker;
 mod timed_hits;
 mod windows;
@@ -65,6 +66,7 @@ pub use slot::LocalSlot;
 pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
 pub use stores::{Durations, StoreFigures, StoreSource};
+pub use table::StatsTable;
 pub use timed_hits::TimedHit;
 
 /// The README, whose code blocks are tests.

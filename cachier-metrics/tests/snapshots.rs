@@ -173,6 +173,56 @@ entry size             4    769MB   1.96KB   3.00GB   3.00GB   3.00GB
     );
 }
 
+#[test]
+fn groups_read_as_a_table() {
+    let calls = |outcomes: &[Outcome]| {
+        let calls: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| (*outcome, 2_000_000))
+            .collect();
+        take(&calls, (None, None), 1.0, 0)
+    };
+    let table: StatsTable = [
+        ("billing::invoice", calls(&[Outcome::Hit; 9])),
+        ("billing::invoice", calls(&[Outcome::Miss])),
+        ("tax", calls(&[Outcome::Stale, Outcome::Bypass])),
+        ("idle", Snapshot::default()),
+    ]
+    .into_iter()
+    .collect();
+    let expected = "                         \
+       calls  hit rate    served      p50      p99     entries  errors
+billing::invoice          10    90.0 %    90.0 %   2.00ms   2.00ms                  10
+idle                       0                                                         0
+tax                        2     0.0 %   100.0 %   2.00ms   2.00ms                   2
+total                     12    81.8 %    90.9 %   2.00ms   2.00ms                  12
+";
+    let shown = table.to_string();
+    let trimmed = |text: &str| {
+        text.lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(trimmed(&shown)[1..], trimmed(expected)[1..], "{shown}");
+    assert!(
+        shown
+            .lines()
+            .next()
+            .unwrap()
+            .ends_with("calls  hit rate    served      p50      p99     entries  errors")
+    );
+    assert!(table.get("invoice").is_none() && !table.is_empty());
+    let one: StatsTable = [("only", Snapshot::default())].into_iter().collect();
+    assert_eq!(one.to_string().lines().count(), 2);
+    assert!(StatsTable::default().is_empty());
+    let mut room = 0..shown.len();
+    assert!(
+        room.all(
+            |room| std::fmt::Write::write_fmt(&mut Full(room), format_args!("{table}")).is_err()
+        )
+    );
+}
+
 /// Accepts this many bytes.
 struct Full(usize);
 

@@ -1,5 +1,6 @@
 //! Cached functions by name, for tools that know no types.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use cachier_backends::{BoxFuture, Error, Usage};
@@ -200,23 +201,13 @@ impl CachedFunction {
         }
     }
 
-    /// The metrics of those functions, and of those out of service for a name in storage that another has: their calls count.
-    /// Instantiations of one function share theirs.
+    /// The metrics of those functions, and of those of the name that are out of service for a name in storage that another
+    /// has.
     fn all_metrics(self) -> Vec<&'static CacheMetrics> {
-        let mut functions = self.reached();
-        if matches!(self.reach, Reach::Name) {
-            let duplicates = context::current().registry.duplicates();
-            let same = |known: &&&dyn RegisteredFunction| known.name() == self.name();
-            let of_name = duplicates.iter().filter(same);
-            functions.extend(of_name.copied().map(Known::Registered));
+        match self.reach {
+            Reach::Name => metrics_of(|name| name == self.name()),
+            _ => distinct_metrics(self.reached()),
         }
-        let mut all: Vec<&'static CacheMetrics> = Vec::new();
-        for metrics in functions.into_iter().filter_map(Known::metrics) {
-            if !all.iter().any(|known| std::ptr::eq(*known, metrics)) {
-                all.push(metrics);
-            }
-        }
-        all
     }
 }
 
@@ -281,6 +272,29 @@ impl Known {
             Self::Expected(of) => of.function.usage_unregistered(of.instantiation, mode),
         }
     }
+}
+
+/// The metrics of the functions with such names, of those out of service, too: their calls count.
+pub(crate) fn metrics_of(is_meant: impl Fn(&str) -> bool) -> Vec<&'static CacheMetrics> {
+    let mut functions = known(|known| is_meant(known.name()));
+    functions.extend(out_of_service(is_meant));
+    distinct_metrics(functions)
+}
+
+/// The functions with such names that another has the name in storage of.
+fn out_of_service(is_meant: impl Fn(&str) -> bool) -> Vec<Known> {
+    let duplicates = context::current().registry.duplicates();
+    let meant = duplicates.iter().filter(|known| is_meant(known.name()));
+    meant.copied().map(Known::Registered).collect()
+}
+
+/// Instantiations of one function share theirs.
+fn distinct_metrics(functions: Vec<Known>) -> Vec<&'static CacheMetrics> {
+    let mut seen = HashSet::new();
+    let metrics = functions.into_iter().filter_map(Known::metrics);
+    metrics
+        .filter(|metrics| seen.insert(std::ptr::from_ref(*metrics)))
+        .collect()
 }
 
 /// The functions for which this holds: those that have been called, then those that are expected. Of an expected one that

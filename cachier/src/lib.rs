@@ -71,6 +71,7 @@ mod environment;
 mod flight;
 mod folder;
 mod function;
+mod groups;
 mod handle;
 mod health;
 mod heartbeat;
@@ -134,7 +135,7 @@ pub use cachier_macros::cachier;
 #[doc = include_str!("methods.md")]
 pub use cachier_macros::methods;
 pub use cachier_metrics::{
-    CacheMetrics, Distribution, ExportError, MetricsExporter, Snapshot, Stats,
+    CacheMetrics, Distribution, ExportError, MetricsExporter, Snapshot, Stats, StatsTable,
 };
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{Detail, PrometheusBuilder, PrometheusExporter};
@@ -195,6 +196,7 @@ pub use self::__private::{AsyncMethodCache, MethodCache};
 pub use self::__private::{encoded as __encoded, key as __key, returned as __returned};
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
+pub use self::groups::{stats_by_backend, stats_by_function, stats_of};
 pub use self::handle::Handle;
 pub use self::health::{
     BackendHealth, check, check_async, check_backend, check_backend_async, expect,

@@ -23,6 +23,7 @@ mod forks;
 mod freshness;
 mod gauges;
 mod gone;
+mod groups;
 #[cfg(unix)]
 mod health;
 mod idle_runtimes;
