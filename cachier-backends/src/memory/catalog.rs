@@ -1,89 +1,71 @@
-//! The positions of items by id, for writers only.
+//! The ids of entries, and where each of them is: for stores that evict, as the policy knows entries by id.
 
 #[derive(Default)]
 pub(super) struct Catalog {
-    records: Vec<Record>,
+    positions: Vec<Position>,
     vacant: Vec<u32>,
 }
 
 /// No item has this id.
 pub(super) const NO_ID: u32 = u32::MAX;
 
-/// What is known about one item.
-#[derive(Clone, Copy)]
-pub(super) struct Record {
-    pub(super) hash: u32,
-    pub(super) position: Position,
-}
-
 /// A slot in a table.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position(u32);
 
 impl Catalog {
-    pub(super) fn len(&self) -> usize {
-        self.records.len() - self.vacant.len()
-    }
-
-    pub(super) fn ids(&self) -> Vec<u32> {
-        let live = |(id, record): (usize, &Record)| {
-            (record.position != Position::VACANT).then_some(id as u32)
-        };
-        self.records.iter().enumerate().filter_map(live).collect()
-    }
-
     pub(super) fn position(&self, id: u32) -> Position {
-        self.records[id as usize].position
+        self.positions[id as usize]
     }
 
-    /// The ids and records of all items, to be updated when items move.
-    pub(super) fn records_mut(&mut self) -> impl Iterator<Item = (u32, &mut Record)> {
-        let records = (0..).zip(self.records.iter_mut());
-        records.filter(|(_, record)| record.position != Position::VACANT)
+    /// An item has moved.
+    pub(super) fn set_position(&mut self, id: u32, position: Position) {
+        self.positions[id as usize] = position;
     }
 
     /// Numbers the items anew, without gaps; returns the new id of each former one, [`NO_ID`] for those that were vacant.
     pub(super) fn renumber(&mut self) -> Vec<u32> {
-        let mut records = Vec::with_capacity(self.len());
-        let mut number = |record: &Record| {
-            let id = records.len() as u32;
-            records.push(*record);
+        let mut positions = Vec::with_capacity(self.positions.len() - self.vacant.len());
+        let mut number = |position: &Position| {
+            let id = positions.len() as u32;
+            positions.push(*position);
             id
         };
-        let is_vacant = |record: &Record| record.position == Position::VACANT;
-        let ids = self.records.iter().map(|record| match is_vacant(record) {
-            true => NO_ID,
-            false => number(record),
-        });
+        let is_vacant = |position: &Position| *position == Position::VACANT;
+        let ids = self
+            .positions
+            .iter()
+            .map(|position| match is_vacant(position) {
+                true => NO_ID,
+                false => number(position),
+            });
         let ids = ids.collect();
-        self.records = records;
+        self.positions = positions;
         self.vacant = Vec::new();
         ids
     }
 
     /// The id that the next item will have.
     pub(super) fn next_id(&self) -> u32 {
-        let fresh = || u32::try_from(self.records.len()).expect("fewer than 2^32 entries");
+        let fresh = || u32::try_from(self.positions.len()).expect("fewer than 2^32 entries");
         self.vacant.last().copied().unwrap_or_else(fresh)
     }
 
     /// Adds an item under the next id.
-    pub(super) fn insert(&mut self, record: Record) {
+    pub(super) fn insert(&mut self, position: Position) {
         match self.vacant.pop() {
-            Some(id) => self.records[id as usize] = record,
+            Some(id) => self.set_position(id, position),
             None => {
-                make_room(&mut self.records);
-                self.records.push(record);
+                make_room(&mut self.positions);
+                self.positions.push(position);
             }
         }
     }
 
-    /// Removes an item, and frees its id.
-    pub(super) fn remove(&mut self, id: u32) -> Record {
-        let record = self.records[id as usize];
-        self.records[id as usize].position = Position::VACANT;
+    /// Frees the id of an item.
+    pub(super) fn remove(&mut self, id: u32) {
+        self.set_position(id, Position::VACANT);
         self.vacant.push(id);
-        record
     }
 }
 
@@ -100,6 +82,11 @@ impl Position {
     /// A bucket has fewer than eight slots, a table fewer than 2^29 buckets.
     pub(super) fn new(bucket: usize, slot: usize) -> Self {
         Self((bucket << 3 | slot) as u32)
+    }
+
+    /// All slots of a table, by bucket.
+    pub(super) fn all(buckets: usize, slots: usize) -> impl Iterator<Item = Self> {
+        (0..buckets).flat_map(move |bucket| (0..slots).map(move |slot| Self::new(bucket, slot)))
     }
 
     pub(super) fn bucket(self) -> usize {

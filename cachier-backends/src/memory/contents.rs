@@ -1,13 +1,17 @@
 //! The entries of a store, represented as suits their types.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::hash::{BuildHasher, Hash};
 
-use super::catalog::Catalog;
+use foldhash::fast::RandomState;
+
+use super::catalog::Position;
 use super::entry::{Bounds, NewEntry};
 use super::footprint;
-use super::index::{Index, Retired};
+use super::index::{Index, Item, Moved, Retired};
 use super::node::Node;
+use super::sizes::Size;
 use super::sync::Guard;
+use super::times::Times;
 use super::word::{self, fits, may_fit};
 use super::word_index::{WordIndex, WordItem};
 
@@ -33,9 +37,13 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(hasher: RandomState) -> Self
+    where
+        K: Hash,
+    {
         if are_words::<K, V>() {
-            Self::Words(WordIndex::new())
+            let hash = move |key| word::from::<K>(key).map_or(0, |key| hash(&hasher, &key));
+            Self::Words(WordIndex::new(Box::new(hash)))
         } else {
             Self::Nodes(Index::new())
         }
@@ -80,71 +88,111 @@ where
         }
     }
 
-    /// The id of a key's entry; for writers.
-    pub(super) fn find(&self, wanted: &Wanted<'_, K>, guard: &Guard) -> Option<u32> {
+    /// Where a key's entry is; for writers.
+    pub(super) fn find(&self, wanted: &Wanted<'_, K>, guard: &Guard) -> Option<Position> {
         match self {
             Self::Nodes(index) => {
                 let is_match = |node: &Node<K, V>| (wanted.is_match)(&node.key);
-                let node = index.find(wanted.hash, is_match, guard)?;
-                Some(node.id.load(Relaxed))
+                index.position(wanted.hash, is_match, guard)
             }
-            Self::Words(index) => index.id(wanted.hash, wanted.word?, guard),
+            Self::Words(index) => index.position(wanted.hash, wanted.word?, guard),
         }
     }
 
-    /// The time since which an entry counts as fresh.
-    pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
+    /// The positions of all entries created before this time, one after another. Entries may be removed meanwhile.
+    pub(super) fn older_than(
+        &self,
+        created_before: u64,
+        guard: &Guard,
+    ) -> impl Iterator<Item = Position> {
+        let positions: Box<dyn Iterator<Item = Position>> = match self {
+            Self::Nodes(index) => Box::new(index.positions(guard)),
+            Self::Words(index) => Box::new(index.positions(guard)),
+        };
+        positions.filter(move |position| {
+            let since = self.since(*position, guard);
+            since.is_some_and(|since| since < created_before)
+        })
+    }
+
+    /// The time since which an entry counts as fresh; `None` for a vacant slot.
+    fn since(&self, position: Position, guard: &Guard) -> Option<u64> {
         match self {
-            Self::Nodes(index) => index.get(catalog, id, guard).since,
-            Self::Words(index) => index.since(catalog, id, guard),
+            Self::Nodes(index) => Some(index.get(position, guard)?.since),
+            Self::Words(index) => index.since(position, guard),
         }
+    }
+
+    /// The id of an entry in the catalog.
+    pub(super) fn id(&self, position: Position, guard: &Guard) -> u32 {
+        match self {
+            Self::Nodes(index) => index.get(position, guard).map_or(0, Item::id),
+            Self::Words(index) => index.id(position, guard),
+        }
+    }
+
+    pub(super) fn set_id(&self, position: Position, id: u32, guard: &Guard) {
+        match self {
+            Self::Nodes(index) => {
+                if let Some(node) = index.get(position, guard) {
+                    node.set_id(id);
+                }
+            }
+            Self::Words(index) => index.set_id(position, id, guard),
+        }
+    }
+
+    /// The size of an entry. Those of words are not told one by one.
+    pub(super) fn size(&self, position: Position, guard: &Guard) -> Size {
+        let nodes = self.nodes();
+        let node = nodes.and_then(|index| index.get(position, guard));
+        node.map_or(Size::UNKNOWN, |node| node.size)
     }
 
     /// Spends one use of an entry; `false` if it has none left.
-    pub(super) fn spend_use(&self, catalog: &Catalog, id: u32, guard: &Guard) -> bool {
-        match self {
-            Self::Nodes(index) => index.get(catalog, id, guard).uses.spend(),
-            Self::Words(index) => index.uses(catalog, id, guard).spend(),
-        }
-    }
-
-    /// Adds an entry for a new key, under the catalog's next id.
-    pub(super) fn insert(
-        &self,
-        catalog: &mut Catalog,
-        hash: u32,
-        key: K,
-        new: NewEntry<V>,
-        guard: &Guard,
-    ) {
+    pub(super) fn spend_use(&self, position: Position, guard: &Guard) -> bool {
         match self {
             Self::Nodes(index) => {
-                let node = Node::new(catalog.next_id(), key, new);
-                index.insert(catalog, hash, node, guard);
+                let node = index.get(position, guard);
+                node.is_some_and(|node| node.uses.spend())
             }
-            Self::Words(index) => index.insert(catalog, hash, item(&key, &new), guard),
+            Self::Words(index) => index.uses(position, guard).spend(),
         }
     }
 
-    /// Replaces the entry of this key and id.
+    /// Adds an entry for a new key to so many entries. Others may move.
+    pub(super) fn insert(
+        &self,
+        entries: usize,
+        hash: u32,
+        (key, new): (K, NewEntry<V>),
+        moved: Moved<'_>,
+        guard: &Guard,
+    ) -> Position {
+        match self {
+            Self::Nodes(index) => index.insert(entries, Node::new(hash, key, new), moved, guard),
+            Self::Words(index) => index.insert(entries, hash, item(&key, &new), moved, guard),
+        }
+    }
+
+    /// Replaces the entry of this key. The new one has no id yet.
     pub(super) fn replace(
         &self,
-        catalog: &mut Catalog,
-        id: u32,
-        key: K,
-        new: NewEntry<V>,
+        position: Position,
+        hash: u32,
+        (key, new): (K, NewEntry<V>),
         guard: &Guard,
     ) {
         match self {
-            Self::Nodes(index) => index.replace(catalog, id, Node::new(id, key, new), guard),
-            Self::Words(index) => index.replace(catalog, id, item(&key, &new), guard),
+            Self::Nodes(index) => index.replace(position, Node::new(hash, key, new), guard),
+            Self::Words(index) => index.replace(position, item(&key, &new), guard),
         }
     }
 
-    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
+    pub(super) fn remove(&self, position: Position, guard: &Guard) {
         match self {
-            Self::Nodes(index) => index.remove(catalog, id, guard),
-            Self::Words(index) => index.remove(catalog, id, guard),
+            Self::Nodes(index) => index.remove(position, guard),
+            Self::Words(index) => index.remove(position, guard),
         }
     }
 
@@ -156,31 +204,30 @@ where
         }
     }
 
-    /// Makes the table smaller. The entries take the ids that the catalog has for them.
-    pub(super) fn shrink(&self, catalog: &mut Catalog, guard: &Guard) {
+    /// Makes the table smaller. All entries move.
+    pub(super) fn shrink(&self, moved: Moved<'_>, guard: &Guard) {
         match self {
-            Self::Nodes(index) => {
-                let tell = |node: &Node<K, V>, id| node.id.store(id, Relaxed);
-                index.shrink(catalog, tell, guard);
-            }
-            Self::Words(index) => index.shrink(catalog, guard),
+            Self::Nodes(index) => index.shrink(moved, guard),
+            Self::Words(index) => index.shrink(moved, guard),
         }
     }
 
     /// Removes all entries. The result should be released after unlocking.
-    pub(super) fn clear(
-        &self,
-        catalog: &mut Catalog,
-        guard: &Guard,
-    ) -> Option<Retired<Node<K, V>>> {
+    pub(super) fn clear(&self, guard: &Guard) -> Option<Retired<Node<K, V>>> {
         match self {
-            Self::Nodes(index) => Some(index.clear(catalog, guard)),
+            Self::Nodes(index) => Some(index.clear(guard)),
             Self::Words(index) => {
-                index.clear(catalog, guard);
+                index.clear(guard);
                 None
             }
         }
     }
+}
+
+/// The hash by which an entry is found.
+#[inline]
+pub(super) fn hash<Q: Hash + ?Sized>(hasher: &RandomState, key: &Q) -> u32 {
+    hasher.hash_one(key) as u32
 }
 
 /// Whether a store of these types uses words. A compile-time decision, so that hits are compiled for one of the two.
@@ -191,10 +238,16 @@ fn are_words<K: 'static, V: 'static>() -> bool {
 
 fn item<K: 'static, V: 'static>(key: &K, new: &NewEntry<V>) -> WordItem {
     let word = "the contents are words only where keys and values are";
+    let times = Times::new(new.created, new.compute_nanos);
+    let is_delayed = new.since != new.created;
     WordItem {
         key: word::of(key).expect(word),
         value: word::of(&new.value).expect(word),
-        since: new.since,
-        times: new.times(),
+        times,
+        delay: if is_delayed {
+            new.since.wrapping_sub(times.created())
+        } else {
+            0
+        },
     }
 }

@@ -17,7 +17,7 @@ pub struct Bounds {
     pub bytes: Option<u64>,
 }
 
-/// A value with its times.
+/// A value with its times, which a store may round: see [`NewEntry`].
 ///
 /// ```
 /// # use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
@@ -37,14 +37,10 @@ pub struct Entry<V> {
     pub compute_nanos: u64,
 }
 
-/// When a value was computed, and how long that took, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) created: u64,
-    pub(super) compute_nanos: u64,
-}
-
 /// An entry to insert.
+///
+/// Of the time that computing took, the store keeps three digits at least. Of machine words it keeps the other times to the
+/// microsecond.
 ///
 /// ```
 /// use cachier_backends::memory::NewEntry;
@@ -88,25 +84,6 @@ pub struct Inserted {
     pub evicted: u64,
     /// How many entries the store holds now.
     pub entries: u64,
-}
-
-impl<V> Entry<V> {
-    pub(super) fn new(value: V, times: Times) -> Self {
-        Self {
-            value,
-            created: times.created,
-            compute_nanos: times.compute_nanos,
-        }
-    }
-}
-
-impl<V> NewEntry<V> {
-    pub(super) fn times(&self) -> Times {
-        Times {
-            created: self.created,
-            compute_nanos: self.compute_nanos,
-        }
-    }
 }
 
 impl Bounds {

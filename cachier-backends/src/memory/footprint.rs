@@ -10,11 +10,8 @@ use crate::entry::{ALLOCATION, HEADER};
 /// Less is padding.
 const MAX_ALIGN: i64 = 8;
 
-/// A writer's record of an entry: position, size, queue and perhaps a ghost, in lists with spare capacity.
-const LEDGER: u64 = 44;
-
-/// The same for a machine word, whose size is fixed.
-const WORD_LEDGER: u64 = 34;
+/// A writer's record of an entry: position, queue and perhaps a ghost, in lists with spare capacity.
+const LEDGER: u64 = 30;
 
 /// A node's overhead: a reference count and the link for reclamation.
 const SHARED: u64 = 16 + ALLOCATION;
@@ -30,7 +27,7 @@ pub(super) fn of_node<K: Hash, V>(key: &K, value_heap: u64) -> u64 {
 
 /// So many machine words, with tables of this size.
 pub(super) fn of_words(entries: u64, tables: u64) -> u64 {
-    tables + entries * WORD_LEDGER
+    tables + entries * LEDGER
 }
 
 /// What a key owns besides its `size_of`: the texts and lists that it hashes.

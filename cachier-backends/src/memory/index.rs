@@ -12,7 +12,7 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::catalog::{Catalog, Record};
+use super::catalog::Position;
 use super::sync::{AtomicShared, Guard, Shared, Tag};
 use super::table::Table;
 
@@ -20,10 +20,21 @@ pub(super) struct Index<T> {
     table: AtomicShared<Table<T>>,
 }
 
+/// What the index has to know of an item.
+pub(super) trait Item: Send + Sync + 'static {
+    fn hash(&self) -> u32;
+    /// Its id in the catalog, if there is one.
+    fn id(&self) -> u32;
+    fn set_id(&self, id: u32);
+}
+
+/// Notes where an item of this id has moved to, and says which id it has from now on.
+pub(super) type Moved<'a> = &'a mut dyn FnMut(u32, Position) -> u32;
+
 /// A retired table, with the items removed with it.
 pub(super) struct Retired<T>(Shared<Table<T>>);
 
-impl<T: Send + Sync + 'static> Index<T> {
+impl<T: Item> Index<T> {
     pub(super) fn new() -> Self {
         Self {
             table: AtomicShared::new(Table::new(1)),
@@ -41,30 +52,51 @@ impl<T: Send + Sync + 'static> Index<T> {
         self.table(guard).find(hash, is_match, guard)
     }
 
-    pub(super) fn get<'g>(&self, catalog: &Catalog, id: u32, guard: &'g Guard) -> &'g T {
-        let item = self.table(guard).get(catalog.position(id), guard);
-        item.expect("a catalogued item is in its place")
+    /// Where that item is; for the writer.
+    pub(super) fn position(
+        &self,
+        hash: u32,
+        is_match: impl Fn(&T) -> bool,
+        guard: &Guard,
+    ) -> Option<Position> {
+        self.table(guard).position(hash, is_match, guard)
     }
 
-    /// Adds an item for a new key, under the catalog's next id.
-    pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: T, guard: &Guard) {
+    pub(super) fn get<'g>(&self, position: Position, guard: &'g Guard) -> Option<&'g T> {
+        self.table(guard).get(position, guard)
+    }
+
+    /// All slots, taken or not.
+    pub(super) fn positions(&self, guard: &Guard) -> impl Iterator<Item = Position> + use<T> {
+        self.table(guard).positions()
+    }
+
+    /// Adds an item for a new key to so many items.
+    pub(super) fn insert(
+        &self,
+        items: usize,
+        item: T,
+        moved: Moved<'_>,
+        guard: &Guard,
+    ) -> Position {
         let table = self.table(guard);
-        if table.is_full(catalog.len()) {
-            self.resize(catalog, table.buckets() * 2, |_, _| {}, guard);
+        if table.is_full(items) {
+            self.resize(table.buckets() * 2, moved, guard);
         }
-        let position = self.table(guard).insert_item(hash, Shared::new(item));
-        catalog.insert(Record { hash, position });
+        let hash = item.hash();
+        self.table(guard).insert_item(hash, Shared::new(item))
     }
 
-    /// Replaces the item of the same key and id.
-    pub(super) fn replace(&self, catalog: &mut Catalog, id: u32, item: T, guard: &Guard) {
+    /// Replaces the item of the same key.
+    pub(super) fn replace(&self, position: Position, item: T, guard: &Guard) {
+        self.table(guard).replace(position, Shared::new(item));
+    }
+
+    pub(super) fn remove(&self, position: Position, guard: &Guard) {
         let table = self.table(guard);
-        table.replace(catalog.position(id), Shared::new(item));
-    }
-
-    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
-        let Record { hash, position } = catalog.remove(id);
-        self.table(guard).take(hash, position);
+        if let Some(item) = table.get(position, guard) {
+            table.take(item.hash(), position);
+        }
     }
 
     /// Whether few items are left of many.
@@ -72,25 +104,25 @@ impl<T: Send + Sync + 'static> Index<T> {
         self.table(guard).is_sparse(items)
     }
 
-    /// Halves the table. Each item is told the id that the catalog has for it.
-    pub(super) fn shrink(&self, catalog: &mut Catalog, tell: impl Fn(&T, u32), guard: &Guard) {
-        self.resize(catalog, self.table(guard).buckets() / 2, tell, guard);
+    /// Halves the table.
+    pub(super) fn shrink(&self, moved: Moved<'_>, guard: &Guard) {
+        self.resize(self.table(guard).buckets() / 2, moved, guard);
     }
 
     /// Removes all items at once.
-    pub(super) fn clear(&self, catalog: &mut Catalog, guard: &Guard) -> Retired<T> {
-        *catalog = Catalog::default();
+    pub(super) fn clear(&self, guard: &Guard) -> Retired<T> {
         self.publish(Table::new(1), guard)
     }
 
     /// Puts another table into use, of so many buckets.
-    fn resize(&self, catalog: &mut Catalog, buckets: usize, tell: impl Fn(&T, u32), guard: &Guard) {
+    fn resize(&self, buckets: usize, moved: Moved<'_>, guard: &Guard) {
         let (old, new) = (self.table(guard), Table::new(buckets));
-        for (id, record) in catalog.records_mut() {
-            let item = old.share(record.position, guard);
-            let item = item.expect("a catalogued item is in its place");
-            tell(&item, id);
-            record.position = new.insert_item(record.hash, item);
+        for item in old.positions().filter_map(|slot| old.share(slot, guard)) {
+            let (hash, id) = (item.hash(), item.id());
+            let position = new.insert_item(hash, item);
+            if let Some(item) = new.get(position, guard) {
+                item.set_id(moved(id, position));
+            }
         }
         self.publish(new, guard);
     }

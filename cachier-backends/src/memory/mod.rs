@@ -24,6 +24,7 @@
 
 mod bucket;
 mod catalog;
+mod column;
 mod contents;
 mod entry;
 mod footprint;
@@ -36,6 +37,7 @@ mod store;
 mod summary;
 mod sync;
 mod table;
+mod times;
 pub mod word;
 mod word_bucket;
 mod word_index;

@@ -2,31 +2,62 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::entry::{NewEntry, Times};
+use super::entry::{Entry, NewEntry};
+use super::index::Item;
+use super::sizes::Size;
 use super::sync::{AtomicU8, AtomicU32};
+use super::times::RoundedNanos;
 
 /// Fields that hits read come together, to be mostly in one cache line.
 #[repr(C)]
 pub(super) struct Node<K, V> {
     pub(super) key: K,
-    /// Of concern to writers alone.
-    pub(super) id: AtomicU32,
+    compute: RoundedNanos,
     pub(super) uses: Uses,
+    pub(super) size: Size,
     pub(super) since: u64,
     pub(super) value: V,
-    pub(super) times: Times,
+    created: u64,
+    hash: u32,
+    id: AtomicU32,
 }
 
 impl<K, V> Node<K, V> {
-    pub(super) fn new(id: u32, key: K, entry: NewEntry<V>) -> Self {
+    pub(super) fn new(hash: u32, key: K, entry: NewEntry<V>) -> Self {
         Self {
             key,
-            id: AtomicU32::new(id),
+            compute: RoundedNanos::new(entry.compute_nanos),
             uses: Uses::default(),
+            size: Size::new(entry.bytes),
             since: entry.since,
-            times: entry.times(),
             value: entry.value,
+            created: entry.created,
+            hash,
+            id: AtomicU32::new(0),
         }
+    }
+
+    /// This value with the entry's times.
+    pub(super) fn entry(&self, value: V) -> Entry<V> {
+        Entry {
+            value,
+            created: self.created,
+            compute_nanos: self.compute.nanos(),
+        }
+    }
+}
+
+impl<K: Send + Sync + 'static, V: Send + Sync + 'static> Item for Node<K, V> {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    fn id(&self) -> u32 {
+        self.id.load(Relaxed)
+    }
+
+    fn set_id(&self, id: u32) {
+        self.id.store(id, Relaxed);
     }
 }
 

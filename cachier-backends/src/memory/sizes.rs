@@ -1,16 +1,34 @@
 //! Sizes of entries.
 
-use super::catalog::make_room;
+/// A size in five bytes, as it stands in a [`Node`](super::node::Node). A larger one counts as 1 TiB.
+#[derive(Clone, Copy)]
+pub(super) struct Size([u8; 5]);
 
-const UNKNOWN_SIZE: u64 = u64::MAX;
-
-/// Sizes by id, and their sum.
+/// The sum of sizes.
 #[derive(Default)]
 pub(super) struct Sizes {
-    /// Covers the ids whose size is known.
-    by_id: Vec<u64>,
+    /// How many entries have a known size.
     known: usize,
     sum: u64,
+}
+
+impl Size {
+    pub(super) const UNKNOWN: Self = Self([u8::MAX; 5]);
+    const MAX: u64 = (1 << 40) - 2;
+
+    pub(super) fn new(bytes: Option<u64>) -> Self {
+        let Some(bytes) = bytes else {
+            return Self::UNKNOWN;
+        };
+        let [a, b, c, d, e, ..] = bytes.min(Self::MAX).to_le_bytes();
+        Self([a, b, c, d, e])
+    }
+
+    pub(super) fn bytes(self) -> Option<u64> {
+        let Self([a, b, c, d, e]) = self;
+        let bytes = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
+        (bytes <= Self::MAX).then_some(bytes)
+    }
 }
 
 impl Sizes {
@@ -24,36 +42,15 @@ impl Sizes {
         (self.known == entries).then_some(self.sum)
     }
 
-    pub(super) fn add(&mut self, id: u32, size: Option<u64>) {
-        let Some(size) = size else { return };
-        let index = id as usize;
-        if index >= self.by_id.len() {
-            make_room(&mut self.by_id);
-            self.by_id.resize(index + 1, UNKNOWN_SIZE);
-        }
-        self.by_id[index] = size.min(UNKNOWN_SIZE - 1);
+    pub(super) fn add(&mut self, size: Size) {
+        let Some(bytes) = size.bytes() else { return };
         self.known += 1;
-        self.sum = self.sum.saturating_add(self.by_id[index]);
+        self.sum += bytes;
     }
 
-    /// Under the new id of each former one.
-    pub(super) fn renumber(&mut self, ids: &[u32]) {
-        let former = std::mem::take(self);
-        for (size, id) in former.by_id.into_iter().zip(ids) {
-            if size != UNKNOWN_SIZE {
-                self.add(*id, Some(size));
-            }
-        }
-    }
-
-    pub(super) fn remove(&mut self, id: u32) {
-        let Some(size) = self.by_id.get_mut(id as usize) else {
-            return;
-        };
-        let size = std::mem::replace(size, UNKNOWN_SIZE);
-        if size != UNKNOWN_SIZE {
-            self.known -= 1;
-            self.sum = self.sum.saturating_sub(size);
-        }
+    pub(super) fn remove(&mut self, size: Size) {
+        let Some(bytes) = size.bytes() else { return };
+        self.known -= 1;
+        self.sum -= bytes;
     }
 }

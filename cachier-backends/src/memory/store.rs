@@ -1,7 +1,7 @@
 //! The store: entries under typed keys, with bounds.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, TryLockError};
 use std::thread;
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
 
-use super::contents::{Contents, Wanted};
-use super::entry::{Bounds, Entry, Inserted, NewEntry, Times};
+use super::contents::{self, Contents, Wanted};
+use super::entry::{Bounds, Entry, Inserted, NewEntry};
 use super::footprint;
 use super::guard::{pin, pin_inline, reclaim};
 use super::index::Index;
@@ -73,17 +73,17 @@ pub struct MemoryStore<K, V> {
 /// Takes longer than any change.
 const MAX_WAIT_IN_CHILD: Duration = Duration::from_secs(2);
 
-/// Where to find the times of a value.
-enum TimesSource<'a> {
-    Node(Times),
+/// Where a value was found, with its times.
+enum Place<'a, K, V> {
+    Node(&'a Node<K, V>),
     Word(WordRef<'a>),
 }
 
-impl TimesSource<'_> {
-    fn times(self) -> Times {
+impl<K, V> Place<'_, K, V> {
+    fn entry(self, value: V) -> Entry<V> {
         match self {
-            Self::Node(times) => times,
-            Self::Word(found) => found.times(),
+            Self::Node(node) => node.entry(value),
+            Self::Word(found) => found.entry(value),
         }
     }
 }
@@ -123,12 +123,14 @@ where
     pub fn new(bounds: Bounds) -> Self {
         let is_bounded_in_bytes = bounds.bytes.is_some();
         let bounds = Contents::<K, V>::bounds(bounds);
+        let hasher = RandomState::default();
+        let contents = Contents::new(hasher.clone());
         Self {
-            hasher: RandomState::default(),
+            hasher,
             bounds,
             is_bounded_in_bytes,
             counts_uses: bounds.are_set(),
-            contents: Contents::new(),
+            contents,
             state: Mutex::new(WriterState::new(bounds)),
             made_by: Process::current(),
             max_wait_in_child: MAX_WAIT_IN_CHILD,
@@ -164,7 +166,7 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.hit(key, fresh, |value, noted| Entry::new(value, noted.times()))
+        self.hit(key, fresh, |value, place| place.entry(value))
     }
 
     /// The entry of this key, fresh or not. Does not count as a use.
@@ -176,14 +178,12 @@ where
             && let Some(index) = self.contents.words()
         {
             let any = None::<fn(u64) -> bool>;
-            return self.take_word(index, key, any, |value, found| {
-                Entry::new(value, found.times())
-            });
+            return self.take_word(index, key, any, |value, found| found.entry(value));
         }
         let index = self.contents.nodes()?;
         let guard = pin()?;
         let node = self.find_node(index, key, &guard)?;
-        Some(Entry::new(node.value.clone(), node.times))
+        Some(node.entry(node.value.clone()))
     }
 
     /// The time since which the value of this key counts as fresh. Clones nothing, and does not count as a use.
@@ -242,7 +242,7 @@ where
         let kept = self.bounds.admit(entry.bytes);
         let mut evicted = 0;
         if kept {
-            evicted = writer.insert(former, key, hash, entry);
+            evicted = writer.insert(former, hash, key, entry);
         } else if let Some(former) = former {
             writer.remove(former);
         }
@@ -273,8 +273,8 @@ where
             word: key.word(),
             is_match: &|k| key.equivalent(k),
         });
-        if let Some(id) = found {
-            writer.remove(id);
+        if let Some(position) = found {
+            writer.remove(position);
         }
         drop(writer);
         reclaim(guard);
@@ -318,7 +318,7 @@ where
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
-        take: impl FnOnce(V, TimesSource<'_>) -> R,
+        take: impl FnOnce(V, Place<'_, K, V>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
@@ -330,7 +330,7 @@ where
                 if self.counts_uses {
                     found.count_use();
                 }
-                take(value, TimesSource::Word(found))
+                take(value, Place::Word(found))
             });
         }
         let index = self.contents.nodes()?;
@@ -342,7 +342,7 @@ where
         if self.counts_uses {
             node.uses.count();
         }
-        Some(take(node.value.clone(), TimesSource::Node(node.times)))
+        Some(take(node.value.clone(), Place::Node(node)))
     }
 
     #[inline]
@@ -404,7 +404,7 @@ where
 
     #[inline]
     fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
-        self.hasher.hash_one(key) as u32
+        contents::hash(&self.hasher, key)
     }
 }
 
@@ -413,7 +413,7 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// Removes all entries; returns how many. What they took is given back, but for less than 3 MB of a store of machine
+    /// Removes all entries; returns how many. What they took is given back, but for less than 2 MB of a store of machine
     /// words.
     pub fn clear(&self) -> u64 {
         let Some(guard) = pin() else { return 0 };

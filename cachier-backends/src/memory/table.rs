@@ -39,6 +39,28 @@ impl<T: 'static> Table<T> {
         is_match: impl Fn(&T) -> bool,
         guard: &'g Guard,
     ) -> Option<&'g T> {
+        let (_, item) = self.search(hash, is_match, guard)?;
+        Some(item)
+    }
+
+    /// Where that item is.
+    pub(super) fn position(
+        &self,
+        hash: u32,
+        is_match: impl Fn(&T) -> bool,
+        guard: &Guard,
+    ) -> Option<Position> {
+        let (position, _) = self.search(hash, is_match, guard)?;
+        Some(position)
+    }
+
+    #[inline]
+    fn search<'g>(
+        &self,
+        hash: u32,
+        is_match: impl Fn(&T) -> bool,
+        guard: &'g Guard,
+    ) -> Option<(Position, &'g T)> {
         let mut bucket = self.home(hash);
         loop {
             let seen = self.buckets[bucket].summary.read();
@@ -46,7 +68,7 @@ impl<T: 'static> Table<T> {
                 if let Some(item) = self.buckets[bucket].get(slot, guard)
                     && is_match(item)
                 {
-                    return Some(item);
+                    return Some((Position::new(bucket, slot), item));
                 }
             }
             bucket = self.next(bucket);
@@ -55,6 +77,11 @@ impl<T: 'static> Table<T> {
                 return None;
             }
         }
+    }
+
+    /// All slots, taken or not.
+    pub(super) fn positions(&self) -> impl Iterator<Item = Position> + use<T> {
+        Position::all(self.buckets.len(), BUCKET_SLOTS)
     }
 
     pub(super) fn get<'g>(&self, position: Position, guard: &'g Guard) -> Option<&'g T> {

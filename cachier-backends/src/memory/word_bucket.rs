@@ -79,6 +79,10 @@ impl WordBucket {
         &self.uses[slot]
     }
 
+    pub(super) fn is_taken(&self, slot: usize) -> bool {
+        self.now().has(slot)
+    }
+
     pub(super) fn vacant(&self) -> Option<usize> {
         let now = self.now();
         (0..SLOTS).find(|slot| !now.has(*slot))

@@ -11,22 +11,29 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::catalog::{Catalog, Position, Record};
-use super::entry::Times;
+use super::catalog::Position;
+use super::column::{Column, zeros};
+use super::entry::Entry;
+use super::index::Moved;
 use super::node::Uses;
 use super::sync::{AtomicShared, AtomicU32, AtomicU64, AtomicUsize, Guard, Shared, Tag};
 use super::table::MIN_SHRUNK;
+use super::times::Times;
 use super::word_bucket::{Lookup, SLOTS, State, WordBucket};
 
 /// The tables, as readers and writers share them.
 pub(super) struct WordIndex {
     /// The number of the small table in use, or [`LARGE`].
     current: AtomicUsize,
-    /// Made when they are first needed, of growing size. Together they take less than 3 MB. The one that
+    /// Made when they are first needed, of growing size. Together they take less than 2 MB. The one that
     /// stands for the large table is always closed: a lookup notices as it notices a writer, without a branch for it.
     small: [OnceLock<Table>; SMALL + 1],
     large: AtomicShared<Table>,
+    hash: WordHash,
 }
+
+/// The hash of a key, as lookups have it.
+pub(super) type WordHash = Box<dyn Fn(u64) -> u32 + Send + Sync>;
 
 /// The last of them has room for 17,000 entries. The model checker wants less to do.
 const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
@@ -41,17 +48,11 @@ const MAX_TABLES: usize = 29;
 struct Table {
     buckets: Vec<WordBucket>,
     // Parallel to the slots, in separate arrays: a hit touches only what it needs.
-    since: Vec<AtomicU64>,
-    timestamps: Vec<Timestamps>,
-    ids: Vec<AtomicU32>,
-}
-
-/// Times of an entry, read by timed hits: in one cache line.
-#[derive(Default)]
-#[repr(align(16))]
-struct Timestamps {
-    created: AtomicU64,
-    compute_nanos: AtomicU64,
+    times: Vec<AtomicU64>,
+    /// By how much later than from its creation an entry counts as fresh.
+    delays: Column<AtomicU64>,
+    /// For stores that evict.
+    ids: Column<AtomicU32>,
 }
 
 /// An item to insert.
@@ -59,9 +60,9 @@ struct Timestamps {
 pub(super) struct WordItem {
     pub(super) key: u64,
     pub(super) value: u64,
-    /// The time since which it counts as fresh.
-    pub(super) since: u64,
     pub(super) times: Times,
+    /// By how much later than from its creation it counts as fresh; wraps around.
+    pub(super) delay: u64,
 }
 
 /// Where a value was found, and the state of the bucket.
@@ -79,11 +80,12 @@ pub(super) struct TornRead;
 pub(super) type Found<'a> = Result<Option<(u64, WordRef<'a>)>, TornRead>;
 
 impl WordIndex {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(hash: WordHash) -> Self {
         let index = Self {
             current: AtomicUsize::new(0),
             small: [const { OnceLock::new() }; SMALL + 1],
             large: AtomicShared::null(),
+            hash,
         };
         index.small_table(0);
         index.small[LARGE].get_or_init(|| {
@@ -121,41 +123,61 @@ impl WordIndex {
         }
     }
 
-    /// The id of the entry of this key; for the writer.
-    pub(super) fn id(&self, hash: u32, key: u64, guard: &Guard) -> Option<u32> {
-        let (_, place) = self.table(guard).find(hash, key).ok()??;
-        Some(place.id())
+    /// Where the item of this key is; for the writer.
+    pub(super) fn position(&self, hash: u32, key: u64, guard: &Guard) -> Option<Position> {
+        let (_, found) = self.table(guard).find(hash, key).ok()??;
+        Some(found.position)
     }
 
-    /// Since when the entry of this id counts as fresh.
-    pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
-        self.table(guard).since[slot_index(catalog.position(id))].load(Relaxed)
+    /// All slots, taken or not.
+    pub(super) fn positions(&self, guard: &Guard) -> impl Iterator<Item = Position> + use<> {
+        self.table(guard).positions()
     }
 
-    pub(super) fn uses<'a>(&'a self, catalog: &Catalog, id: u32, guard: &'a Guard) -> &'a Uses {
-        self.table(guard).uses(catalog.position(id))
+    /// The id of an item in the catalog, if there is one.
+    pub(super) fn id(&self, position: Position, guard: &Guard) -> u32 {
+        self.table(guard).ids.read(slot_index(position))
     }
 
-    /// Adds an item whose key is not in the index; the catalog's next id becomes its id.
-    pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: WordItem, guard: &Guard) {
+    pub(super) fn set_id(&self, position: Position, id: u32, guard: &Guard) {
+        self.table(guard).set_id(position, id);
+    }
+
+    /// Since when the item counts as fresh that is in this slot, if it is taken.
+    pub(super) fn since(&self, position: Position, guard: &Guard) -> Option<u64> {
         let table = self.table(guard);
-        if table.is_full(catalog.len()) {
-            self.resize(catalog, table.buckets.len() * 2, guard);
+        table.is_taken(position).then(|| table.since(position))
+    }
+
+    pub(super) fn uses<'a>(&'a self, position: Position, guard: &'a Guard) -> &'a Uses {
+        self.table(guard).uses(position)
+    }
+
+    /// Adds an item whose key is not in the index to so many items.
+    pub(super) fn insert(
+        &self,
+        items: usize,
+        hash: u32,
+        item: WordItem,
+        moved: Moved<'_>,
+        guard: &Guard,
+    ) -> Position {
+        let table = self.table(guard);
+        if table.is_full(items) {
+            self.resize(table.buckets.len() * 2, moved, guard);
         }
-        let id = catalog.next_id();
-        let position = self.table(guard).insert_item(hash, id, item);
-        catalog.insert(Record { hash, position });
+        self.table(guard).insert_item(hash, item)
     }
 
-    /// Puts an item of the same key and id in the place of the one that is there.
-    pub(super) fn replace(&self, catalog: &Catalog, id: u32, item: WordItem, guard: &Guard) {
-        let position = catalog.position(id);
-        self.table(guard).put(position, id, item);
+    /// Puts an item of the same key in the place of the one that is there.
+    pub(super) fn replace(&self, position: Position, item: WordItem, guard: &Guard) {
+        self.table(guard).put(position, item);
     }
 
-    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
-        let Record { hash, position } = catalog.remove(id);
-        self.table(guard).take(hash, position);
+    pub(super) fn remove(&self, position: Position, guard: &Guard) {
+        let table = self.table(guard);
+        let hash = (self.hash)(table.item(position).key);
+        table.take(hash, position);
     }
 
     /// What the tables take, those included that are kept for when they are needed again.
@@ -179,34 +201,39 @@ impl WordIndex {
         self.table(guard).is_sparse(items)
     }
 
-    /// Halves the table. The items take the ids that the catalog has for them.
-    pub(super) fn shrink(&self, catalog: &mut Catalog, guard: &Guard) {
-        self.resize(catalog, self.table(guard).buckets.len() / 2, guard);
+    /// Halves the table.
+    pub(super) fn shrink(&self, moved: Moved<'_>, guard: &Guard) {
+        self.resize(self.table(guard).buckets.len() / 2, moved, guard);
     }
 
     /// Removes all items.
-    pub(super) fn clear(&self, catalog: &mut Catalog, guard: &Guard) {
-        *catalog = Catalog::default();
+    pub(super) fn clear(&self, guard: &Guard) {
         let table = self.table(guard);
         match table.buckets.len() {
             1 => table.clear(),
-            _ => self.resize(catalog, 1, guard),
+            _ => self.replace_table(1, |_, _| {}, guard),
         }
     }
 
-    /// Puts another table into use, of so many buckets.
-    fn resize(&self, catalog: &mut Catalog, buckets: usize, guard: &Guard) {
+    /// Puts a table of so many buckets into use, with all items.
+    fn resize(&self, buckets: usize, moved: Moved<'_>, guard: &Guard) {
+        let fill = |new: &Table, old: &Table| new.take_over(old, &*self.hash, moved);
+        self.replace_table(buckets, fill, guard);
+    }
+
+    /// Puts a table of so many buckets into use, filled from the old one.
+    fn replace_table(&self, buckets: usize, fill: impl FnOnce(&Table, &Table), guard: &Guard) {
         let (old, number) = (self.table(guard), buckets.trailing_zeros() as usize);
         let was_small = self.current.load(Relaxed) != LARGE;
         if number < SMALL {
             let new = self.small_table(number);
-            new.take_over(old, catalog);
+            fill(new, old);
             new.open();
             self.current.store(number, Release);
             drop(self.large.swap((None, Tag::None), AcqRel));
         } else {
             let new = Shared::new(Table::new(buckets));
-            new.take_over(old, catalog);
+            fill(&new, old);
             drop(self.large.swap((Some(new), Tag::None), AcqRel));
             self.current.store(LARGE, Release);
         }
@@ -244,7 +271,7 @@ impl WordRef<'_> {
     /// The time since which the value counts as fresh.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn since(self) -> Result<u64, TornRead> {
-        let since = self.table.since[slot_index(self.position)].load(Relaxed);
+        let since = self.table.since(self.position);
         let bucket = &self.table.buckets[self.position.bucket()];
         match bucket.is_still(self.state) {
             true => Ok(since),
@@ -252,27 +279,33 @@ impl WordRef<'_> {
         }
     }
 
-    /// The times of the value, or of one that has replaced it.
-    pub(super) fn times(self) -> Times {
-        self.table.timestamps[slot_index(self.position)].times()
-    }
-
-    pub(super) fn id(self) -> u32 {
-        self.table.ids[slot_index(self.position)].load(Relaxed)
+    /// The value with its times, or those of one that has replaced it.
+    pub(super) fn entry<V>(self, value: V) -> Entry<V> {
+        let times = self.table.times(self.position);
+        Entry {
+            value,
+            created: times.created(),
+            compute_nanos: times.compute_nanos(),
+        }
     }
 }
 
 impl Table {
     fn new(buckets: usize) -> Self {
-        fn filled<T: Default>(count: usize) -> Vec<T> {
-            std::iter::repeat_with(T::default).take(count).collect()
-        }
         Self {
-            buckets: filled(buckets),
-            since: filled(buckets * SLOTS),
-            timestamps: filled(buckets * SLOTS),
-            ids: filled(buckets * SLOTS),
+            buckets: zeros(buckets),
+            times: zeros(buckets * SLOTS),
+            delays: Column::new(),
+            ids: Column::new(),
         }
+    }
+
+    fn positions(&self) -> impl Iterator<Item = Position> + use<> {
+        Position::all(self.buckets.len(), SLOTS)
+    }
+
+    fn is_taken(&self, position: Position) -> bool {
+        self.buckets[position.bucket()].is_taken(position.slot())
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
@@ -318,12 +351,13 @@ impl Table {
     }
 
     /// Copies the items of another table into this one, which is empty and not in use.
-    fn take_over(&self, old: &Self, catalog: &mut Catalog) {
-        for (id, record) in catalog.records_mut() {
-            let item = old.item(record.position);
-            let uses = old.uses(record.position).copy();
-            record.position = self.insert_item(record.hash, id, item);
-            self.uses(record.position).set(uses);
+    fn take_over(&self, old: &Self, hash: &dyn Fn(u64) -> u32, moved: Moved<'_>) {
+        for from in old.positions().filter(|slot| old.is_taken(*slot)) {
+            let item = old.item(from);
+            let position = self.insert_item(hash(item.key), item);
+            self.uses(position).set(old.uses(from).copy());
+            let id = old.ids.read(slot_index(from));
+            self.set_id(position, moved(id, position));
         }
     }
 
@@ -338,13 +372,13 @@ impl Table {
     }
 
     /// Puts an item into the first bucket with a vacant slot.
-    fn insert_item(&self, hash: u32, id: u32, item: WordItem) -> Position {
+    fn insert_item(&self, hash: u32, item: WordItem) -> Position {
         let mut bucket = self.home(hash);
         loop {
             if let Some(slot) = self.buckets[bucket].vacant() {
                 let position = Position::new(bucket, slot);
                 self.uses(position).set(0);
-                self.put(position, id, item);
+                self.put(position, item);
                 return position;
             }
             self.buckets[bucket].add_overflow();
@@ -352,13 +386,17 @@ impl Table {
         }
     }
 
-    fn put(&self, position: Position, id: u32, item: WordItem) {
+    fn put(&self, position: Position, item: WordItem) {
         let (bucket, index) = (&self.buckets[position.bucket()], slot_index(position));
         bucket.put(position.slot(), (item.key, item.value), || {
-            self.since[index].store(item.since, Relaxed);
-            self.timestamps[index].set(item.times);
-            self.ids[index].store(id, Relaxed);
+            self.times[index].store(item.times.to_word(), Relaxed);
+            self.delays.write(index, self.times.len(), item.delay);
         });
+    }
+
+    fn set_id(&self, position: Position, id: u32) {
+        let slots = self.times.len();
+        self.ids.write(slot_index(position), slots, id);
     }
 
     fn item(&self, position: Position) -> WordItem {
@@ -366,9 +404,21 @@ impl Table {
         WordItem {
             key,
             value,
-            since: self.since[slot_index(position)].load(Relaxed),
-            times: self.timestamps[slot_index(position)].times(),
+            times: self.times(position),
+            delay: self.delays.read(slot_index(position)),
         }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn times(&self, position: Position) -> Times {
+        Times::from_word(self.times[slot_index(position)].load(Relaxed))
+    }
+
+    /// The time since which an item counts as fresh.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn since(&self, position: Position) -> u64 {
+        let delay = self.delays.read(slot_index(position));
+        self.times(position).created().wrapping_add(delay)
     }
 
     fn take(&self, hash: u32, position: Position) {
@@ -408,28 +458,16 @@ impl Table {
     }
 }
 
-impl Timestamps {
-    fn set(&self, times: Times) {
-        self.created.store(times.created, Relaxed);
-        self.compute_nanos.store(times.compute_nanos, Relaxed);
-    }
-
-    fn times(&self) -> Times {
-        Times {
-            created: self.created.load(Relaxed),
-            compute_nanos: self.compute_nanos.load(Relaxed),
-        }
-    }
-}
-
-/// How many items so many buckets take before too many of them overflow.
+/// How many items so many buckets take before too many of them overflow. A large table is fuller: there each lookup waits
+/// for memory, and the next bucket comes with the first.
 fn most_items(buckets: usize) -> usize {
-    buckets * SLOTS * 7 / 10
+    let percent = if buckets >> SMALL == 0 { 70 } else { 85 };
+    buckets * SLOTS * percent / 100
 }
 
-/// What a table of so many buckets takes, with the smaller ones that stay.
+/// What a table of so many buckets takes in a store that evicts, with the smaller ones that stay.
 fn bytes_up_to(buckets: usize) -> u64 {
-    let index = size_of::<AtomicU64>() + size_of::<Timestamps>() + size_of::<AtomicU32>();
+    let index = size_of::<AtomicU64>() + size_of::<AtomicU32>();
     let bucket = size_of::<WordBucket>() + SLOTS * index;
     let largest_small = 1 << (SMALL - 1);
     let small = 2 * buckets.min(largest_small) - 1;

@@ -1,20 +1,27 @@
 //! The writing side of a store, which keeps it within its bounds.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Position};
 use super::contents::{Contents, Wanted};
 use super::entry::{Bounds, NewEntry};
 use super::index::Retired;
 use super::node::Node;
 use super::policy::{Arrival, Policy};
-use super::sizes::Sizes;
+use super::sizes::{Size, Sizes};
 use super::sync::{Guard, MutexGuard};
 
-/// Data for writers only, under the lock, by entry id.
+/// Data for writers only, under the lock.
 pub(super) struct WriterState {
-    catalog: Catalog,
+    entries: usize,
     sizes: Sizes,
-    /// Absent in a store without bounds.
-    policy: Option<Policy>,
+    /// Absent in a store without bounds, which evicts nothing.
+    ranks: Option<Ranks>,
+}
+
+/// Which entry to evict, by id, and where each of them is.
+#[derive(Default)]
+struct Ranks {
+    catalog: Catalog,
+    policy: Policy,
 }
 
 /// The only writer of a store while it holds the lock.
@@ -32,24 +39,22 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// The id of a key's entry.
-    pub(super) fn find(&self, wanted: &Wanted<'_, K>) -> Option<u32> {
+    /// Where a key's entry is.
+    pub(super) fn find(&self, wanted: &Wanted<'_, K>) -> Option<Position> {
         self.contents.find(wanted, self.guard)
     }
 
-    pub(super) fn remove(&mut self, id: u32) {
-        self.take_out(id);
+    pub(super) fn remove(&mut self, position: Position) {
+        self.take_out(position);
         self.shrink_to_few();
     }
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
         let mut removed = 0;
-        for id in self.state.catalog.ids() {
-            let since = self.contents.since(&self.state.catalog, id, self.guard);
-            if since < created_before {
-                self.take_out(id);
-                removed += 1;
-            }
+        let contents = self.contents;
+        for position in contents.older_than(created_before, self.guard) {
+            self.take_out(position);
+            removed += 1;
         }
         self.shrink_to_few();
         removed
@@ -57,125 +62,156 @@ where
 
     /// Removes all entries; they should be released after unlocking.
     pub(super) fn clear(&mut self) -> Option<Retired<Node<K, V>>> {
-        let catalog = &mut self.state.catalog;
-        let retired = self.contents.clear(catalog, self.guard);
+        let retired = self.contents.clear(self.guard);
         *self.state = WriterState::new(self.bounds);
         retired
     }
 
-    /// Inserts an entry, replacing `former` if there is one; returns how many others were evicted.
+    /// Inserts an entry, replacing the `former` one of its key; returns how many others were evicted.
     pub(super) fn insert(
         &mut self,
-        former: Option<u32>,
-        key: K,
+        former: Option<Position>,
         hash: u32,
+        key: K,
         new: NewEntry<V>,
     ) -> u64 {
-        // Removed from the policy first, so that it is not evicted to make room for its successor. It stays in the
-        // index until the successor replaces it.
-        if let Some(id) = former {
-            self.state.remove_record(id);
+        // Forgotten first, so that it is not evicted to make room for its successor. It stays in the index until the
+        // successor replaces it.
+        if let Some(position) = former {
+            self.forget(position);
         }
         let size = new.bytes.filter(|_| self.contents.words().is_none());
-        let evicted = self.make_room(former, size);
-        let catalog = &mut self.state.catalog;
-        let id = former.unwrap_or_else(|| catalog.next_id());
-        if former.is_some() {
-            self.contents.replace(catalog, id, key, new, self.guard);
-            self.state.enter(id, hash, size, Arrival::Replacement);
-        } else {
-            self.contents.insert(catalog, hash, key, new, self.guard);
-            self.state.enter(id, hash, size, Arrival::New);
-        }
+        let evicted = self.make_room(size);
+        let (position, arrival) = match former {
+            Some(position) => {
+                self.contents
+                    .replace(position, hash, (key, new), self.guard);
+                (position, Arrival::Replacement)
+            }
+            None => {
+                let WriterState { entries, ranks, .. } = &mut *self.state;
+                let moved = &mut |id, position| Ranks::moved(ranks.as_mut(), id, position);
+                let (contents, new) = (self.contents, (key, new));
+                let position = contents.insert(*entries, hash, new, moved, self.guard);
+                (position, Arrival::New)
+            }
+        };
+        let id = self.state.enter(position, hash, Size::new(size), arrival);
+        self.contents.set_id(position, id, self.guard);
         if evicted > 0 {
             self.shrink_to_few();
         }
         evicted
     }
 
-    fn take_out(&mut self, id: u32) {
-        self.state.remove_record(id);
-        let catalog = &mut self.state.catalog;
-        self.contents.remove(catalog, id, self.guard);
+    fn take_out(&mut self, position: Position) {
+        self.forget(position);
+        self.contents.remove(position, self.guard);
     }
 
-    /// Gives memory back where few entries are left of many. The ids that the caller knows are out of date then.
-    fn shrink_to_few(&mut self) {
-        while self
-            .contents
-            .are_sparse(self.state.catalog.len(), self.guard)
-        {
-            self.state.renumber();
-            let catalog = &mut self.state.catalog;
-            self.contents.shrink(catalog, self.guard);
+    /// Removes an entry from all but the index.
+    fn forget(&mut self, position: Position) {
+        self.count_out(position);
+        if let Some(ranks) = &mut self.state.ranks {
+            let id = self.contents.id(position, self.guard);
+            ranks.policy.remove(id);
+            ranks.catalog.remove(id);
         }
     }
 
-    /// Evicts until there is room for one more entry, not counting the former one.
-    fn make_room(&mut self, former: Option<u32>, size: Option<u64>) -> u64 {
+    fn count_out(&mut self, position: Position) {
+        let size = self.contents.size(position, self.guard);
+        self.state.entries -= 1;
+        self.state.sizes.remove(size);
+    }
+
+    /// Gives memory back where few entries are left of many. The positions that the caller knows are out of date then.
+    fn shrink_to_few(&mut self) {
+        while self.contents.are_sparse(self.state.entries, self.guard) {
+            let mut ranks = self.state.ranks.as_mut();
+            let ids = ranks.as_mut().map(|ranks| ranks.renumber());
+            let mut moved = |former: u32, position| {
+                let id = ids.as_ref().map_or(former, |ids| ids[former as usize]);
+                Ranks::moved(ranks.as_deref_mut(), id, position)
+            };
+            self.contents.shrink(&mut moved, self.guard);
+        }
+    }
+
+    /// Evicts until there is room for one more entry of this size.
+    fn make_room(&mut self, size: Option<u64>) -> u64 {
         let mut evicted = 0;
-        while !self.state.has_room(&self.bounds, former, size) {
-            let Some(id) = self.evict() else { break };
-            self.state.sizes.remove(id);
-            self.contents
-                .remove(&mut self.state.catalog, id, self.guard);
+        while !self.state.has_room(&self.bounds, size) && self.evict() {
             evicted += 1;
         }
         evicted
     }
 
-    fn evict(&mut self) -> Option<u32> {
-        let WriterState {
-            catalog, policy, ..
-        } = &mut *self.state;
-        let mut spend_use = |id| self.contents.spend_use(catalog, id, self.guard);
-        policy.as_mut()?.evict(&mut spend_use)
+    /// Evicts an entry, if there is one.
+    fn evict(&mut self) -> bool {
+        let Some(Ranks { catalog, policy }) = &mut self.state.ranks else {
+            return false;
+        };
+        let mut spend_use = |id| self.contents.spend_use(catalog.position(id), self.guard);
+        let Some(id) = policy.evict(&mut spend_use) else {
+            return false;
+        };
+        let position = catalog.position(id);
+        catalog.remove(id);
+        self.count_out(position);
+        self.contents.remove(position, self.guard);
+        true
     }
 }
 
 impl WriterState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
-            catalog: Catalog::default(),
+            entries: 0,
             sizes: Sizes::default(),
-            policy: bounds.are_set().then(Policy::default),
+            ranks: bounds.are_set().then(Ranks::default),
         }
     }
 
     pub(super) fn entries(&self) -> u64 {
-        self.catalog.len() as u64
+        self.entries as u64
     }
 
     pub(super) fn bytes(&self) -> Option<u64> {
-        self.sizes.total(self.catalog.len())
+        self.sizes.total(self.entries)
     }
 
-    fn has_room(&self, bounds: &Bounds, former: Option<u32>, size: Option<u64>) -> bool {
-        let entries = self.catalog.len() - usize::from(former.is_some());
-        bounds.have_room(entries, self.sizes.sum(), size)
+    fn has_room(&self, bounds: &Bounds, size: Option<u64>) -> bool {
+        bounds.have_room(self.entries, self.sizes.sum(), size)
     }
 
-    fn enter(&mut self, id: u32, hash: u32, size: Option<u64>, arrival: Arrival) {
-        self.sizes.add(id, size);
-        if let Some(policy) = &mut self.policy {
-            policy.enter(id, hash, arrival);
+    /// Counts an entry that is in the index; returns its id.
+    fn enter(&mut self, position: Position, hash: u32, size: Size, arrival: Arrival) -> u32 {
+        self.entries += 1;
+        self.sizes.add(size);
+        let Some(ranks) = &mut self.ranks else {
+            return 0;
+        };
+        let id = ranks.catalog.next_id();
+        ranks.catalog.insert(position);
+        ranks.policy.enter(id, hash, arrival);
+        id
+    }
+}
+
+impl Ranks {
+    /// Notes where an entry has moved to; returns its id.
+    fn moved(ranks: Option<&mut Self>, id: u32, position: Position) -> u32 {
+        if let Some(ranks) = ranks {
+            ranks.catalog.set_position(id, position);
         }
+        id
     }
 
-    /// Numbers the entries anew, without gaps.
-    fn renumber(&mut self) {
+    /// Numbers the entries anew, without gaps; returns the new id of each former one.
+    fn renumber(&mut self) -> Vec<u32> {
         let ids = self.catalog.renumber();
-        self.sizes.renumber(&ids);
-        if let Some(policy) = &mut self.policy {
-            policy.renumber(&ids);
-        }
-    }
-
-    /// Forgets the size and rank of an entry.
-    fn remove_record(&mut self, id: u32) {
-        self.sizes.remove(id);
-        if let Some(policy) = &mut self.policy {
-            policy.remove(id);
-        }
+        self.policy.renumber(&ids);
+        ids
     }
 }

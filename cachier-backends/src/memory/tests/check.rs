@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use shuttle::sync::atomic::AtomicBool;
 use shuttle::thread;
 
-use super::super::catalog::Catalog;
-use super::super::entry::Times;
-use super::super::index::Index;
+use super::super::catalog::Position;
+use super::super::index::{self, Index};
 use super::super::sync::Guard;
+use super::super::times::Times;
 use super::super::word_index::{WordIndex, WordItem, WordRef};
 use super::{ANY, at_most, plain};
 
@@ -25,10 +25,25 @@ struct Item {
     version: u32,
 }
 
+impl index::Item for Item {
+    fn hash(&self) -> u32 {
+        HASH
+    }
+
+    fn id(&self) -> u32 {
+        self.key
+    }
+
+    fn set_id(&self, id: u32) {
+        assert_eq!(id, self.key);
+    }
+}
+
 /// An index with its writer's state; the item of key 0 is always present.
 struct Written {
     index: &'static Index<Item>,
-    catalog: Catalog,
+    /// By key.
+    positions: Vec<Option<Position>>,
 }
 
 impl Written {
@@ -36,27 +51,47 @@ impl Written {
         let index = Box::leak(Box::new(Index::new()));
         let mut written = Self {
             index,
-            catalog: Catalog::default(),
+            positions: vec![None; 20],
         };
-        assert_eq!(written.insert(0), 0);
+        written.insert(0);
         written
     }
 
-    fn insert(&mut self, key: u32) -> u32 {
-        let (id, item) = (self.catalog.next_id(), Item { key, version: 0 });
-        self.index
-            .insert(&mut self.catalog, HASH, item, &Guard::new());
-        id
+    fn items(&self) -> usize {
+        self.positions.iter().flatten().count()
     }
 
-    fn replace(&mut self, id: u32, item: Item) {
-        self.index
-            .replace(&mut self.catalog, id, item, &Guard::new());
+    fn insert(&mut self, key: u32) {
+        let (items, item) = (self.items(), Item { key, version: 0 });
+        let moved = &mut |key, position| moved(&mut self.positions, key, position);
+        let position = self.index.insert(items, item, moved, &Guard::new());
+        self.positions[key as usize] = Some(position);
     }
 
-    fn remove(&mut self, id: u32) {
-        self.index.remove(&mut self.catalog, id, &Guard::new());
+    fn replace(&mut self, item: Item) {
+        let position = self.positions[item.key as usize].unwrap();
+        self.index.replace(position, item, &Guard::new());
     }
+
+    fn remove(&mut self, key: u32) {
+        let position = self.positions[key as usize].take().unwrap();
+        self.index.remove(position, &Guard::new());
+    }
+
+    fn clear(&mut self) {
+        self.positions.fill(None);
+        drop(self.index.clear(&Guard::new()));
+    }
+
+    fn shrink(&mut self) {
+        let moved = &mut |key, position| moved(&mut self.positions, key, position);
+        self.index.shrink(moved, &Guard::new());
+    }
+}
+
+fn moved(positions: &mut [Option<Position>], key: u32, position: Position) -> u32 {
+    positions[key as usize] = Some(position);
+    key
 }
 
 fn find(index: &Index<Item>, key: u32) -> Option<Item> {
@@ -102,8 +137,8 @@ fn explore_readers_beside(write: fn(&mut Written)) {
 fn a_permanent_item_is_found_during_other_changes() {
     explore_readers_beside(|written| {
         for _ in 0..3 {
-            let ids = [1, 2, 3].map(|key| written.insert(key));
-            ids.into_iter().for_each(|id| written.remove(id));
+            (1..4).for_each(|key| written.insert(key));
+            (1..4).for_each(|key| written.remove(key));
         }
     });
 }
@@ -120,7 +155,7 @@ fn a_permanent_item_is_found_while_growing() {
 #[test]
 fn a_key_is_found_during_its_replacement() {
     explore_readers_beside(|written| {
-        (1..5).for_each(|version| written.replace(0, Item { key: 0, version }));
+        (1..5).for_each(|version| written.replace(Item { key: 0, version }));
     });
 }
 
@@ -137,7 +172,7 @@ fn the_checker_notices_a_replacement_in_two_steps() {
 #[should_panic = "lost an item"]
 fn the_checker_notices_a_table_filled_after_publication() {
     explore_readers_beside(|written| {
-        drop(written.index.clear(&mut written.catalog, &Guard::new()));
+        written.clear();
         written.insert(0);
     });
 }
@@ -185,28 +220,97 @@ fn a_bound_holds_and_counts_agree_whoever_inserts() {
     });
 }
 
+/// A word index with its writer's state.
+struct Words {
+    index: &'static WordIndex,
+    /// By key.
+    positions: Vec<Option<Position>>,
+}
+
+impl Words {
+    fn new() -> Self {
+        let hash = |_| HASH;
+        Self {
+            index: Box::leak(Box::new(WordIndex::new(Box::new(hash)))),
+            positions: vec![None; 20],
+        }
+    }
+
+    fn items(&self) -> usize {
+        self.positions.iter().flatten().count()
+    }
+
+    fn insert(&mut self, item: WordItem) {
+        let (items, key) = (self.items(), item.key);
+        let moved = &mut |key, position| moved(&mut self.positions, key, position);
+        let guard = Guard::new();
+        let position = self.index.insert(items, HASH, item, moved, &guard);
+        self.index.set_id(position, key as u32, &guard);
+        self.positions[key as usize] = Some(position);
+    }
+
+    /// Inserts others than the first.
+    fn insert_others(&mut self, keys: Range<u64>) {
+        keys.for_each(|key| self.insert(word_item(key, 1)));
+    }
+
+    fn replace(&mut self, item: WordItem) {
+        let position = self.positions[item.key as usize].unwrap();
+        self.index.replace(position, item, &Guard::new());
+    }
+
+    fn remove(&mut self, key: u64) {
+        let position = self.positions[key as usize].take().unwrap();
+        self.index.remove(position, &Guard::new());
+    }
+
+    fn clear(&mut self) {
+        self.positions.fill(None);
+        self.index.clear(&Guard::new());
+    }
+
+    /// Removes all words but the first, and halves the table as long as it is sparse; it has to be small in the end.
+    fn shrink_to_one(&mut self) {
+        for key in 2..self.positions.len() {
+            if self.positions[key].is_some() {
+                self.remove(key as u64);
+            }
+        }
+        let guard = Guard::new();
+        while self.index.is_sparse(self.items(), &guard) {
+            let moved = &mut |key, position| moved(&mut self.positions, key, position);
+            self.index.shrink(moved, &guard);
+        }
+    }
+}
+
 /// Changes a word index during a lookup. Many schedules, as few have a whole change between two steps of the reader.
-fn explore_words(write: fn(&WordIndex, &mut Catalog), read: fn(&WordIndex)) {
+fn explore_words(write: fn(&mut Words), read: fn(&WordIndex)) {
     explore_under(30 * SCHEDULES, move || {
-        let index: &'static WordIndex = Box::leak(Box::new(WordIndex::new()));
-        let mut catalog = Catalog::default();
-        index.insert(&mut catalog, HASH, word_item(1, 10), &Guard::new());
+        let mut words = Words::new();
+        words.insert(word_item(1, 10));
+        let index = words.index;
         let reader = thread::spawn(move || (0..3).for_each(|_| read(index)));
-        write(index, &mut catalog);
+        write(&mut words);
         reader.join().unwrap();
     });
 }
 
+/// Its times and its delay, which not all have, belong to its value.
 fn word_item(key: u64, value: u64) -> WordItem {
+    let delay = if value.is_multiple_of(20) { value } else { 0 };
     WordItem {
         key,
         value,
-        since: value,
-        times: Times {
-            created: value,
-            compute_nanos: 0,
-        },
+        times: Times::new(1000 * value, 0),
+        delay,
     }
+}
+
+/// Since when a word item of this value counts as fresh.
+fn since_of(value: u64) -> u64 {
+    let item = word_item(1, value);
+    item.times.created() + item.delay
 }
 
 /// Reads as the store does, but for the lock.
@@ -232,7 +336,7 @@ fn read_word(index: &WordIndex) {
         let Some((value, found)) = found else { return };
         assert_eq!(value % 10, 0, "the value of another key");
         if let Ok(since) = found.since() {
-            assert_eq!(value, since, "torn");
+            assert_eq!(since_of(value), since, "torn");
         }
     });
 }
@@ -240,12 +344,11 @@ fn read_word(index: &WordIndex) {
 #[test]
 fn words_of_different_entries_are_never_mixed() {
     explore_words(
-        |index, catalog| {
-            let guard = Guard::new();
-            index.replace(catalog, 0, word_item(1, 20), &guard);
-            index.remove(catalog, 0, &guard);
-            index.insert(catalog, HASH, word_item(2, 21), &guard);
-            index.insert(catalog, HASH, word_item(1, 30), &guard);
+        |words| {
+            words.replace(word_item(1, 20));
+            words.remove(1);
+            words.insert(word_item(2, 21));
+            words.insert(word_item(1, 30));
         },
         read_word,
     );
@@ -254,39 +357,21 @@ fn words_of_different_entries_are_never_mixed() {
 #[test]
 fn a_permanent_word_is_found_while_growing() {
     explore_words(
-        |index, catalog| {
-            // The last tables are large ones.
-            insert_others(index, catalog, 2..16);
-        },
+        // The last tables are large ones.
+        |words| words.insert_others(2..16),
         read_word_that_stays,
     );
-}
-
-fn insert_others(index: &WordIndex, catalog: &mut Catalog, keys: Range<u64>) {
-    keys.for_each(|key| index.insert(catalog, HASH, word_item(key, 1), &Guard::new()));
-}
-
-/// Removes all words but the first, and halves the table as long as it is sparse; it has to be small in the end.
-fn shrink_to_one(index: &WordIndex, catalog: &mut Catalog) {
-    let guard = Guard::new();
-    for id in 1..catalog.len() as u32 {
-        index.remove(catalog, id, &guard);
-    }
-    while index.is_sparse(catalog.len(), &guard) {
-        catalog.renumber();
-        index.shrink(catalog, &guard);
-    }
 }
 
 #[test]
 fn words_are_found_while_tables_shrink_and_grow() {
     explore_words(
-        |index, catalog| {
-            insert_others(index, catalog, 2..4);
-            shrink_to_one(index, catalog);
-            insert_others(index, catalog, 2..12);
-            shrink_to_one(index, catalog);
-            insert_others(index, catalog, 2..4);
+        |words| {
+            words.insert_others(2..4);
+            words.shrink_to_one();
+            words.insert_others(2..12);
+            words.shrink_to_one();
+            words.insert_others(2..4);
         },
         read_word_that_stays,
     );
@@ -295,12 +380,12 @@ fn words_are_found_while_tables_shrink_and_grow() {
 #[test]
 fn words_are_never_mixed_while_tables_clear() {
     explore_words(
-        |index, catalog| {
-            insert_others(index, catalog, 2..4);
-            index.clear(catalog, &Guard::new());
-            index.insert(catalog, HASH, word_item(3, 31), &Guard::new());
-            index.insert(catalog, HASH, word_item(1, 40), &Guard::new());
-            insert_others(index, catalog, 4..6);
+        |words| {
+            words.insert_others(2..4);
+            words.clear();
+            words.insert(word_item(3, 31));
+            words.insert(word_item(1, 40));
+            words.insert_others(4..6);
         },
         read_word,
     );
@@ -309,13 +394,10 @@ fn words_are_never_mixed_while_tables_clear() {
 #[test]
 fn items_are_found_while_tables_shrink() {
     explore_readers_beside(|written| {
-        let ids: Vec<u32> = (1..14).map(|key| written.insert(key)).collect();
-        ids.into_iter().for_each(|id| written.remove(id));
-        let guard = Guard::new();
-        assert!(written.index.is_sparse(1, &guard));
-        written.catalog.renumber();
-        let tell = |_: &Item, id| assert_eq!(id, 0);
-        written.index.shrink(&mut written.catalog, tell, &guard);
+        (1..14).for_each(|key| written.insert(key));
+        (1..14).for_each(|key| written.remove(key));
+        assert!(written.index.is_sparse(1, &Guard::new()));
+        written.shrink();
     });
 }
 
@@ -323,9 +405,9 @@ fn items_are_found_while_tables_shrink() {
 #[should_panic = "lost a word"]
 fn the_checker_notices_a_two_step_replacement() {
     explore_words(
-        |index, catalog| {
-            index.remove(catalog, 0, &Guard::new());
-            index.insert(catalog, HASH, word_item(1, 20), &Guard::new());
+        |words| {
+            words.remove(1);
+            words.insert(word_item(1, 20));
         },
         read_word_that_stays,
     );
@@ -335,12 +417,13 @@ fn the_checker_notices_a_two_step_replacement() {
 #[should_panic = "torn"]
 fn the_checker_notices_a_reader_without_second_look() {
     explore_words(
-        |index, catalog| index.replace(catalog, 0, word_item(1, 20), &Guard::new()),
+        |words| words.replace(word_item(1, 20)),
         |index| {
             let Ok(Some((value, found))) = index.find_fresh(HASH, 1, ANY) else {
                 return;
             };
-            assert_eq!(found.times().created, value, "torn");
+            let created = found.entry(value).created;
+            assert_eq!(created, 1000 * value, "torn");
         },
     );
 }

@@ -17,8 +17,8 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // The time of an entry is its step's number.
-    let time = || 0..300u64;
+    // The time of an entry is its step's number, in microseconds.
+    let time = || (0..300u64).prop_map(|step| 1000 * step);
     let key = || 0..60u8;
     prop_oneof![
         6 => (key(), time()).prop_map(|(key, fresh_from)| Step::Get { key, fresh_from }),
@@ -79,7 +79,8 @@ proptest! {
 fn try_all<V: Made>(bounds: Bounds, steps: &[Step]) -> Result<(), TestCaseError> {
     let store = MemoryStore::<u8, V>::new(bounds);
     let mut expected = Expected::new();
-    for (now, step) in (0..).zip(steps) {
+    // Of words, times are kept to the microsecond.
+    for (now, step) in (0..).step_by(1000).zip(steps) {
         apply(&store, &mut expected, now, step.clone(), bounds)?;
         agree(&store, &expected, bounds)?;
     }
@@ -103,9 +104,9 @@ fn apply<V: Made>(
         Step::Insert { key, size } => {
             let entry = NewEntry {
                 value: V::made(key, now),
-                created: now / 2,
+                created: now / 2000 * 1000,
                 since: now,
-                compute_nanos: now + 1,
+                compute_nanos: now,
                 bytes: size,
             };
             insert(store, expected, key, entry, bounds)?;
