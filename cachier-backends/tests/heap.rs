@@ -139,7 +139,10 @@ fn texts_removed_one_by_one_give_memory_back() {
             for n in (0..ENTRIES).filter(|n| n % 100 != 0) {
                 assert!(store.remove(&text(n)));
             }
-            assert_eq!(store.peek(&text(700)).map(|entry| entry.created), Some(700_000));
+            assert_eq!(
+                store.peek(&text(700)).map(|entry| entry.created),
+                Some(700_000)
+            );
         });
         assert!(after < before / 20, "{after} of {before} bytes stay");
     }

@@ -239,15 +239,10 @@ fn are_words<K: 'static, V: 'static>() -> bool {
 fn item<K: 'static, V: 'static>(key: &K, new: &NewEntry<V>) -> WordItem {
     let word = "the contents are words only where keys and values are";
     let times = Times::new(new.created, new.compute_nanos);
-    let is_delayed = new.since != new.created;
     WordItem {
         key: word::of(key).expect(word),
         value: word::of(&new.value).expect(word),
         times,
-        delay: if is_delayed {
-            new.since.wrapping_sub(times.created())
-        } else {
-            0
-        },
+        delay: new.since.wrapping_sub(times.created()),
     }
 }

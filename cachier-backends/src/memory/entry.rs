@@ -39,8 +39,8 @@ pub struct Entry<V> {
 
 /// An entry to insert.
 ///
-/// Of the time that computing took, the store keeps three digits at least. Of machine words it keeps the other times to the
-/// microsecond.
+/// Of the time that computing took, the store keeps three digits at least. Of machine words it keeps the creation to the
+/// microsecond, unless `since` is the same moment. A `since` that is the microsecond of the creation takes no memory.
 ///
 /// ```
 /// use cachier_backends::memory::NewEntry;

@@ -14,13 +14,29 @@
 //! assert_eq!(store.peek("a").unwrap().compute_nanos, 250);
 //! ```
 //!
-//! - `index` finds an entry by its key: a lock-free hash table of `table`s of `bucket`s. `catalog` knows where each
-//!   entry is.
+//! - `index` finds a `node`, an entry with its key, by that key: a lock-free hash table of `table`s of `bucket`s.
 //! - `word_index` does the same for keys and values of one machine word each (`word`), stored directly in
-//!   `word_bucket`s. `contents` is either of the two.
-//! - `policy` chooses which entry to evict: S3-FIFO, as plain logic.
+//!   `word_bucket`s, with the `times` of an entry in one word and `column`s for what most stores do without. `contents` is
+//!   either of the two.
+//! - `policy` chooses which entry to evict: S3-FIFO, as plain logic, by the ids of a `catalog` that knows where each is.
 //! - `writer` updates all of them consistently and within the bounds; `store` is the public interface.
 //! - `sync` wraps the synchronisation primitives; `guard` determines when removed values are dropped.
+//!
+//! # Why tables of its own
+//!
+//! Against two libraries whose readers take no lock either, each with a `u64` and the times of an entry under a `u64`, in one
+//! process by turns (the least of 21 rounds of uniform hits, 2 × AMD EPYC; what the process takes for each entry):
+//!
+//! | | 10,000 | 1,000,000 | 10,000,000 |
+//! |---|--:|--:|--:|
+//! | this | 6.4 ns | 101 ns, 65 B | 156 ns, 42 B |
+//! | `scc::HashIndex` 3 | 8.1 ns | 72 ns, 70 B | 137 ns, 46 B |
+//! | `papaya` 0.2 | 14.0 ns | 102 ns | 124 ns, 53 B |
+//!
+//! The index of words earns its keep where the caches of programs are, below some ten thousand entries: its readers take no
+//! guard there. In large tables `scc` is a little faster and about as small. It has no place for uses and ids beside an entry,
+//! which eviction needs, and no model checker here can try it. One index for words and nodes would need a guard for words, or
+//! `unsafe` for a pointer in the place of a word.
 
 mod bucket;
 mod catalog;

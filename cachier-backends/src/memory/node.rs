@@ -17,7 +17,7 @@ pub(super) struct Node<K, V> {
     pub(super) size: Size,
     pub(super) since: u64,
     pub(super) value: V,
-    created: u64,
+    pub(super) created: u64,
     hash: u32,
     id: AtomicU32,
 }

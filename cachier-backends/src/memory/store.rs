@@ -186,8 +186,8 @@ where
         Some(node.entry(node.value.clone()))
     }
 
-    /// The time since which the value of this key counts as fresh. Clones nothing, and does not count as a use.
-    pub fn since<Q>(&self, key: &Q) -> Option<u64>
+    /// When the value of this key was computed. Clones nothing, and does not count as a use.
+    pub fn created<Q>(&self, key: &Q) -> Option<u64>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
@@ -195,11 +195,11 @@ where
             && let Some(index) = self.contents.words()
         {
             let any = None::<fn(u64) -> bool>;
-            return self.take_word(index, key, any, |_, found| found.since().ok())?;
+            return self.take_word(index, key, any, |_, found| found.created());
         }
         let index = self.contents.nodes()?;
         let guard = pin()?;
-        Some(self.find_node(index, key, &guard)?.since)
+        Some(self.find_node(index, key, &guard)?.created)
     }
 
     /// How many bytes an entry takes: key, value, and what the store needs to hold them. The value takes so many beside its

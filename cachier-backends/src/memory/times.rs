@@ -58,6 +58,16 @@ impl Times {
         (self.0 >> u16::BITS) * Self::NANOS_PER_MICRO
     }
 
+    /// The creation of an entry that counts as fresh from so much later: exact if from its creation.
+    pub(super) fn created_within(self, delay: u64) -> u64 {
+        let more = if delay < Self::NANOS_PER_MICRO {
+            delay
+        } else {
+            0
+        };
+        self.created() + more
+    }
+
     pub(super) fn compute_nanos(self) -> u64 {
         RoundedNanos(self.0 as u16).nanos()
     }
@@ -84,6 +94,13 @@ mod tests {
             prop_assert_eq!(times.created(), created - created % 1000);
             prop_assert_eq!(times.compute_nanos(), RoundedNanos::new(compute_nanos).nanos());
         }
+    }
+
+    #[test]
+    fn a_creation_is_exact_where_freshness_counts_from_it() {
+        let times = Times::new(5_123, 0);
+        assert_eq!(times.created_within(5_123 - times.created()), 5_123);
+        assert_eq!(times.created_within(9_000 - times.created()), 5_000);
     }
 
     #[test]

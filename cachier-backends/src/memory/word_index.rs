@@ -27,7 +27,7 @@ pub(super) struct WordIndex {
     current: AtomicUsize,
     /// Made when they are first needed, of growing size. Together they take less than 2 MB. The one that
     /// stands for the large table is always closed: a lookup notices as it notices a writer, without a branch for it.
-    small: [OnceLock<Table>; SMALL + 1],
+    small: [OnceLock<Table>; TABLES],
     large: AtomicShared<Table>,
     hash: WordHash,
 }
@@ -41,6 +41,9 @@ const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
 /// The number that stands for the large table.
 const LARGE: usize = SMALL;
 
+/// A power of two, so that a lookup need not compare a number with it.
+const TABLES: usize = (LARGE + 1).next_power_of_two();
+
 /// The last one has as many buckets as a [`Position`] can name.
 const MAX_TABLES: usize = 29;
 
@@ -49,7 +52,7 @@ struct Table {
     buckets: Vec<WordBucket>,
     // Parallel to the slots, in separate arrays: a hit touches only what it needs.
     times: Vec<AtomicU64>,
-    /// By how much later than from its creation an entry counts as fresh.
+    /// By how much later than from the microsecond of its creation an entry counts as fresh.
     delays: Column<AtomicU64>,
     /// For stores that evict.
     ids: Column<AtomicU32>,
@@ -61,7 +64,7 @@ pub(super) struct WordItem {
     pub(super) key: u64,
     pub(super) value: u64,
     pub(super) times: Times,
-    /// By how much later than from its creation it counts as fresh; wraps around.
+    /// By how much later than from the microsecond of its creation it counts as fresh; wraps around.
     pub(super) delay: u64,
 }
 
@@ -83,7 +86,7 @@ impl WordIndex {
     pub(super) fn new(hash: WordHash) -> Self {
         let index = Self {
             current: AtomicUsize::new(0),
-            small: [const { OnceLock::new() }; SMALL + 1],
+            small: [const { OnceLock::new() }; TABLES],
             large: AtomicShared::null(),
             hash,
         };
@@ -104,7 +107,7 @@ impl WordIndex {
         key: u64,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Found<'_> {
-        let small = self.small[self.current.load(Acquire)].get();
+        let small = self.small[self.current.load(Acquire) % TABLES].get();
         let small = small.expect("the table in use was made");
         small.find_fresh(hash, key, fresh)
     }
@@ -279,13 +282,18 @@ impl WordRef<'_> {
         }
     }
 
+    /// When the value was computed, or one that has replaced it.
+    pub(super) fn created(self) -> u64 {
+        let times = self.table.times(self.position);
+        times.created_within(self.table.delay(self.position))
+    }
+
     /// The value with its times, or those of one that has replaced it.
     pub(super) fn entry<V>(self, value: V) -> Entry<V> {
-        let times = self.table.times(self.position);
         Entry {
             value,
-            created: times.created(),
-            compute_nanos: times.compute_nanos(),
+            created: self.created(),
+            compute_nanos: self.table.times(self.position).compute_nanos(),
         }
     }
 }
@@ -405,7 +413,7 @@ impl Table {
             key,
             value,
             times: self.times(position),
-            delay: self.delays.read(slot_index(position)),
+            delay: self.delay(position),
         }
     }
 
@@ -417,8 +425,13 @@ impl Table {
     /// The time since which an item counts as fresh.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn since(&self, position: Position) -> u64 {
-        let delay = self.delays.read(slot_index(position));
-        self.times(position).created().wrapping_add(delay)
+        let created = self.times(position).created();
+        created.wrapping_add(self.delay(position))
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn delay(&self, position: Position) -> u64 {
+        self.delays.read(slot_index(position))
     }
 
     fn take(&self, hash: u32, position: Position) {
@@ -465,7 +478,7 @@ fn most_items(buckets: usize) -> usize {
     buckets * SLOTS * percent / 100
 }
 
-/// What a table of so many buckets takes in a store that evicts, with the smaller ones that stay.
+/// What a table of so many buckets takes in a store that evicts, with the smaller ones that stay. Delays take an eighth more.
 fn bytes_up_to(buckets: usize) -> u64 {
     let index = size_of::<AtomicU64>() + size_of::<AtomicU32>();
     let bucket = size_of::<WordBucket>() + SLOTS * index;

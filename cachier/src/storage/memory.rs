@@ -234,7 +234,7 @@ where
     }
 
     fn created(&self, key: &AnyKey) -> Option<u64> {
-        self.store.since(key.get::<K>())
+        self.store.created(key.get::<K>())
     }
 
     fn admits(&self, key: &AnyKey, value: &AnyValue) -> bool {
@@ -252,7 +252,7 @@ where
         let entry = NewEntry {
             value: found.value.into_inner::<V>(),
             created: found.stamp.created,
-            since: found.stamp.created,
+            since: since(function, found.stamp.created),
             compute_nanos: found.stamp.compute_nanos,
             bytes,
         };
@@ -285,6 +285,14 @@ where
 
     fn is_lost(&self) -> bool {
         self.store.is_lost()
+    }
+}
+
+/// The moment since which a value counts as fresh. Exact only where ages have a limit: the other values take less memory.
+fn since(function: &Function, created: u64) -> u64 {
+    match function.fresh_nanos() {
+        u64::MAX => created - created % 1000,
+        _ => created,
     }
 }
 

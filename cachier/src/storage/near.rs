@@ -177,7 +177,7 @@ where
         let inserted = self.store.insert(key.key.clone(), entry);
         log.keys.insert(key.hash, key.key.clone());
         if log.keys.len() > self.prune_above {
-            log.keys.retain(|_, key| self.store.since(key).is_some());
+            log.keys.retain(|_, key| self.store.created(key).is_some());
         }
         drop(log);
         if let Some(metrics) = function.metrics {

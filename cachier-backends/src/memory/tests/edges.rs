@@ -230,3 +230,40 @@ fn a_replaced_entry_counts_as_used() {
     };
     assert_eq!(survivors(refresh), 50);
 }
+
+/// Values created at a moment within a microsecond, those of words and others.
+fn creations<V: Clone + Send + Sync + 'static>(value: V, since: u64) -> (u64, u64) {
+    let store = super::unbounded();
+    let entry = NewEntry {
+        created: 5_123,
+        since,
+        ..plain(value)
+    };
+    let _ = store.insert(1, entry);
+    (store.peek(&1).unwrap().created, store.created(&1).unwrap())
+}
+
+#[test]
+fn a_creation_is_the_same_however_asked_for() {
+    // In the order of: its microsecond, itself, another moment.
+    assert_eq!(creations(7, 5_000), (5_000, 5_000));
+    assert_eq!(creations(7, 5_123), (5_123, 5_123));
+    assert_eq!(creations(7, 9_999), (5_000, 5_000));
+    for since in [5_000, 5_123, 9_999] {
+        assert_eq!(creations("seven", since), (5_123, 5_123));
+    }
+}
+
+#[test]
+fn freshness_counts_from_the_exact_moment() {
+    let store = super::unbounded();
+    for since in [4_999, 5_000, 5_123, 9_999, u64::MAX] {
+        let entry = NewEntry {
+            created: 5_123,
+            since,
+            ..plain(7)
+        };
+        let _ = store.insert(1, entry);
+        assert_eq!(store.get(&1, Some(|found| found == since)), Some(7));
+    }
+}
