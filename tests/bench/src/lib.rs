@@ -6,6 +6,8 @@
 //! - `hits`: nanoseconds per hit, ratios to the peers, and their limits.
 //! - `allocations`: allocations per hit.
 //! - `instructions`: instructions per hit, reproducible, checked against committed figures.
+//! - `misses`: nanoseconds per miss, with and without evictions, and a stampede; runs on request only.
+//! - `memory`: bytes of the heap per entry, before and after clearing; runs on request only.
 //! - `footprint`: build time and size of a program with 200 cached functions; slow, so it runs on request only.
 //!
 //! `CACHIER_BENCH=quick cargo bench` runs everything briefly and checks no timing.
