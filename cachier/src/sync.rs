@@ -1,10 +1,10 @@
 //! Synchronisation of single flight: std's, or shuttle's with `--cfg shuttle`.
 
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
+pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
 /// Locks, ignoring poison.
 ///

@@ -1,6 +1,7 @@
 //! One flight as its waiters see it: its phase, and waiting for its result.
 
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use super::computation::ComputationId;
 use super::result::FlightResult;
 use super::wait_list::{WaitList, Waiter};
 use crate::budget::{Budget, BudgetSpent};
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicBool, Mutex, lock};
 
 /// The phase of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Phase {
 /// A running computation, as its waiters see it.
 pub(crate) struct Flight<V> {
     pub(crate) computation: ComputationId,
+    /// Whether it has left the table. Set under the lock of its shard.
+    has_left: AtomicBool,
     pub(super) state: Mutex<State<V>>,
 }
 
@@ -37,12 +40,23 @@ impl<V> Flight<V> {
     pub(super) fn new(computation: ComputationId) -> Self {
         Self {
             computation,
+            has_left: AtomicBool::new(false),
             state: Mutex::new(State {
                 phase: Phase::Claiming,
                 result: None,
                 waiters: WaitList::new(),
             }),
         }
+    }
+
+    /// Whether it is in the table, where others join it. That stays so as long as the shard is locked.
+    pub(super) fn is_in_table(&self) -> bool {
+        !self.has_left.load(Ordering::SeqCst)
+    }
+
+    /// It has been removed from the table.
+    pub(super) fn leave_table(&self) {
+        self.has_left.store(true, Ordering::SeqCst);
     }
 
     /// Changes the state and wakes the waiters, some of which go on waiting.

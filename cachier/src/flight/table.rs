@@ -1,5 +1,6 @@
 //! The table of flights: leaders, waiters, reservations, invalidations.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
@@ -14,7 +15,7 @@ use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 const SHARDS: usize = 16;
 
-/// The flights of one function.
+/// The flights of one function. Keys are cheap to clone and to hash.
 pub(crate) struct Flights<K, V> {
     pub(super) shards: [Mutex<Shard<K, V>>; SHARDS],
     hasher: RandomState,
@@ -51,23 +52,19 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         computation: ComputationId,
         recheck: impl FnOnce() -> Recheck,
     ) -> Joined<'_, K, V> {
-        if let Some(flight) = self.shard(key).running.get(key) {
-            return Joined::Waiter(Arc::clone(flight));
-        }
-        // Cloned outside the lock, and only if needed.
-        let (in_table, own) = (key.clone(), key.clone());
         let mut shard = self.shard(key);
-        if let Some(flight) = shard.running.get(key) {
-            return Joined::Waiter(Arc::clone(flight));
-        }
+        let vacant = match shard.running.entry(key.clone()) {
+            Entry::Occupied(running) => return Joined::Waiter(Arc::clone(running.get())),
+            Entry::Vacant(vacant) => vacant,
+        };
         if recheck() == Recheck::Stored {
             return Joined::Finished;
         }
         let flight = Arc::new(Flight::new(computation));
-        shard.running.insert(in_table, Arc::clone(&flight));
+        vacant.insert(Arc::clone(&flight));
         Joined::Leader(Leader {
             flights: self,
-            key: own,
+            key: key.clone(),
             flight,
             finished: false,
         })
@@ -99,16 +96,16 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
 
     /// Leads a flight in place of the running one, which ends outside the table.
     pub(crate) fn replace_leader(&self, key: &K, computation: ComputationId) -> Leader<'_, K, V> {
-        let (in_table, own) = (key.clone(), key.clone());
         let flight = Arc::new(Flight::new(computation));
-        let former = self
-            .shard(key)
-            .running
-            .insert(in_table, Arc::clone(&flight));
-        drop(former);
+        let mut shard = self.shard(key);
+        let former = shard.running.insert(key.clone(), Arc::clone(&flight));
+        if let Some(former) = &former {
+            former.leave_table();
+        }
+        drop(shard);
         Leader {
             flights: self,
-            key: own,
+            key: key.clone(),
             flight,
             finished: false,
         }
@@ -119,7 +116,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         let mut shard = self.shard(key);
         let is_there = |flight: &Arc<Flight<V>>| flight.computation == computation;
         if shard.running.get(key).is_some_and(is_there) {
-            shard.running.remove(key);
+            shard.remove(key);
         }
     }
 
@@ -127,7 +124,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     pub(crate) fn forget(&self, key: &K) {
         let mut shard = self.shard(key);
         shard.invalidations.forget(key);
-        shard.running.remove(key);
+        shard.remove(key);
     }
 
     /// Invalidates every key.
@@ -135,6 +132,10 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         for shard in &self.shards {
             let mut shard = lock(shard);
             shard.invalidations.forget_all();
+            shard
+                .running
+                .values()
+                .for_each(|flight| flight.leave_table());
             shard.running.clear();
         }
     }
@@ -199,6 +200,13 @@ impl<K: Eq + Hash, V> Shard<K, V> {
     fn is_taken(&self, key: &K) -> bool {
         self.running.contains_key(key) || self.reserved.contains(key)
     }
+
+    /// Removes the flight of the key from the table, if there is one.
+    fn remove(&mut self, key: &K) {
+        if let Some(flight) = self.running.remove(key) {
+            flight.leave_table();
+        }
+    }
 }
 
 impl<K, V> Shard<K, V> {
@@ -231,8 +239,7 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
 
     /// Whether the key was invalidated since the flight began.
     pub(crate) fn is_superseded(&self) -> bool {
-        let shard = self.flights.shard(&self.key);
-        !self.is_current(&shard)
+        !self.flight.is_in_table()
     }
 
     /// Whether anybody waits for the result.
@@ -271,21 +278,12 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
 
     fn leave(&self, store: impl FnOnce()) -> Storing {
         let mut shard = self.flights.shard(&self.key);
-        if !self.is_current(&shard) {
+        if !self.flight.is_in_table() {
             return Storing::Superseded;
         }
         store();
-        shard.running.remove(&self.key);
+        shard.remove(&self.key);
         Storing::Done
-    }
-}
-
-impl<K: Eq + Hash, V> Leader<'_, K, V> {
-    fn is_current(&self, shard: &Shard<K, V>) -> bool {
-        shard
-            .running
-            .get(&self.key)
-            .is_some_and(|running| Arc::ptr_eq(running, &self.flight))
     }
 }
 
@@ -295,8 +293,8 @@ impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
             return;
         }
         let mut shard = self.flights.shard(&self.key);
-        if self.is_current(&shard) {
-            shard.running.remove(&self.key);
+        if self.flight.is_in_table() {
+            shard.remove(&self.key);
         }
         drop(shard);
         self.flight.finish(FlightResult::Abandoned);

@@ -3,12 +3,17 @@
 //! Hits are typed and use none of this.
 
 use std::any::Any;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
-/// The arguments of a call, of any type.
+use foldhash::fast::RandomState;
+
+/// The arguments of a call, of any type, with their hash: the table of flights asks for it several times.
 #[derive(Clone)]
-pub struct AnyKey(Arc<dyn Key>);
+pub struct AnyKey {
+    key: Arc<dyn Key>,
+    hash: u64,
+}
 
 /// A value of any type.
 #[derive(Clone)]
@@ -29,12 +34,15 @@ pub(crate) enum MemorySize {
 
 impl AnyKey {
     pub(crate) fn new<K: Eq + Hash + Clone + Send + Sync + 'static>(key: K) -> Self {
-        Self(Arc::new(key))
+        static HASHER: OnceLock<RandomState> = OnceLock::new();
+        let hash = HASHER.get_or_init(RandomState::default).hash_one(&key);
+        let key = Arc::new(key);
+        Self { key, hash }
     }
 
     /// The typed key; all keys of a function have one type.
     pub(crate) fn get<K: 'static>(&self) -> &K {
-        match self.0.as_any().downcast_ref() {
+        match self.key.as_any().downcast_ref() {
             Some(key) => key,
             None => unreachable!("all keys of a function are of one type"),
         }
@@ -67,7 +75,7 @@ impl AnyValue {
 
 impl PartialEq for AnyKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0.equals(&*other.0)
+        self.hash == other.hash && self.key.equals(&*other.key)
     }
 }
 
@@ -75,24 +83,19 @@ impl Eq for AnyKey {}
 
 impl Hash for AnyKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_into(state);
+        state.write_u64(self.hash);
     }
 }
 
 /// What the driver needs of a key.
 trait Key: Send + Sync {
     fn equals(&self, other: &dyn Key) -> bool;
-    fn hash_into(&self, state: &mut dyn Hasher);
     fn as_any(&self) -> &dyn Any;
 }
 
-impl<K: Eq + Hash + Send + Sync + 'static> Key for K {
+impl<K: Eq + Send + Sync + 'static> Key for K {
     fn equals(&self, other: &dyn Key) -> bool {
         other.as_any().downcast_ref() == Some(self)
-    }
-
-    fn hash_into(&self, mut state: &mut dyn Hasher) {
-        self.hash(&mut state);
     }
 
     fn as_any(&self) -> &dyn Any {
