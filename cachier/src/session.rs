@@ -281,14 +281,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The stamp of a value that was computed at this moment.
-    pub(crate) fn stamp(&self, created: u64, compute_nanos: u64) -> Stamp {
+    /// The stamp of a value that was created at this time, and computed until this moment of the monotonic clock.
+    pub(crate) fn stamp(&self, created: u64, compute_nanos: u64, ended: u64) -> Stamp {
         let age = self.policy.expiry_age();
         Stamp {
             created,
             compute_nanos,
             expires: age.map(|age| created.saturating_add(nanos(age))),
-            confirmed: self.function.context.clock.now(),
+            confirmed: ended,
         }
     }
 

@@ -49,6 +49,17 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
+    /// Claims the key among the callers of this process, where that is all; `false` where it is not.
+    pub(super) fn claim_at_once(&mut self) -> bool {
+        let Some(lease) = self.core.store.claim_at_once() else {
+            return false;
+        };
+        if self.leader.is_some() || self.join() {
+            self.hold_lease(lease);
+        }
+        true
+    }
+
     /// Claims the key over any current owner, which began too early.
     pub(super) async fn take_over(&mut self) {
         self.core.flights.forget(&self.key);

@@ -7,7 +7,7 @@ use cachier_backends::ErrorKind;
 use cachier_metrics::Reason;
 
 use super::publish::{
-    LocalClaim, after_store, count_removed, end_flight, publish, remove, validity,
+    LocalClaim, after_store, count_removed, count_stored, end_flight, publish, remove, validity,
 };
 use super::state::{
     CallDriver, Computation, FoundOf, PlannedResult, Publication, Published, ResultPlan,
@@ -47,7 +47,7 @@ impl<T: Store> CallDriver<T> {
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
             begun: function.context.clock.now(),
-            began_at: Instant::now(),
+            began_at: T::IS_REMOTE.then(Instant::now),
             process,
         }));
         RunSpec {
@@ -93,6 +93,28 @@ impl<T: Store> CallDriver<T> {
             plan,
             computation,
             unshared,
+        }
+    }
+
+    /// Finishes the flight where the memory of the process is all that keeps the value; else the result goes to the store.
+    pub(super) fn finish_at_once(
+        &mut self,
+        planned: PlannedResult<T>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> State<T> {
+        match planned.plan {
+            ResultPlan::Store(found) if self.core.store.keeps(&self.key, &found) => {
+                self.lease = None;
+                count_stored(&self.session, found.bytes);
+                let stored = Some(storage::StoreOutcome::Done);
+                let published = Published {
+                    outcome: Publication::Stored(found, stored, None),
+                    computation: planned.computation,
+                    unshared: planned.unshared,
+                };
+                State::Done(self.finish_stored(published, slot))
+            }
+            plan => State::Storing(Box::new(PlannedResult { plan, ..planned })),
         }
     }
 
@@ -142,7 +164,7 @@ impl<T: Store> CallDriver<T> {
                 unshared,
             })),
             ResultPlan::Share(result) => {
-                let validity = self.unleased(Some(computation.began_at));
+                let validity = self.unleased(computation.began_at);
                 self.finish_flight(result.valid_as_of(validity)).await;
                 State::Done(computation.completion())
             }
@@ -213,18 +235,19 @@ impl<T: Store> CallDriver<T> {
     /// Records the end of the run.
     fn end_run(&self, run: RunningFunction<T>, kind: ResultKind) -> Computation {
         let function = &self.core.function;
-        let compute_nanos = function.context.clock.now().saturating_sub(run.begun);
+        let ended = function.context.clock.now();
         if let Some(recorder) = run.recorder {
             recorder.finish(labels::result(kind));
         }
         if run.reason == Reason::Refresh && kind == ResultKind::Failed {
             trace::refresh_failed(&function.name);
         }
-        let created = self.core.store.now(function);
+        let created = self.core.store.created_at(function, ended);
+        let compute_nanos = ended.saturating_sub(run.begun);
         Computation {
             reason: run.reason,
             began_at: run.began_at,
-            stamp: self.session.stamp(created, compute_nanos),
+            stamp: self.session.stamp(created, compute_nanos, ended),
         }
     }
 
@@ -321,7 +344,7 @@ impl<T: Store> CallDriver<T> {
         result: FlightResult<FoundOf<T>>,
         computation: Computation,
     ) -> Publication<FoundOf<T>> {
-        let result = result.valid_as_of(self.unleased(Some(computation.began_at)));
+        let result = result.valid_as_of(self.unleased(computation.began_at));
         let (core, session) = (self.core, &self.session);
         let backoff = self.unstored_backoff(computation.reason);
         let lease = self.lease.take();

@@ -191,7 +191,9 @@ fn fitting<T: Store>(
     session: &Session<'_>,
     slot: &dyn Slot<T::Value>,
 ) -> Result<Found<T::Value>, Error> {
-    let stamp = session.stamp(core.store.now(&core.function), 0);
+    let now = core.function.context.clock.now();
+    let created = core.store.created_at(&core.function, now);
+    let stamp = session.stamp(created, 0, now);
     let found = encode_checked(&core.function, slot, stamp, core.function.wants_size())
         .inspect_err(|error| note_unfaithful(session, error))?;
     if session.is_too_large(found.bytes) {

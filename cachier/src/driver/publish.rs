@@ -69,10 +69,8 @@ pub(super) async fn publish<T: Store>(
 ) -> Option<storage::StoreOutcome> {
     let lease = lease.map(|lease| *lease);
     let stored = core.store.store(session, key, found, lease).await;
-    if let (Ok(storage::StoreOutcome::Done), Some(metrics), Some(bytes)) =
-        (&stored, core.function.metrics, found.bytes)
-    {
-        metrics.stored(bytes, session.sampled());
+    if let Ok(storage::StoreOutcome::Done) = &stored {
+        count_stored(session, found.bytes);
     }
     if T::IS_REMOTE && !core.store.fences(&core.function) && local_claim.is_superseded() {
         // Without a lease the store may have arrived after an invalidation, so the entry is removed.
@@ -80,6 +78,13 @@ pub(super) async fn publish<T: Store>(
         return Some(storage::StoreOutcome::Refused);
     }
     stored.ok()
+}
+
+/// Counts a value of this size that has been stored.
+pub(super) fn count_stored(session: &Session<'_>, bytes: Option<u64>) {
+    if let (Some(metrics), Some(bytes)) = (session.function().metrics, bytes) {
+        metrics.stored(bytes, session.sampled());
+    }
 }
 
 /// What follows a store with this answer, `None` if it failed: the old entry of a value that is too large is removed. Where it

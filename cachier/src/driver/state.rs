@@ -88,8 +88,8 @@ pub(super) struct RunningFunction<T: Store> {
     pub(super) needed: Option<Dependency>,
     pub(super) recorder: Option<ComputeRecorder>,
     pub(super) begun: u64,
-    /// The same moment for those who wait.
-    pub(super) began_at: Instant,
+    /// The same moment for those who wait, where others can invalidate the result.
+    pub(super) began_at: Option<Instant>,
     /// The process in which it started.
     pub(super) process: Process,
 }
@@ -123,7 +123,7 @@ pub(super) enum ResultPlan<Found> {
 #[derive(Clone, Copy)]
 pub(super) struct Computation {
     pub(super) reason: Reason,
-    pub(super) began_at: Instant,
+    pub(super) began_at: Option<Instant>,
     pub(super) stamp: Stamp,
 }
 

@@ -46,7 +46,10 @@ impl<T: Store> CallDriver<T> {
     pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         self.state = match mem::replace(&mut self.state, State::Lookup) {
             State::Running(run) if run.has_forked() => self.end_in_child(*run),
-            State::Running(run) => State::Storing(Box::new(self.plan_result(*run, kind, slot))),
+            State::Running(run) => {
+                let planned = self.plan_result(*run, kind, slot);
+                self.finish_at_once(planned, slot)
+            }
             _ => unreachable!("no run was requested"),
         };
     }
@@ -106,6 +109,7 @@ impl<T: Store> CallDriver<T> {
                     }
                     return Step::ServeStale(age, backoff);
                 }
+                Action::Claim if self.claim_at_once() => {}
                 Action::Claim => boxed_cold(|| self.claim()).await,
                 Action::TakeOver => boxed_cold(|| self.take_over()).await,
                 Action::Wait => {

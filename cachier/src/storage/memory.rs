@@ -82,6 +82,10 @@ impl Store for ErasedMemory {
         function.context.clock.now()
     }
 
+    fn created_at(&self, _: &Function, moment: u64) -> u64 {
+        moment
+    }
+
     fn age(&self, function: &Function, created: u64) -> Duration {
         Duration::from_nanos(self.now(function).saturating_sub(created))
     }
@@ -112,6 +116,10 @@ impl Store for ErasedMemory {
         Ok(Claim::Granted(()))
     }
 
+    fn claim_at_once(&self) -> Option<()> {
+        Some(())
+    }
+
     async fn take_over(&self, _: &Session<'_>, _: &AnyKey) -> Result<(), Error> {
         Ok(())
     }
@@ -135,13 +143,17 @@ impl Store for ErasedMemory {
         if self.values().is_lost() {
             return Ok(StoreOutcome::Refused);
         }
-        if self.values().admits(key, &found.value) {
+        if self.keeps(key, found) {
             return Ok(StoreOutcome::Done);
         }
         if let Some(metrics) = session.function().metrics {
             metrics.rejected(found.bytes.unwrap_or_default());
         }
         Ok(StoreOutcome::TooLarge)
+    }
+
+    fn keeps(&self, key: &AnyKey, found: &Found<AnyValue>) -> bool {
+        !self.values().is_lost() && self.values().admits(key, &found.value)
     }
 
     fn insertion<'a>(

@@ -76,6 +76,11 @@ pub trait Store: Send + Sync + Sized + 'static {
 
     /// The current time of the clock that creation times use, in nanoseconds.
     fn now(&self, function: &Function) -> u64;
+    /// The creation time of a value that is computed now, at this moment of the monotonic clock.
+    fn created_at(&self, function: &Function, moment: u64) -> u64 {
+        let _ = moment;
+        self.now(function)
+    }
     /// The age of a value created at this moment.
     fn age(&self, function: &Function, created: u64) -> Duration;
 
@@ -94,6 +99,10 @@ pub trait Store: Send + Sync + Sized + 'static {
         key: &Self::Key,
         seen: &Self::Seen,
     ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
+    /// Grants the right to compute without a wait, where no other process can have it.
+    fn claim_at_once(&self) -> Option<Self::Lease> {
+        None
+    }
     /// Takes the right to compute from whoever has it.
     fn take_over(
         &self,
@@ -156,6 +165,12 @@ pub trait Store: Send + Sync + Sized + 'static {
         found: &Found<Self::Value>,
         lease: Option<Self::Lease>,
     ) -> impl Future<Output = Result<StoreOutcome, Error>> + Send;
+    /// Whether the memory of the process is all that has to keep the value, and has room for it: then nothing need be
+    /// [stored](Self::store) elsewhere.
+    fn keeps(&self, key: &Self::Key, found: &Found<Self::Value>) -> bool {
+        let _ = (key, found);
+        false
+    }
     /// Prepares to insert into the memory of the process. The returned closure inserts; it is called under a lock, so it
     /// must not wait.
     fn insertion<'a>(
