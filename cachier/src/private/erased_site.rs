@@ -1,6 +1,7 @@
 //! The place of a generic function or a method: a site for each of its instantiations.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use cachier_backends::process::PerProcess;
@@ -9,40 +10,33 @@ use cachier_metrics::CacheMetrics;
 use super::arguments::Arguments;
 use super::instance::StoreKind;
 use super::instantiations::Instantiations;
+use super::known_sites::{KnownSite, KnownSites};
 use super::return_type::ReturnType;
 use super::site::Site;
 use crate::context;
 use crate::handle::Handle;
 use crate::identity::{self, FunctionSpec};
 use crate::registered::RegisteredFunction;
-use once_cell::race::OnceBox;
 
 /// The static of a generic function or a method, whose types differ from call to call.
 pub struct ErasedSite {
     make_spec: fn(&'static str) -> FunctionSpec,
-    /// The sites by marker: a list that only grows, read without a lock.
-    known: OnceBox<KnownSite>,
-    /// Held while the list grows. Per process: a forked child does not wait for the parent's thread.
-    growing: PerProcess<Mutex<()>>,
+    known: KnownSites,
+    /// The known sites by identity: held while one is added. Per process: a forked child does not wait for the parent's
+    /// thread, and collects them anew.
+    adding: PerProcess<Mutex<Option<ByIdentity>>>,
     instantiations: Instantiations,
 }
 
-/// A marker and its site.
-struct KnownSite {
-    /// The marker's type, lifetimes aside. Different types may share a name.
-    id: TypeId,
-    marker: &'static str,
-    site: &'static (dyn Any + Send + Sync),
-    next: OnceBox<KnownSite>,
-}
+type ByIdentity = HashMap<String, Vec<KnownSite>>;
 
 impl ErasedSite {
     /// The site of a generic function or a method.
     pub const fn new(make_spec: fn(&'static str) -> FunctionSpec) -> Self {
         Self {
             make_spec,
-            known: OnceBox::new(),
-            growing: PerProcess::new(|_| Mutex::new(())),
+            known: KnownSites::new(),
+            adding: PerProcess::new(|_| Mutex::new(None)),
             instantiations: Instantiations::new(),
         }
     }
@@ -75,49 +69,49 @@ impl ErasedSite {
         name: impl FnOnce() -> &'static str,
     ) -> &'static Site<S> {
         let marker = typeid::of::<M>();
-        let mut known = self.known.get();
-        while let Some(KnownSite { id, site, next, .. }) = known {
-            if *id == marker
-                && let Some(site) = site.downcast_ref()
-            {
-                return site;
-            }
-            known = next.get();
+        match self.known.get(marker) {
+            Some(site) => site,
+            None => self.find(marker, name()),
         }
-        self.find(marker, name())
     }
 
-    /// Finds the site by the marker's function, or makes it, and adds it to the list.
+    /// Finds the site by the marker's function, or makes it, and adds it to the known ones.
     #[cold]
     fn find<S: StoreKind>(&'static self, id: TypeId, marker: &'static str) -> &'static Site<S> {
-        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let spec = self.spec(marker);
-        let (mut end, mut same) = (&self.known, None);
-        let mut is_ambiguous = false;
-        while let Some(known) = end.get() {
-            if self.spec(known.marker).identity == spec.identity {
-                same = same.or(known.site.downcast_ref::<Site<S>>());
-                is_ambiguous |= known.marker == marker && known.id != id;
-            }
-            end = &known.next;
+        let mut adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(site) = self.known.get(id) {
+            return site;
         }
-        if is_ambiguous {
+        let spec = self.spec(marker);
+        let by_identity = adding.get_or_insert_with(|| self.by_identity());
+        let same = by_identity.entry(spec.identity.clone()).or_default();
+        if same
+            .iter()
+            .any(|known| known.marker == marker && known.id != id)
+        {
             self.instantiations
                 .take_out_of_service(identity::typed_name(&spec));
         }
-        let site = same.unwrap_or_else(|| {
-            let site = Site::instantiation(self.make_spec, marker, &self.instantiations);
-            Box::leak(Box::new(site))
-        });
-        end.get_or_init(|| {
-            Box::new(KnownSite {
-                id,
-                marker,
-                site,
-                next: OnceBox::new(),
-            })
-        });
+        let mut sites = same.iter().map(|known| known.site);
+        let site = sites
+            .find_map(|site| site.downcast_ref())
+            .unwrap_or_else(|| {
+                let site = Site::instantiation(self.make_spec, marker, &self.instantiations);
+                Box::leak(Box::new(site))
+            });
+        let known = KnownSite { id, marker, site };
+        same.push(known);
+        self.known.add(known);
         site
+    }
+
+    fn by_identity(&self) -> ByIdentity {
+        let mut by_identity = ByIdentity::new();
+        for known in self.known.iter() {
+            let identity = self.spec(known.marker).identity;
+            by_identity.entry(identity).or_default().push(*known);
+        }
+        by_identity
     }
 
     pub(crate) fn spec(&self, marker: &'static str) -> FunctionSpec {

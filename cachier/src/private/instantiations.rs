@@ -83,12 +83,14 @@ impl Instantiations {
     /// Takes all instantiations of a name out of service: their entries cannot be told apart.
     pub(crate) fn take_out_of_service(&self, name: String) {
         let mut called = locked(&self.called);
+        // Later ones are taken out when they are added.
+        if called.ambiguous.contains(&name) {
+            return;
+        }
         let same = called.functions.iter();
         same.filter(|(_, known)| known.typed_name() == name)
             .for_each(|(_, known)| known.take_out_of_service());
-        if !called.ambiguous.contains(&name) {
-            called.ambiguous.push(name);
-        }
+        called.ambiguous.push(name);
     }
 
     /// The instantiations that have been called in a context.

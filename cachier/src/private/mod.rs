@@ -16,6 +16,7 @@ mod instantiations;
 mod kept_type;
 #[cfg(feature = "memory")]
 mod key_part;
+mod known_sites;
 mod method;
 mod no_operations;
 mod own_key;

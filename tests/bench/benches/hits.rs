@@ -101,6 +101,7 @@ const TTL: Row = ("cached, `#[cached(ttl_secs)]`", "hits");
 const HITBOX: Row = ("hitbox-fn on moka, bounded", "none");
 const RATE_0: Row = ("**cachier**", "rate 0");
 const OFF: Row = ("**cachier**", "off");
+const GENERIC: Row = ("**cachier**, 20th of a generic function", "off");
 const IN_FILES: Row = ("**cachier**, `backend = \"file\"`", "off");
 const READ_BY_HAND: Row = (BY_HAND, "none");
 
@@ -121,6 +122,7 @@ fn limits(results: &Results) -> Vec<Verdict> {
         Limit("async `u64`, rate 0.1 : async `#[cached]`", asynchronous, One, TENTH, CACHED, 0.2),
         Limit("async `u64`, rate 0.1 : hitbox-fn", asynchronous, One, TENTH, HITBOX, 0.02),
         Limit("rate 0 : metrics off", unbounded, One, RATE_0, OFF, 1.15),
+        Limit("the 20th instantiation of a generic function : a plain function", unbounded, One, GENERIC, OFF, 1.4),
         Limit("file hit, metrics off : the same file read and decoded by hand", files, One, IN_FILES, READ_BY_HAND, 1.3),
     ];
     let growth = [OFF, TENTH].map(|row| growth(&results.thousand, &results.million, row));

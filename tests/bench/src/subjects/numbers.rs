@@ -30,6 +30,11 @@ pub fn unbounded() -> Case<u64> {
             subject!("**cachier**", "rate 0", rate_none),
             subject!("**cachier**", "rate 0.1", rate_tenth),
             subject!("**cachier**", "rate 1.0", rate_all),
+            Subject {
+                name: "**cachier**, 20th of a generic function",
+                metrics: "off",
+                run: last_of_many,
+            },
             subject!("cached, `#[cached]`", "hits", peer_cached),
             subject!(
                 "cached, `#[cached(unsync_reads)]`",
@@ -142,6 +147,20 @@ functions! {
     #[memoize(SharedCache)] peer_memoize
     #[memoize(SharedCache, Capacity: 20_000)] peer_memoize_bounded
     #[memoize(SharedCache, TimeToLive: HOUR)] peer_memoize_aging
+}
+
+#[cachier(backend = "memory")]
+fn generic<const N: usize>(id: u64) -> u64 {
+    compute(id)
+}
+
+/// Calls the last instantiation of many, once the others are known.
+fn last_of_many(ids: &[u64]) -> u64 {
+    macro_rules! call_once {
+        ($($number:literal)*) => {$( generic::<$number>(0); )*};
+    }
+    call_once!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18);
+    ids.iter().fold(0, |sum, &id| sum ^ generic::<19>(id))
 }
 
 /// A lower bound: thread-local, without metrics, locks or reclamation.
