@@ -8,7 +8,6 @@ use crate::distribution::Distribution;
 use crate::histogram::{Histogram, LiveHistogram, SECONDS};
 use crate::sampling::{SamplingRate, Strata, mixed, next_draw, unit};
 use crate::schedule::Schedule;
-use crate::timed_hits::{TimedHit, TimedHits};
 
 /// Durations in nanoseconds, over several orders of magnitude.
 fn durations(count: usize) -> Vec<u64> {
@@ -41,25 +40,19 @@ fn observe(calls: &[u64], rate: SamplingRate, seed: u64) -> Histogram {
 /// Hits, one right after the other.
 fn observe_hits(hits: &[u64], rate: SamplingRate, seed: u64) -> Histogram {
     let blocks = Box::leak(Box::new(Blocks::new(rate)));
-    let (block, timed) = (Block::new(blocks, Writers::One, seed), TimedHits::new());
+    let block = Block::new(blocks, Writers::One, seed);
+    let histogram = LiveHistogram::new(&SECONDS);
     let mut now = 0;
     for hit in hits {
-        let (started, ended) = (now, now + hit);
+        now += hit;
         if block.times_hit() {
-            let weight = block.timed_hits.advance(ended).weight();
-            let hit = TimedHit {
-                started,
-                ended,
-                computed: 0,
-                compute: 0,
-            };
-            timed.record(hit, weight, Writers::One);
+            let weight = block.timed_hits.advance(now).weight();
+            histogram.record(*hit, weight, Writers::One);
         }
         block.hits.add(1, Writers::One);
-        now = ended;
     }
     assert_eq!(block.hits.get(), hits.len() as u64);
-    timed.latency.read()
+    histogram.read()
 }
 
 fn quantile(calls: &[u64], q: f64) -> u64 {

@@ -1,25 +1,23 @@
 //! A list that only grows, and is read without a lock: a forked child has all of it, whatever its parent was doing.
 
-use std::sync::OnceLock;
-
-use crate::per_process::get_or_init;
+use once_cell::race::OnceBox;
 
 /// A short list without duplicates.
 #[derive(Debug)]
 pub(crate) struct AppendList<T> {
-    first: OnceLock<Box<Node<T>>>,
+    first: OnceBox<Node<T>>,
 }
 
 #[derive(Debug)]
 struct Node<T> {
     value: T,
-    next: OnceLock<Box<Node<T>>>,
+    next: OnceBox<Node<T>>,
 }
 
 impl<T: Clone + PartialEq> AppendList<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            first: OnceLock::new(),
+            first: OnceBox::new(),
         }
     }
 
@@ -27,10 +25,10 @@ impl<T: Clone + PartialEq> AppendList<T> {
     pub(crate) fn add(&self, value: T) {
         let mut place = &self.first;
         loop {
-            let node = get_or_init(place, || {
+            let node = place.get_or_init(|| {
                 Box::new(Node {
                     value: value.clone(),
-                    next: OnceLock::new(),
+                    next: OnceBox::new(),
                 })
             });
             if node.value == value {

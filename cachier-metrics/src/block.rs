@@ -1,23 +1,24 @@
 //! Per-thread counts of a function's hits, in blocks that are passed from thread to thread.
 //!
 //! A block has a single writer, so counting is a load and a store. When its thread ends, the block returns to the
-//! function's free list with its counts, and the next thread continues in it. Readers sum all blocks.
+//! function's free list with its counts and its latest timed hits, and the next thread continues in it. Readers sum all
+//! blocks.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+
+use once_cell::race::OnceRef;
 
 use crate::counter::{Counter, Writers};
-use crate::histogram::{Histogram, LiveHistogram, SECONDS, Totals};
 use crate::labels::{NearResult, Outcome};
 use crate::per_process::{PerProcess, copied};
+use crate::ring::{Ring, Room};
 use crate::sampling::{SamplingRate, Strata, mixed};
 use crate::schedule::Schedule;
 use crate::snapshot::Snapshot;
-use crate::sync::{Mutex, MutexGuard, lock};
-use crate::timed_hits::TimedHits;
-use once_cell::race::{OnceBox, OnceRef};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
+use crate::timed_hits::{TimedHits, TimedTotals, Weighted};
 
-/// The counts of one thread.
+/// The counts of one thread, 1.6 KB.
 #[repr(C, align(128))]
 pub(crate) struct Block {
     pub(crate) hits: Counter,
@@ -27,6 +28,9 @@ pub(crate) struct Block {
     /// Calls that were no hits on the fast path, if some of them are sampled.
     pub(crate) others: Counter,
     pub(crate) sampled_others: Schedule,
+    latest: Ring,
+    /// The part of the function's timed hits that this thread adds to.
+    part: AtomicU64,
 }
 
 /// All blocks of one function.
@@ -35,17 +39,24 @@ pub(crate) struct Blocks {
     lists: PerProcess<Mutex<Lists>>,
     /// For threads whose thread-locals are already destroyed.
     shared: OnceRef<'static, Block>,
-    shared_timed: OnceBox<Arc<TimedHits>>,
+    timed: TimedHits,
 }
 
 #[derive(Clone, Default)]
 struct Lists {
     all: Vec<&'static Block>,
     free: Vec<&'static Block>,
-    /// Of running threads, and of all that have ended.
-    timed: Vec<Arc<TimedHits>>,
-    ended: Option<Arc<TimedHits>>,
 }
+
+/// The timed hits that a reader found.
+struct TimedRead {
+    totals: TimedTotals,
+    /// Whether none was being added meanwhile, and may be missing.
+    is_complete: bool,
+}
+
+/// How often a reader looks at most, as long as timed hits are added meanwhile.
+const MAX_LOOKS: usize = if cfg!(shuttle) { 2 } else { 8 };
 
 impl Blocks {
     pub(crate) fn new(rate: SamplingRate) -> Self {
@@ -53,7 +64,7 @@ impl Blocks {
             rate,
             lists: PerProcess::new(),
             shared: OnceRef::new(),
-            shared_timed: OnceBox::new(),
+            timed: TimedHits::new(),
         }
     }
 
@@ -63,24 +74,9 @@ impl Blocks {
         left.unwrap_or_else(|| self.create(Writers::One))
     }
 
-    /// The timed hits of a thread, from now on.
-    pub(crate) fn start_timing(&self) -> Arc<TimedHits> {
-        let timed = Arc::new(TimedHits::new());
-        self.lists().timed.push(Arc::clone(&timed));
-        timed
-    }
-
-    /// Leaves a block with its counts to the next thread, and gives the memory of its timed hits back.
-    pub(crate) fn release(&self, block: &'static Block, timed: Option<Arc<TimedHits>>) {
-        let mut lists = self.lists();
-        if let Some(timed) = timed {
-            lists.timed.retain(|known| !Arc::ptr_eq(known, &timed));
-            let ended = lists
-                .ended
-                .get_or_insert_with(|| Arc::new(TimedHits::new()));
-            ended.absorb(&timed);
-        }
-        lists.free.push(block);
+    /// Leaves a block with its counts to the next thread.
+    pub(crate) fn release(&self, block: &'static Block) {
+        self.lists().free.push(block);
     }
 
     /// The block that any number of threads may write, atomically.
@@ -88,20 +84,16 @@ impl Blocks {
         self.shared.get_or_init(|| self.create(Writers::Many))
     }
 
-    pub(crate) fn shared_timed(&'static self) -> &'static TimedHits {
-        self.shared_timed
-            .get_or_init(|| Box::new(self.start_timing()))
-    }
-
     /// Increases with every change.
     pub(crate) fn activity(&self) -> u64 {
         let lists = self.lists();
         let counted = lists.all.iter().map(|block| block.activity());
-        let timed = lists.timed().map(|timed| timed.activity());
-        counted.chain(timed).fold(0, u64::wrapping_add)
+        let counted = counted.fold(0, u64::wrapping_add);
+        counted.wrapping_add(self.timed.shared_activity())
     }
 
-    /// Adds everything counted so far.
+    /// Adds everything counted so far. While threads are adding their timed hits, some of these may be missing that were
+    /// there before.
     pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
         // Until the end, so that no thread passes its counts on meanwhile.
         let lists = self.lists();
@@ -109,12 +101,28 @@ impl Blocks {
             |read: fn(&Block) -> u64| lists.all.iter().map(|block| read(block)).sum::<u64>();
         snapshot.calls[Outcome::Hit] += total(|block| block.hits.get());
         snapshot.near_lookups[NearResult::Hit] += total(|block| block.near_hits.get());
-        let saved: u128 = lists.timed().map(|timed| timed.time_saved.get()).sum();
-        snapshot.time_saved = snapshot.time_saved.map(|shared| shared + saved);
-        let latency = sum(lists.timed().map(|timed| &timed.latency));
-        snapshot.call_duration[Outcome::Hit].merge(&latency);
-        let age = sum(lists.timed().map(|timed| &timed.age));
-        snapshot.entry_age.merge(&age);
+        let mut timed = self.read_timed(&lists);
+        for _ in 1..MAX_LOOKS {
+            if timed.is_complete {
+                break;
+            }
+            timed = self.read_timed(&lists);
+        }
+        timed.totals.add_to(snapshot);
+    }
+
+    fn read_timed(&self, lists: &Lists) -> TimedRead {
+        // In this order, so that none is read twice: those that were added, then those that were not.
+        let added: Vec<u64> = lists.all.iter().map(|block| block.latest.added()).collect();
+        let mut totals = self.timed.read();
+        let waiting = lists.all.iter().map(|block| block.latest.waiting());
+        let (taken, hits): (Vec<u64>, Vec<_>) =
+            waiting.map(|found| (found.taken, found.hits)).unzip();
+        totals.add_waiting(&hits.concat());
+        TimedRead {
+            totals,
+            is_complete: added == taken,
+        }
     }
 
     /// Empty in a child process that was forked while another thread held the lock.
@@ -128,18 +136,6 @@ impl Blocks {
         self.lists().all.push(block);
         block
     }
-}
-
-impl Lists {
-    fn timed(&self) -> impl Iterator<Item = &TimedHits> {
-        self.timed.iter().chain(&self.ended).map(|timed| &**timed)
-    }
-}
-
-fn sum<'a>(histograms: impl Iterator<Item = &'a LiveHistogram>) -> Histogram {
-    let mut totals = Totals::default();
-    histograms.for_each(|histogram| totals.add(histogram));
-    totals.finish(&SECONDS)
 }
 
 impl Block {
@@ -156,6 +152,8 @@ impl Block {
             near_hits: Counter::default(),
             others: Counter::default(),
             sampled_others: schedule(Strata::of_others(owner.rate), mixed(seed)),
+            latest: Ring::new(),
+            part: AtomicU64::new(0),
         }
     }
 
@@ -173,9 +171,31 @@ impl Block {
         self.timed_hits.is_due(self.hits.get())
     }
 
+    /// Records a timed hit. By the thread that counts in this block.
+    #[inline]
+    pub(crate) fn record(&self, hit: Weighted) {
+        if self.latest.put(hit) == Room::None {
+            self.add_latest();
+        }
+    }
+
+    /// Records a timed hit in the block of any number of threads.
+    #[cold]
+    pub(crate) fn record_shared(&self, hit: Weighted) {
+        self.owner.timed.add_shared(&[hit]);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_latest(&self) {
+        self.latest
+            .drain(|hits| self.owner.timed.add(hits, &self.part));
+    }
+
     /// Increases with every change.
     fn activity(&self) -> u64 {
-        self.hits.get().wrapping_add(self.near_hits.get())
+        let counted = self.hits.get().wrapping_add(self.near_hits.get());
+        counted.wrapping_add(self.latest.activity())
     }
 }
 
@@ -222,23 +242,17 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_thread_gives_its_timed_hits_back() {
+    fn timed_hits_outlive_their_threads() {
         let metrics = metrics(SamplingRate::ALL);
-        let timed_by_threads = |hits: u64| {
-            let call = move || {
-                for _ in 0..hits {
-                    metrics.local(&SLOT).timed_hit(&SLOT, HIT);
-                    metrics.local(&SLOT).hit();
-                }
-                let lists = metrics.blocks.lists();
-                lists.timed.iter().map(Arc::downgrade).collect::<Vec<_>>()
-            };
-            let crowd = [(); 8].map(|()| thread::spawn(call));
-            crowd.map(|thread| thread.join().unwrap()).concat()
+        let call = move || {
+            for _ in 0..100 {
+                metrics.local(&SLOT).timed_hit(HIT);
+                metrics.local(&SLOT).hit();
+            }
         };
         for round in 1..=3 {
-            let timed = timed_by_threads(100);
-            assert!(!timed.is_empty() && timed.iter().all(|timed| timed.upgrade().is_none()));
+            let crowd = [(); 8].map(|()| thread::spawn(call));
+            crowd.into_iter().for_each(|thread| thread.join().unwrap());
             let snapshot = metrics.snapshot();
             assert_eq!(snapshot.calls[Outcome::Hit], round * 800);
             let latency = &snapshot.call_duration[Outcome::Hit];
@@ -249,6 +263,38 @@ mod tests {
             assert_eq!((latency.min, latency.max), (10, 10));
             assert_eq!(snapshot.entry_age.sum, u128::from(round) * 16_000);
             assert_eq!(snapshot.time_saved, Some(u128::from(round) * 32_000));
+        }
+        assert!(metrics.blocks.lists().all.len() <= 8);
+    }
+
+    #[test]
+    fn timed_hits_outlive_a_panic() {
+        let metrics = metrics(SamplingRate::ALL);
+        let call = move || {
+            (0..40).for_each(|_| metrics.local(&SLOT).timed_hit(HIT));
+            panic!("on purpose");
+        };
+        assert!(thread::spawn(call).join().is_err());
+        let snapshot = metrics.snapshot();
+        assert_eq!(snapshot.call_duration[Outcome::Hit].samples, 40);
+    }
+
+    #[test]
+    fn a_thread_takes_two_kilobytes() {
+        assert!(size_of::<Block>() <= 2048, "{}", size_of::<Block>());
+    }
+
+    #[test]
+    fn the_latest_timed_hits_are_read_at_once() {
+        let metrics = metrics(SamplingRate::ALL);
+        for hits in 1..=100 {
+            metrics.local(&SLOT).timed_hit(HIT);
+            metrics.local(&SLOT).hit();
+            let latency = &metrics.snapshot().call_duration[Outcome::Hit];
+            assert_eq!(
+                (latency.count(), latency.sum),
+                (hits, u128::from(hits) * 10)
+            );
         }
     }
 
@@ -287,7 +333,7 @@ mod tests {
         fn drop(&mut self) {
             let local = self.0.local(&SLOT);
             if local.times_hit() {
-                local.timed_hit(&SLOT, HIT);
+                local.timed_hit(HIT);
             }
             local.hit();
             local.near_hit();
@@ -332,7 +378,7 @@ mod tests {
         for _ in 0..100_000 {
             let local = metrics.local(&SLOT);
             if local.times_hit() {
-                local.timed_hit(&SLOT, HIT);
+                local.timed_hit(HIT);
                 hits += 1;
             }
             local.hit();

@@ -38,14 +38,16 @@ impl Counter {
 pub(crate) struct Sum(AtomicU64);
 
 impl Sum {
-    /// Adds a value that stands for `weight` of its kind.
+    /// Adds values with their weights: how many of its kind each stands for.
     #[inline]
-    pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
+    pub(crate) fn add_all(&self, weighted: impl Iterator<Item = (u64, u64)>, writers: Writers) {
         /// More than any duration or size. Processors convert numbers up to this in one instruction.
         const MAX_VALUE: u64 = i64::MAX as u64;
         let float = |n: u64| n.min(MAX_VALUE) as i64 as f64;
-        let weighted = float(value) * float(weight);
-        let plus = |bits| (f64::from_bits(bits) + weighted).to_bits();
+        let sum: f64 = weighted
+            .map(|(value, weight)| float(value) * float(weight))
+            .sum();
+        let plus = |bits| (f64::from_bits(bits) + sum).to_bits();
         match writers {
             Writers::One => self.0.store(plus(self.0.load(Relaxed)), Relaxed),
             Writers::Many => {
@@ -56,10 +58,10 @@ impl Sum {
         }
     }
 
-    /// Adds another sum; for a single writer.
-    pub(crate) fn absorb(&self, other: &Self) {
-        let [own, other] = [self, other].map(|sum| f64::from_bits(sum.0.load(Relaxed)));
-        self.0.store((own + other).to_bits(), Relaxed);
+    /// Adds a value that stands for `weight` of its kind.
+    #[inline]
+    pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
+        self.add_all([(value, weight)].into_iter(), writers);
     }
 
     pub(crate) fn get(&self) -> u128 {
@@ -75,31 +77,16 @@ pub(crate) struct Extremes {
 }
 
 impl Extremes {
+    /// Adds the smallest and the largest of some values.
     #[inline]
-    pub(crate) fn add(&self, value: u64, writers: Writers) {
+    pub(crate) fn add(&self, (least, most): (u64, u64)) {
         let (min, max) = self.get();
-        match writers {
-            // Branchless: for growing ages a branch would be unpredictable.
-            Writers::One => {
-                self.min.store(min.min(value), Relaxed);
-                self.max.store(max.max(value), Relaxed);
-            }
-            Writers::Many => {
-                if value < min {
-                    self.min.fetch_min(value, Relaxed);
-                }
-                if value > max {
-                    self.max.fetch_max(value, Relaxed);
-                }
-            }
+        if least < min {
+            self.min.fetch_min(least, Relaxed);
         }
-    }
-
-    /// Adds the values of others; for a single writer.
-    pub(crate) fn absorb(&self, other: &Self) {
-        let (min, max) = other.get();
-        self.min.fetch_min(min, Relaxed);
-        self.max.fetch_max(max, Relaxed);
+        if most > max {
+            self.max.fetch_max(most, Relaxed);
+        }
     }
 
     /// (`u64::MAX`, 0) before the first value.

@@ -27,6 +27,7 @@ mod pattern;
 mod per_process;
 mod process;
 mod recorder;
+mod ring;
 mod running;
 mod sampling;
 mod schedule;

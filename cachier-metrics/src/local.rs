@@ -1,13 +1,11 @@
 //! A thread's handle for counting hits.
 
 use std::marker::PhantomData;
-use std::thread::LocalKey;
 
 use crate::block::Block;
 use crate::counter::Writers;
 use crate::sampling::Sampled;
-use crate::slot::{LocalSlot, with_timed};
-use crate::timed_hits::TimedHit;
+use crate::timed_hits::{TimedHit, Weighted};
 
 /// A handle for counting hits on this thread. Cheap to get; used at once, not stored.
 ///
@@ -67,23 +65,14 @@ impl Local {
         self.block.near_hits.add(1, self.writers);
     }
 
-    /// Records a timed hit. The call itself is still counted by [`hit`](Self::hit). `slot` is where this handle comes from.
-    #[inline(never)]
-    pub fn timed_hit(self, slot: &'static LocalKey<LocalSlot>, hit: TimedHit) {
+    /// Records a timed hit. The call itself is still counted by [`hit`](Self::hit).
+    #[inline]
+    pub fn timed_hit(self, hit: TimedHit) {
         let weight = self.block.timed_hits.advance(hit.ended).weight();
+        let hit = Weighted { hit, weight };
         match self.writers {
-            Writers::One => with_timed(self.block, slot, |timed| {
-                timed.record(hit, weight, Writers::One);
-            }),
-            Writers::Many => record_shared(self.block, hit, weight),
+            Writers::One => self.block.record(hit),
+            Writers::Many => self.block.record_shared(hit),
         }
     }
-}
-
-/// Of a thread that has ended. Separate, so that others keep no registers for it.
-#[cold]
-#[inline(never)]
-fn record_shared(block: &'static Block, hit: TimedHit, weight: u64) {
-    let timed = block.owner().shared_timed();
-    timed.record(hit, weight, Writers::Many);
 }

@@ -23,7 +23,8 @@ use crate::windows::{State, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
-/// Memory: about 12 KB per thread that calls, given back when it ends, and 6 KB per kind of observed duration. The windows keep up to
+/// Memory: 1.6 KB per thread that calls, left to the next one when it ends, 12 KB for timed hits, up to eight times that where threads
+/// add theirs all the time, and 6 KB per kind of observed duration. The windows keep up to
 /// 225 old states of 2.5 KB, plus 16 bytes per used bucket: 1 MB with 100 buckets, 2.8 MB with 630 (a function in
 /// memory, with values minutes to an hour old), 4.5 MB with 1,100 (the same in a store). Resident memory was half as
 /// much again. States without changes between them are shared.
@@ -376,7 +377,9 @@ impl CacheMetrics {
         let activity = self.shared.activity();
         let activity = activity.wrapping_add(self.blocks.activity());
         if activity != history.latest_activity {
-            history.latest = Arc::new(self.read());
+            let mut latest = self.read();
+            latest.raise_to(&history.latest);
+            history.latest = Arc::new(latest);
             history.latest_activity = activity;
         }
         history.windows.push(now, &history.latest);

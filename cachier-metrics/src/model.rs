@@ -14,10 +14,11 @@ use crate::counter::Writers;
 use crate::labels::{NearResult, Outcome};
 use crate::local::Local;
 use crate::metrics::{CacheMetrics, MetricsOptions};
+use crate::ring::{Ring, Room};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::snapshot::Snapshot;
 use crate::sync::{AtomicU64, Mutex, lock};
-use crate::timed_hits::TimedHit;
+use crate::timed_hits::{TimedHit, TimedHits, Weighted};
 use crate::{Clock, Stats};
 
 const SCHEDULES: usize = 500;
@@ -37,15 +38,11 @@ fn explore_by(scheduler: impl Scheduler + 'static, check: impl Fn() + Send + Syn
 fn count_hits(blocks: &'static Blocks) {
     let block = blocks.acquire();
     (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
-    blocks.release(block, None);
+    blocks.release(block);
 }
 
 fn total(blocks: &Blocks) -> u64 {
     read(blocks).calls[Outcome::Hit]
-}
-
-fn timed(blocks: &Blocks) -> u64 {
-    read(blocks).call_duration[Outcome::Hit].samples
 }
 
 fn read(blocks: &Blocks) -> Snapshot {
@@ -79,27 +76,68 @@ fn a_block_keeps_its_counts_across_threads() {
     explore(check);
 }
 
+/// The timed hits of a thread, which ends after them.
+fn time_hits(blocks: &'static Blocks) {
+    let block = blocks.acquire();
+    (0..HITS).for_each(|_| Local::of(block, Writers::One).timed_hit(HIT));
+    blocks.release(block);
+}
+
+/// How many hits each of the figures shows.
+fn timed(snapshot: &Snapshot) -> [u64; 4] {
+    let (latency, age) = (&snapshot.call_duration[Outcome::Hit], &snapshot.entry_age);
+    let saved = snapshot.time_saved.unwrap_or(0) / 40;
+    [latency.count(), latency.samples, age.count(), saved as u64]
+}
+
 #[test]
 fn timed_hits_pass_to_the_function_unnoticed() {
     let check = || {
-        let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::ALL)));
-        let time_hits = move || {
-            let (block, timed) = (blocks.acquire(), blocks.start_timing());
-            (0..HITS).for_each(|_| timed.record(HIT, 1, Writers::One));
-            blocks.release(block, Some(timed));
-        };
-        let writers = [(); 2].map(|()| thread::spawn(time_hits));
+        let metrics = metrics_at(SamplingRate::ALL, &Clock::manual());
+        let writers = [(); 3].map(|()| thread::spawn(move || time_hits(&metrics.blocks)));
         let reader = thread::spawn(move || {
-            let (first, second) = (timed(blocks), timed(blocks));
-            assert!(first <= second, "a count fell from {first} to {second}");
+            let [first, second] = [(); 2].map(|()| timed(&metrics.snapshot()));
+            for (first, second) in first.into_iter().zip(second) {
+                assert!(first <= second, "a count fell from {first} to {second}");
+                assert!(second <= 3 * HITS, "a hit was read twice");
+            }
         });
         writers
             .into_iter()
             .for_each(|writer| writer.join().unwrap());
         reader.join().unwrap();
-        assert_eq!(timed(blocks), 2 * HITS);
+        assert_eq!(timed(&metrics.snapshot()), [3 * HITS; 4]);
     };
     explore(check);
+    // Few switches: a thread must add its hits between two steps of the reader.
+    explore_by(PctScheduler::new(3, 2 * SCHEDULES), check);
+}
+
+#[test]
+#[should_panic = "a hit was read twice"]
+fn the_checker_notices_hits_read_in_the_wrong_order() {
+    let check = || {
+        let (ring, timed) = &*Box::leak(Box::new((Ring::new(), TimedHits::new())));
+        let put = move || {
+            ring.put(Weighted {
+                hit: HIT,
+                weight: 1,
+            })
+        };
+        assert_eq!(put(), Room::Left);
+        let writer = thread::spawn(move || {
+            assert_eq!(put(), Room::None);
+            ring.drain(|hits| timed.add(hits, &AtomicU64::new(0)));
+        });
+        let waiting = ring.waiting().hits.len() as u64;
+        thread::yield_now();
+        let mut snapshot = Snapshot::default();
+        timed.read().add_to(&mut snapshot);
+        let added = snapshot.call_duration[Outcome::Hit].samples;
+        assert!(waiting + added <= 2, "a hit was read twice");
+        writer.join().unwrap();
+    };
+    explore_by(PctScheduler::new(2, SCHEDULES), check);
 }
 
 #[test]
@@ -109,7 +147,7 @@ fn the_checker_notices_a_block_released_early() {
         let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::NONE)));
         let count_after_release = move || {
             let block = blocks.acquire();
-            blocks.release(block, None);
+            blocks.release(block);
             (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
         };
         let writers = [(); 2].map(|()| thread::spawn(count_after_release));
@@ -122,7 +160,12 @@ fn the_checker_notices_a_block_released_early() {
 }
 
 fn metrics(clock: &Clock) -> &'static CacheMetrics {
+    metrics_at(SamplingRate::AUTO, clock)
+}
+
+fn metrics_at(sampling: SamplingRate, clock: &Clock) -> &'static CacheMetrics {
     CacheMetrics::create(MetricsOptions {
+        sampling,
         clock: clock.clone(),
         listed: false,
         ..MetricsOptions::new("checked", "memory")

@@ -129,6 +129,14 @@ impl Snapshot {
         }
     }
 
+    /// Raises what is known of timed hits to what `earlier`, an older snapshot of the same function, knew. The sum of
+    /// durations is a floating point number, whose last digit depends on the order of additions.
+    pub(crate) fn raise_to(&mut self, earlier: &Self) {
+        self.time_saved = self.time_saved.max(earlier.time_saved);
+        self.call_duration[Outcome::Hit].raise_to(&earlier.call_duration[Outcome::Hit]);
+        self.entry_age.raise_to(&earlier.entry_age);
+    }
+
     /// What was counted since `earlier`, an older snapshot of the same function or group; gauges are current.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

@@ -1,6 +1,8 @@
 //! The type-independent state of an annotated function: identity, options, policy, metrics.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[cfg(feature = "tokio")]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
 use crate::context::Context;
+use crate::gate::Gate;
 use crate::identity::{self, FunctionSpec, Package};
 use crate::labels;
 use crate::options::{BackendName, Options, Policy, WantSize};
@@ -32,10 +35,7 @@ pub struct Function {
     pub(crate) options: Options,
     pub(crate) context: &'static Context,
     pub(crate) metrics: Option<&'static CacheMetrics>,
-    /// Whether calls consult the cache.
-    gate: AtomicBool,
-    /// Age in nanoseconds up to which a value in memory is fresh.
-    fresh_nanos: AtomicU64,
+    gate: Gate,
     policy: RwLock<Arc<Policy>>,
     /// The process that made it.
     process: Process,
@@ -63,14 +63,13 @@ impl Function {
             typed_name: identity::typed_name(&spec),
             storage_name: identity::storage_name(&spec),
             package: spec.package,
-            fresh_nanos: AtomicU64::new(fresh_nanos(&policy)),
+            gate: Gate::new(fresh_nanos(&policy)),
             verification: Verification::new(is_verified(&spec.options, &policy)),
             options: spec.options,
             policy: RwLock::new(Arc::new(policy)),
             process: Process::current(),
             context,
             metrics,
-            gate: AtomicBool::new(true),
             out_of_service: OnceBox::new(),
             cleaned_up: AtomicU64::new(NEVER),
             usage_cache: PerProcess::new(|_| UsageCache::default()),
@@ -83,24 +82,24 @@ impl Function {
     /// Whether calls consult the cache.
     #[inline]
     pub(crate) fn is_enabled(&self) -> bool {
-        self.gate.load(Ordering::Relaxed)
+        self.gate.is_open()
     }
 
     pub(crate) fn set_enabled(&self, enabled: bool) {
-        let gate = |open| self.gate.store(open, Ordering::SeqCst);
-        gate(enabled && self.out_of_service.get().is_none());
+        self.gate
+            .set_open(enabled && self.out_of_service.get().is_none());
         if self.out_of_service.get().is_some() {
             // Set just now by another thread.
-            gate(false);
+            self.gate.set_open(false);
         }
     }
 
-    /// Whether a value in memory that counts from a moment is fresh now; `None` if all are.
+    /// Whether a call is served a value in memory that counts from a moment; `None` if it is served any.
     #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool + Copy> {
-        let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
-        (fresh_nanos != u64::MAX).then_some(move |since| self.is_younger(since, fresh_nanos))
+        let limit = self.gate.limit()?;
+        Some(move |since| self.is_younger(since, limit))
     }
 
     /// Whether at most this much time has passed. Not inlined: values that never become stale need no room for the clock in
@@ -115,8 +114,8 @@ impl Function {
     #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn near_freshness(&self, until: u64) -> impl Fn(u64) -> bool + Copy {
-        let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
-        move |since| self.is_younger_before(since, fresh_nanos, until)
+        let limit = self.gate.limit().unwrap_or(u64::MAX);
+        move |since| self.is_younger_before(since, limit, until)
     }
 
     #[cfg(feature = "memory")]
@@ -148,7 +147,7 @@ impl Function {
 
     #[cfg(feature = "memory")]
     pub(crate) fn fresh_nanos(&self) -> u64 {
-        self.fresh_nanos.load(Ordering::Relaxed)
+        self.gate.max_age()
     }
 
     /// Whether the switches enable the function.
@@ -176,8 +175,7 @@ impl Function {
     /// Applies changed parameters of the program.
     pub(crate) fn update_params(&self) {
         let policy = Policy::resolve(&self.options, &self.context.params());
-        self.fresh_nanos
-            .store(fresh_nanos(&policy), Ordering::Relaxed);
+        self.gate.set_max_age(fresh_nanos(&policy));
         self.verification
             .set_enabled(is_verified(&self.options, &policy));
         if let Some(mut current) = self.policy_to_change() {

@@ -71,6 +71,7 @@ mod environment;
 mod flight;
 mod folder;
 mod function;
+mod gate;
 mod groups;
 mod handle;
 mod health;

@@ -136,6 +136,26 @@ impl Histogram {
         }
     }
 
+    /// Raises each figure to that of an older state of the same histogram.
+    pub(crate) fn raise_to(&mut self, earlier: &Self) {
+        for bucket in &earlier.buckets {
+            let place = self
+                .buckets
+                .binary_search_by_key(&bucket.index, |own| own.index);
+            match place {
+                Ok(place) => {
+                    let own = &mut self.buckets[place];
+                    own.count = own.count.max(bucket.count);
+                }
+                Err(place) => self.buckets.insert(place, *bucket),
+            }
+        }
+        self.samples = self.samples.max(earlier.samples);
+        self.sum = self.sum.max(earlier.sum);
+        self.excess = self.excess.max(earlier.excess);
+        (self.min, self.max) = (self.min.min(earlier.min), self.max.max(earlier.max));
+    }
+
     /// The bucket of the observation at `rank` out of `count()`, and its position in the bucket from 0 to 1.
     pub(crate) fn at_rank(&self, rank: f64) -> Option<(i32, f64)> {
         let mut below = 0.0;
@@ -237,6 +257,13 @@ mod tests {
             histogram(&[(-3, 1), (0, 6)])
         );
         assert_eq!(later.since(&Histogram::default()), later);
+    }
+
+    #[test]
+    fn raised_figures_are_never_below_earlier_ones() {
+        let mut later = histogram(&[(-3, 1), (0, 10)]);
+        later.raise_to(&histogram(&[(-5, 4), (-3, 2), (0, 8), (7, 1)]));
+        assert_eq!(later, histogram(&[(-5, 4), (-3, 2), (0, 10), (7, 1)]));
     }
 
     #[test]

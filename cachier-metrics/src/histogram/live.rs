@@ -29,26 +29,30 @@ impl LiveHistogram {
     }
 
     /// Adds an observation that stands for `weight` of them.
-    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn record(&self, value: u64, weight: u64, writers: Writers) {
-        self.extremes.add(value, writers);
-        self.sum.add(value, weight, writers);
-        if weight > 1 {
-            self.excess.add(weight * (weight - 1), writers);
-        }
-        self.slots[self.scale.slot(value)].add(weight, writers);
-        self.samples.add(1, writers);
+        self.record_all([(value, weight)].into_iter(), writers);
     }
 
-    /// Adds the observations of another of its scale; for a single writer.
-    pub(crate) fn absorb(&self, other: &Self) {
-        self.extremes.absorb(&other.extremes);
-        self.sum.absorb(&other.sum);
-        self.excess.add(other.excess.get(), Writers::One);
-        for (slot, more) in self.slots.iter().zip(&other.slots) {
-            slot.add(more.get(), Writers::One);
+    /// Adds observations with their weights.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn record_all(
+        &self,
+        weighted: impl Iterator<Item = (u64, u64)> + Clone,
+        writers: Writers,
+    ) {
+        let (mut least, mut most, mut excess, mut samples) = (u64::MAX, 0, 0, 0);
+        for (value, weight) in weighted.clone() {
+            (least, most) = (value.min(least), value.max(most));
+            excess += weight * (weight - 1);
+            samples += 1;
+            self.slots[self.scale.slot(value)].add(weight, writers);
         }
-        self.samples.add(other.samples.get(), Writers::One);
+        self.extremes.add((least, most));
+        self.sum.add_all(weighted, writers);
+        if excess > 0 {
+            self.excess.add(excess, writers);
+        }
+        self.samples.add(samples, writers);
     }
 
     /// The number of recorded observations, regardless of weight; increases with every change.

@@ -11,6 +11,7 @@ mod equality;
 mod erased_site;
 mod expand;
 mod fit;
+mod hit;
 mod instance;
 mod instantiations;
 mod kept_type;
@@ -53,6 +54,7 @@ pub use self::fit::{
     Fit, KeyInMemory, KeyInStore, Unfit, ValueInBoth, ValueInBoundedMemory, ValueInMemory,
     ValueInStore,
 };
+pub use self::hit::Lookup;
 pub use self::instance::{Instance, NearTier, StoreKind};
 pub use self::kept_type::{
     MemoryValue, PlainProbe, ReturnTypeOf, ReturnTypeProbe, UnfitValue, ValueProbe, return_kind,
@@ -64,7 +66,7 @@ pub use self::own_key::{KeyArgument, KeyResult, OwnResult, PassedByReference};
 pub use self::owned_part::{ByEncodingProbe, KeyPartProbe, OwnedKeyPart, key_part_kind};
 pub use self::return_type::{ReturnType, StoredAs};
 pub use self::returned::returned;
-pub use self::site::{Lookup, Site};
+pub use self::site::Site;
 #[cfg(feature = "memory")]
 pub use self::typed_arguments::{MemoryArguments, NearArguments};
 pub use self::value_codec::{SizeProbe, Unmeasured};

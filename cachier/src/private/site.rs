@@ -1,15 +1,12 @@
 //! Sites of annotated functions: from a static to its instances.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::LocalKey;
 
 use cachier_backends::process::PerProcess;
-use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult, TimedHit};
+use cachier_metrics::CacheMetrics;
 
-use super::arguments::Arguments;
 use super::instance::{Instance, StoreKind};
 use super::instantiations::{Instantiations, create_metrics};
-use super::return_type::ReturnType;
 use crate::backoff::Backoffs;
 use crate::context::{self, Context, ContextId};
 use crate::driver::Core;
@@ -18,7 +15,6 @@ use crate::function::Function;
 use crate::handle::Handle;
 use crate::identity::FunctionSpec;
 use crate::registered::RegisteredFunction;
-use crate::session::CallStart;
 
 /// The static of a function with fixed types.
 pub struct Site<S: StoreKind> {
@@ -30,14 +26,6 @@ pub struct Site<S: StoreKind> {
     opening: PerProcess<Mutex<()>>,
     isolated: Mutex<Vec<(ContextId, &'static Instance<S>)>>,
     instantiations: Option<&'static Instantiations>,
-}
-
-/// The result of the fast path.
-pub enum Lookup<R> {
-    /// The result.
-    Hit(R),
-    /// The driver has to look.
-    Miss(CallStart),
 }
 
 impl<S: StoreKind> Site<S> {
@@ -73,36 +61,6 @@ impl<S: StoreKind> Site<S> {
             (None, Some(instance)) => instance,
             (None, None) => self.open_main(),
             (Some(context), _) => self.open_isolated(context),
-        }
-    }
-
-    /// Looks for a value at hand, and counts and times a hit.
-    ///
-    /// Inlined, so that a hit makes no call and its result does not go through memory.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub fn lookup<Sh: ReturnType, A>(
-        &'static self,
-        return_type: Sh,
-        arguments: &A,
-        slot: Option<&'static LocalKey<LocalSlot>>,
-    ) -> Lookup<Sh::Return>
-    where
-        A: Arguments<Sh, StoreKind = S>,
-    {
-        let instance = self.instance();
-        let function = &instance.core.function;
-        if !function.is_enabled() {
-            return Lookup::Miss(CallStart::Undecided);
-        }
-        let local = slot.and_then(|slot| instance.metrics().attached(slot));
-        if let Some(slot) = slot
-            && local.is_none_or(Local::times_hit)
-        {
-            return instance.lookup_cold(return_type, arguments, local, slot);
-        }
-        match arguments.hit(instance) {
-            Some(value) => instance.finish_hit(return_type, value, local),
-            None => instance.finish_miss(local),
         }
     }
 
@@ -197,66 +155,8 @@ fn register(
 
 impl<S: StoreKind> Instance<S> {
     #[inline]
-    fn metrics(&self) -> &'static CacheMetrics {
+    pub(super) fn metrics(&self) -> &'static CacheMetrics {
         let metrics = self.core.function.metrics;
         metrics.expect("the attribute has `enable_metrics`")
-    }
-
-    /// The fast path of a call that is timed, or the first one of its thread. Separate, so that other calls keep no
-    /// registers for it.
-    #[cold]
-    #[inline(never)]
-    fn lookup_cold<Sh: ReturnType, A>(
-        &'static self,
-        return_type: Sh,
-        arguments: &A,
-        local: Option<Local>,
-        slot: &'static LocalKey<LocalSlot>,
-    ) -> Lookup<Sh::Return>
-    where
-        A: Arguments<Sh, StoreKind = S>,
-    {
-        let local = local.unwrap_or_else(|| self.metrics().local(slot));
-        let clock = &self.core.function.context.clock;
-        let started = local.times_hit().then(|| clock.now());
-        let Some(found) = arguments.detailed_hit(self) else {
-            return self.finish_miss(Some(local));
-        };
-        if let Some(started) = started {
-            let hit = TimedHit {
-                started,
-                ended: clock.now(),
-                computed: found.computed,
-                compute: found.compute_nanos,
-            };
-            local.timed_hit(slot, hit);
-        }
-        self.finish_hit(return_type, found.value, Some(local))
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn finish_hit<Sh: ReturnType>(
-        &self,
-        return_type: Sh,
-        value: Sh::Value,
-        local: Option<Local>,
-    ) -> Lookup<Sh::Return> {
-        if let Some(local) = local {
-            local.hit();
-            if S::HAS_NEAR_TIER {
-                local.near_hit();
-            }
-        }
-        self.core.function.explain_hit();
-        Lookup::Hit(return_type.join(value))
-    }
-
-    fn finish_miss<R>(&self, local: Option<Local>) -> Lookup<R> {
-        if S::HAS_NEAR_TIER
-            && let Some(metrics) = self.core.function.metrics
-        {
-            metrics.near_lookup(NearResult::Miss);
-        }
-        Lookup::Miss(CallStart::Decided(local.and_then(Local::sample)))
     }
 }

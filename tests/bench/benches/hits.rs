@@ -91,6 +91,9 @@ fn setting(load: Option<f64>) -> String {
 /// Identifies a row of a case: name and metrics.
 type Row = (&'static str, &'static str);
 
+const DEFAULT: Row = ("**cachier**", "default");
+const DEFAULT_CAPACITY: Row = ("**cachier**, `capacity`", "default");
+const DEFAULT_STALE_AFTER: Row = ("**cachier**, `stale_after`", "default");
 const TENTH: Row = ("**cachier**", "rate 0.1");
 const CACHED: Row = ("cached, `#[cached]`", "hits");
 const CAPACITY: Row = ("**cachier**, `capacity`", "rate 0.1");
@@ -100,6 +103,7 @@ const STALE_AFTER_OFF: Row = ("**cachier**, `stale_after`", "off");
 const TTL: Row = ("cached, `#[cached(ttl_secs)]`", "hits");
 const HITBOX: Row = ("hitbox-fn on moka, bounded", "none");
 const RATE_0: Row = ("**cachier**", "rate 0");
+const RATE_1: Row = ("**cachier**", "rate 1.0");
 const OFF: Row = ("**cachier**", "off");
 const GENERIC: Row = ("**cachier**, 20th of a generic function", "off");
 const IN_FILES: Row = ("**cachier**, `backend = \"file\"`", "off");
@@ -113,6 +117,15 @@ fn limits(results: &Results) -> Vec<Verdict> {
     use Threads::{One, Two};
     let Results { unbounded, bounded, aging, words, asynchronous, files, .. } = results;
     let limits = [
+        Limit("`u64` unbounded, metrics by default : `#[cached]`", unbounded, One, DEFAULT, CACHED, 0.92),
+        Limit("the same, two threads", unbounded, Two, DEFAULT, CACHED, 0.38),
+        Limit("metrics by default : off", unbounded, One, DEFAULT, OFF, 1.12),
+        Limit("rate 1.0 : off", unbounded, One, RATE_1, OFF, 4.3),
+        Limit("`u64` bounded, metrics by default : `#[cached(max_size)]`", bounded, One, DEFAULT_CAPACITY, MAX_SIZE, 0.42),
+        Limit("the same, two threads", bounded, Two, DEFAULT_CAPACITY, MAX_SIZE, 0.17),
+        Limit("`u64` with `stale_after`, metrics by default : `#[cached(ttl_secs)]`", aging, One, DEFAULT_STALE_AFTER, TTL, 0.43),
+        Limit("`&str`, metrics by default : `#[cached]`", words, One, DEFAULT, CACHED, 0.63),
+        Limit("async `u64`, metrics by default : async `#[cached]`", asynchronous, One, DEFAULT, CACHED, 0.15),
         Limit("`u64` unbounded, rate 0.1 : `#[cached]`", unbounded, One, TENTH, CACHED, 1.0),
         Limit("the same, two threads", unbounded, Two, TENTH, CACHED, 0.45),
         Limit("`u64` bounded, rate 0.1 : `#[cached(max_size)]`", bounded, One, CAPACITY, MAX_SIZE, 0.85),
@@ -125,7 +138,7 @@ fn limits(results: &Results) -> Vec<Verdict> {
         Limit("the 20th instantiation of a generic function : a plain function", unbounded, One, GENERIC, OFF, 1.4),
         Limit("file hit, metrics off : the same file read and decoded by hand", files, One, IN_FILES, READ_BY_HAND, 1.3),
     ];
-    let growth = [OFF, TENTH].map(|row| growth(&results.thousand, &results.million, row));
+    let growth = [OFF, DEFAULT, TENTH].map(|row| growth(&results.thousand, &results.million, row));
     limits.iter().map(verdict).chain(growth).collect()
 }
 

@@ -26,6 +26,7 @@ pub fn unbounded() -> Case<u64> {
         subjects: vec![
             subject!("**cachier**", "off", off),
             subject!("**cachier**", "rate 0", rate_none),
+            subject!("**cachier**", "default", rate_auto),
             subject!("**cachier**", "rate 0.1", rate_tenth),
             subject!("**cachier**", "rate 1.0", rate_all),
             subject!("cached, `#[cached]`", "hits", peer_cached),
@@ -70,6 +71,11 @@ async fn off(id: u64) -> u64 {
 
 #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)]
 async fn rate_none(id: u64) -> u64 {
+    compute(id)
+}
+
+#[cachier(backend = "memory", enable_metrics)]
+async fn rate_auto(id: u64) -> u64 {
     compute(id)
 }
 

@@ -28,6 +28,7 @@ pub fn unbounded() -> Case<u64> {
             subject!("thread-local map (the floor)", "none", floor),
             subject!("**cachier**", "off", off),
             subject!("**cachier**", "rate 0", rate_none),
+            subject!("**cachier**", "default", rate_auto),
             subject!("**cachier**", "rate 0.1", rate_tenth),
             subject!("**cachier**", "rate 1.0", rate_all),
             Subject {
@@ -55,6 +56,7 @@ pub fn bounded() -> Case<u64> {
         "cached, `#[cached(max_size)]`",
         vec![
             subject!("**cachier**, `capacity`", "off", bounded_off),
+            subject!("**cachier**, `capacity`", "default", bounded_auto),
             subject!("**cachier**, `capacity`", "rate 0.1", bounded_tenth),
             subject!("cached, `#[cached(max_size)]`", "hits", peer_cached_bounded),
             subject!(
@@ -76,6 +78,7 @@ pub fn aging() -> Case<u64> {
         "cached, `#[cached(ttl_secs)]`",
         vec![
             subject!("**cachier**, `stale_after`", "off", aging_off),
+            subject!("**cachier**, `stale_after`", "default", aging_auto),
             subject!("**cachier**, `stale_after`", "rate 0.1", aging_tenth),
             subject!("cached, `#[cached(ttl_secs)]`", "hits", peer_cached_aging),
             subject!(
@@ -129,11 +132,14 @@ functions! {
 
     #[cachier(backend = "memory")] off
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)] rate_none
+    #[cachier(backend = "memory", enable_metrics)] rate_auto
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] rate_tenth
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)] rate_all
     #[cachier(backend = "memory", capacity = 20_000)] bounded_off
+    #[cachier(backend = "memory", capacity = 20_000, enable_metrics)] bounded_auto
     #[cachier(backend = "memory", capacity = 20_000, enable_metrics, sampling_rate = 0.1)] bounded_tenth
     #[cachier(backend = "memory", stale_after = "1h")] aging_off
+    #[cachier(backend = "memory", stale_after = "1h", enable_metrics)] aging_auto
     #[cachier(backend = "memory", stale_after = "1h", enable_metrics, sampling_rate = 0.1)] aging_tenth
     #[cachier(backend = "memory", capacity = 20_000, stale_after = "1h", enable_metrics, sampling_rate = 0.1)] both_tenth
     #[cached] peer_cached

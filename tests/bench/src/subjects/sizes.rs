@@ -22,6 +22,7 @@ pub fn thousand() -> Case<u64> {
         reference: PLAIN_MAP,
         subjects: vec![
             subject!("**cachier**", "off", small_off),
+            subject!("**cachier**", "default", small_auto),
             subject!("**cachier**", "rate 0.1", small_tenth),
             subject!("plain map, read only", "none", |id| SMALL_MAP[&id]),
         ],
@@ -37,6 +38,7 @@ pub fn million() -> Case<u64> {
         reference: PLAIN_MAP,
         subjects: vec![
             subject!("**cachier**", "off", large_off),
+            subject!("**cachier**", "default", large_auto),
             subject!("**cachier**", "rate 0.1", large_tenth),
             subject!("plain map, read only", "none", |id| LARGE_MAP[&id]),
         ],
@@ -52,7 +54,9 @@ functions! {
     fn(id: u64) -> u64 { compute(id) }
 
     #[cachier(backend = "memory")] small_off
+    #[cachier(backend = "memory", enable_metrics)] small_auto
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] small_tenth
     #[cachier(backend = "memory")] large_off
+    #[cachier(backend = "memory", enable_metrics)] large_auto
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] large_tenth
 }

@@ -22,6 +22,7 @@ pub fn unbounded() -> Case<&'static str> {
         subjects: vec![
             subject!("**cachier**", "off", off),
             subject!("**cachier**", "rate 0", rate_none),
+            subject!("**cachier**", "default", rate_auto),
             subject!("**cachier**", "rate 0.1", rate_tenth),
             subject!("**cachier**", "rate 1.0", rate_all),
             subject!("cached, `#[cached]`", "hits", peer_cached),
@@ -40,6 +41,7 @@ functions! {
 
     #[cachier(backend = "memory")] off
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)] rate_none
+    #[cachier(backend = "memory", enable_metrics)] rate_auto
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] rate_tenth
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)] rate_all
     #[cached] peer_cached

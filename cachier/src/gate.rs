@@ -1,0 +1,79 @@
+//! Which values at hand a call is served.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Whether calls consult the cache, and up to which age a value in memory is fresh: one number, so that a hit asks once.
+pub(crate) struct Gate(AtomicU64);
+
+/// Set while calls consult the cache. The other bits are the age in nanoseconds.
+const OPEN: u64 = 1 << 63;
+/// Stands for any age.
+const ANY_AGE: u64 = OPEN - 1;
+
+impl Gate {
+    /// An open gate for values up to this age in nanoseconds; `u64::MAX` is any.
+    pub(crate) const fn new(max_age: u64) -> Self {
+        Self(AtomicU64::new(OPEN | bits_of_age(max_age)))
+    }
+
+    /// Up to which age a value is served: `None` if any is, zero if the gate is closed and none is.
+    #[inline]
+    pub(crate) fn limit(&self) -> Option<u64> {
+        match self.0.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            open if open & OPEN != 0 => Some(open & ANY_AGE),
+            _ => Some(0),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & OPEN != 0
+    }
+
+    pub(crate) fn set_open(&self, is_open: bool) {
+        match is_open {
+            true => self.0.fetch_or(OPEN, Ordering::SeqCst),
+            false => self.0.fetch_and(!OPEN, Ordering::SeqCst),
+        };
+    }
+
+    /// Up to which age values are fresh; `u64::MAX` is any.
+    pub(crate) fn max_age(&self) -> u64 {
+        match self.0.load(Ordering::Relaxed) & ANY_AGE {
+            ANY_AGE => u64::MAX,
+            age => age,
+        }
+    }
+
+    pub(crate) fn set_max_age(&self, max_age: u64) {
+        let with_age = |gate| Some(gate & OPEN | bits_of_age(max_age));
+        let _ = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, with_age);
+    }
+}
+
+const fn bits_of_age(max_age: u64) -> u64 {
+    if max_age < ANY_AGE { max_age } else { ANY_AGE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_and_switches_do_not_disturb_each_other() {
+        let gate = Gate::new(u64::MAX);
+        assert_eq!((gate.limit(), gate.max_age()), (None, u64::MAX));
+        gate.set_open(false);
+        assert_eq!((gate.limit(), gate.is_open()), (Some(0), false));
+        gate.set_max_age(7);
+        assert_eq!((gate.limit(), gate.max_age()), (Some(0), 7));
+        gate.set_open(true);
+        assert_eq!((gate.limit(), gate.is_open()), (Some(7), true));
+        gate.set_max_age(ANY_AGE + 5);
+        assert_eq!((gate.limit(), gate.max_age()), (None, u64::MAX));
+        gate.set_max_age(0);
+        assert_eq!((gate.limit(), gate.is_open()), (Some(0), true));
+    }
+}
