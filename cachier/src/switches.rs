@@ -30,7 +30,7 @@ impl Switches {
 
     /// Whether a function is on, by its name and by that with type arguments.
     pub(crate) fn is_on(&self, name: &str, typed_name: &str) -> bool {
-        let is_meant = |pattern: &Pattern| pattern.matches(name) || pattern.matches(typed_name);
+        let is_meant = |pattern: &NamePattern| pattern.matches(name) || pattern.matches(typed_name);
         !self.everything_off && !self.off.iter().any(is_meant)
     }
 }

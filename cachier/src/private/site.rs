@@ -1,9 +1,10 @@
 //! Sites of annotated functions: from a static to its instances.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use cachier_backends::process::PerProcess;
 use cachier_metrics::CacheMetrics;
+use once_cell::race::OnceRef;
 
 use super::instance::{Instance, StoreKind};
 use super::instantiations::{Instantiations, create_metrics};
@@ -21,7 +22,7 @@ pub struct Site<S: StoreKind> {
     make_spec: fn(&'static str) -> FunctionSpec,
     /// The marker of the instantiation; empty for a function that is not generic.
     instantiation: &'static str,
-    main: OnceLock<&'static Instance<S>>,
+    main: OnceRef<'static, Instance<S>>,
     /// Held while the function is registered. Per process: a forked child does not wait for the parent's thread.
     opening: PerProcess<Mutex<()>>,
     isolated: Mutex<Vec<(ContextId, &'static Instance<S>)>>,
@@ -34,7 +35,7 @@ impl<S: StoreKind> Site<S> {
         Self {
             make_spec,
             instantiation: "",
-            main: OnceLock::new(),
+            main: OnceRef::new(),
             opening: PerProcess::new(|_| Mutex::new(())),
             isolated: Mutex::new(Vec::new()),
             instantiations: None,

@@ -4,9 +4,10 @@
 
 use std::any::Any;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use once_cell::race::OnceBox;
 
 /// The arguments of a call, of any type, with their hash: the table of flights asks for it several times.
 #[derive(Clone)]
@@ -34,8 +35,8 @@ pub(crate) enum MemorySize {
 
 impl AnyKey {
     pub(crate) fn new<K: Eq + Hash + Clone + Send + Sync + 'static>(key: K) -> Self {
-        static HASHER: OnceLock<RandomState> = OnceLock::new();
-        let hash = HASHER.get_or_init(RandomState::default).hash_one(&key);
+        static HASHER: OnceBox<RandomState> = OnceBox::new();
+        let hash = HASHER.get_or_init(Box::default).hash_one(&key);
         let key = Arc::new(key);
         Self { key, hash }
     }

@@ -1,13 +1,13 @@
 //! Values in the memory of the process, under typed keys.
 
 use std::hash::Hash;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
 use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
+use once_cell::race::OnceBox;
 
 use super::erased::{AnyKey, AnyValue, MemorySize};
 use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated};
@@ -55,12 +55,12 @@ where
 
 /// The values of one function, type-erased for the driver.
 #[derive(Default)]
-pub struct ErasedMemory(OnceLock<&'static dyn ErasedValues>);
+pub struct ErasedMemory(OnceBox<&'static dyn ErasedValues>);
 
 impl ErasedMemory {
     /// Connects the values; once, before the first call.
     pub(crate) fn connect(&self, values: &'static dyn ErasedValues) {
-        self.0.get_or_init(|| values);
+        self.0.get_or_init(|| Box::new(values));
     }
 
     fn values(&self) -> &'static dyn ErasedValues {
