@@ -26,6 +26,7 @@ mod model;
 mod pattern;
 mod per_process;
 mod process;
+mod readiness;
 mod recorder;
 mod ring;
 mod running;
@@ -45,13 +46,13 @@ mod windows;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
-pub use exporters::{Detail, PrometheusBuilder, PrometheusExporter};
+pub use exporters::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
 pub use exporters::{
     Export, ExportError, MetricFamily, MetricKind, MetricUnit, MetricsExporter, MetricsRegistry,
     Sample, SampleValue,
 };
 pub use gauges::{Gauges, Holding, Shared};
-pub use histogram::{Bucket, Histogram};
+pub use histogram::{Bucket, ExponentialBuckets, Histogram};
 pub use labelled::Labelled;
 pub use labels::{
     AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
@@ -61,6 +62,8 @@ pub use local::Local;
 pub use metrics::{CacheMetrics, MetricsOptions};
 #[doc(hidden)]
 pub use pattern::NamePattern;
+#[doc(hidden)]
+pub use readiness::{StoreReadiness, StoreState, set_readiness_probe};
 pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecorder, WaitRecorder};
 pub use sampling::{InvalidRate, Sampled, SamplingRate};
 pub use slot::LocalSlot;

@@ -258,3 +258,28 @@ fn an_export_says_when_it_was_read_and_when_counting_began() {
     let last = families.last().unwrap();
     assert_eq!((last.name, last.samples[0].start), ("export_dropped", None));
 }
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn exporters_of_all_kinds_are_used_alike() {
+    let lines = Lines::new();
+    let prometheus = PrometheusExporter::builder().port(0).build().unwrap();
+    let exporters: [&dyn MetricsExporter; 2] = [&lines, &prometheus];
+    for exporter in exporters {
+        exporter.register_function(on("alike", "memory")).unwrap();
+        exporter.register_matching("nobody::*").unwrap();
+        exporter.flush().unwrap();
+        assert!(
+            exporter
+                .registry()
+                .gather()
+                .families()
+                .any(|family| family.name == "calls")
+        );
+    }
+    exporters[1].start().unwrap();
+    assert!(prometheus.local_addr().is_some());
+    exporters[1].stop();
+    assert!(prometheus.local_addr().is_none());
+    prometheus.register_matching("alike").unwrap();
+}

@@ -9,15 +9,11 @@ use std::time::Duration;
 
 use cachier_metrics::*;
 
-fn metrics(name: &str) -> (&'static CacheMetrics, Clock) {
-    let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new(name, "file")
-    });
-    (metrics, clock)
-}
+#[path = "support/busy.rs"]
+#[allow(dead_code, reason = "not all tests need all of it")]
+mod busy;
+
+use busy::{in_use_for_long, metrics};
 
 fn hit(metrics: &'static CacheMetrics) {
     let call = metrics.start_call(None, None);
@@ -53,44 +49,6 @@ fn in_use(name: &str) -> &'static CacheMetrics {
     metrics.backend_error(Operation::Load, ErrorLabel::Corrupt);
     metrics.backend_error(Operation::Store, ErrorLabel::Full);
     metrics
-}
-
-/// A function on a persistent backend with a near tier that has recorded everything such a function can, with each
-/// operation failed as when a server goes away. One computation is still running.
-fn in_use_for_long(name: &str) -> (&'static CacheMetrics, ComputeRecorder) {
-    let (metrics, clock) = metrics(name);
-    let holding = Holding::new(Some(7), Some(1 << 20));
-    let mut gauges = Gauges::default();
-    (gauges.near, gauges.capacity_entries) = (holding, Some(100));
-    let shared = Shared::new(holding, Some(1 << 30));
-    gauges.shared = [("store/function".to_owned(), shared)].into();
-    metrics.set_gauges(Box::new(move || gauges.clone()));
-    for outcome in Outcome::ALL {
-        let call = metrics.start_call(Some(Sampled::ONE), None);
-        let operations = Operation::ALL
-            .iter()
-            .map(|operation| call.operation(*operation));
-        let waits = WaitScope::ALL.iter().map(|scope| call.wait(*scope));
-        drop((operations.collect::<Vec<_>>(), waits.collect::<Vec<_>>()));
-        call.stored(2000);
-        call.finish(*outcome, Some(4_000_000_000), Some(1_000_000_000));
-    }
-    for reason in Reason::ALL {
-        let compute = metrics.start_compute(*reason);
-        clock.advance(Duration::from_millis(3));
-        compute.finish(ComputeResult::Error);
-    }
-    for operation in Operation::ALL {
-        for kind in [
-            ErrorLabel::Connect,
-            ErrorLabel::Timeout,
-            ErrorLabel::BreakerOpen,
-        ] {
-            metrics.backend_error(*operation, kind);
-        }
-    }
-    metrics.backend_error(Operation::Store, ErrorLabel::Full);
-    (metrics, metrics.start_compute(Reason::Absent))
 }
 
 fn render(functions: &[&'static CacheMetrics]) -> String {

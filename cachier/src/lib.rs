@@ -84,6 +84,7 @@ mod options;
 mod pending;
 mod problems;
 mod program;
+mod readiness;
 mod registered;
 mod registry;
 mod sent;
@@ -139,7 +140,7 @@ pub use cachier_metrics::{
     CacheMetrics, Distribution, ExportError, MetricsExporter, Snapshot, Stats, StatsTable,
 };
 #[cfg(feature = "prometheus")]
-pub use cachier_metrics::{Detail, PrometheusBuilder, PrometheusExporter};
+pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
 
 /// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
 ///
@@ -164,10 +165,10 @@ pub use cachier_metrics::{Detail, PrometheusBuilder, PrometheusExporter};
 /// ```
 pub mod metrics {
     pub use cachier_metrics::{
-        AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, Export, Gauges, Histogram,
-        Holding, Label, Labelled, MetricFamily, MetricKind, MetricUnit, MetricsRegistry,
-        NearResult, Operation, Outcome, Reason, RemovalCause, Sample, SampleValue, Shared,
-        StaleUse, Tier, Unit, WaitScope,
+        AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, ExponentialBuckets, Export,
+        Gauges, Histogram, Holding, Label, Labelled, MetricFamily, MetricKind, MetricUnit,
+        MetricsRegistry, NearResult, Operation, Outcome, Reason, RemovalCause, Sample, SampleValue,
+        Shared, StaleUse, Tier, Unit, WaitScope,
     };
 }
 

@@ -35,6 +35,11 @@ pub(super) const SIZES: &[i32] = &[4, 6, 8, 10, 12];
 /// 4 s, 64 s, 17 min, 4.6 h, 3 days.
 pub(super) const AGES: &[i32] = &[1, 3, 5, 7, 9];
 
+/// The most buckets of a native or exponential histogram that are not empty: the default of OpenTelemetry and of Mimir.
+pub(super) const MAX_NATIVE_BUCKETS: usize = 160;
+/// 4 is 2^2, and a factor of 2 is 16 bucket indices.
+pub(super) const INDICES_PER_POWER: i32 = 32;
+
 impl Detail {
     /// The powers of four for a metric whose default buckets are `few`.
     pub(super) fn powers(self, few: &[i32]) -> Vec<i32> {

@@ -305,7 +305,7 @@ fn ratios() -> Vec<Metric<Reading>> {
 
 type Points<S> = fn(&S) -> Vec<Point<'_>>;
 
-fn counter<S>(
+pub(super) fn counter<S>(
     name: &'static str,
     unit: MetricUnit,
     help: &'static str,
@@ -321,7 +321,7 @@ fn counter<S>(
     }
 }
 
-fn gauge<S>(
+pub(super) fn gauge<S>(
     name: &'static str,
     unit: MetricUnit,
     help: &'static str,

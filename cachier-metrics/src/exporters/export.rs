@@ -3,8 +3,9 @@
 use std::slice::from_ref;
 use std::time::SystemTime;
 
-use super::catalogue::{Metric, catalogue, exporter_catalogue, program_catalogue, store_catalogue};
+use super::catalogue::{Metric, exporter_catalogue, program_catalogue, store_catalogue};
 use super::family::{MetricFamily, Sample};
+use super::naming::Naming;
 use super::reading::{About, MetricSource, Program, Reading};
 use crate::stores::StoreFigures;
 
@@ -31,7 +32,10 @@ pub struct Export {
     pub(super) functions: Vec<Reading>,
     pub(super) stores: Vec<StoreFigures>,
     pub(super) about: About,
+    pub(super) naming: Naming,
 }
+
+const PROGRAM: &[Program] = &[Program];
 
 impl Export {
     /// When the figures were read.
@@ -42,11 +46,26 @@ impl Export {
 
     /// The metrics that have samples, in the order of the catalogue. Unknown figures are left out.
     pub fn families(&self) -> impl Iterator<Item = MetricFamily<'_>> {
-        let functions = self.all_of(catalogue(), &self.functions);
-        let stores = self.all_of(store_catalogue(), &self.stores);
-        let program = self.all_of(program_catalogue(), &[Program]);
-        let exporter = self.all_of(exporter_catalogue(), from_ref(&self.about));
-        functions.chain(stores).chain(program).chain(exporter)
+        let functions = self.all_of(self.naming.catalogue(), &self.functions);
+        let (stores, program, exporter) = match self.naming {
+            Naming::Native => (&*self.stores, PROGRAM, from_ref(&self.about)),
+            // There are no other names for them.
+            _ => Default::default(),
+        };
+        functions
+            .chain(self.all_of(store_catalogue(), stores))
+            .chain(self.all_of(program_catalogue(), program))
+            .chain(self.all_of(exporter_catalogue(), exporter))
+    }
+
+    /// The same figures under other names.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn named(mut self, naming: Naming) -> Self {
+        if let Some(label) = naming.only_label() {
+            self.functions = Reading::by_function(self.functions, label);
+        }
+        self.naming = naming;
+        self
     }
 
     fn all_of<'a, S: MetricSource>(

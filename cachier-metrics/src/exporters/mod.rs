@@ -15,6 +15,11 @@ mod export;
 mod exporter;
 mod family;
 mod functions;
+#[cfg_attr(
+    not(feature = "prometheus"),
+    expect(dead_code, unreachable_pub, reason = "only Prometheus has other names")
+)]
+mod naming;
 mod points;
 #[cfg(feature = "prometheus")]
 mod prometheus;
@@ -27,6 +32,8 @@ pub use error::ExportError;
 pub use export::Export;
 pub use exporter::MetricsExporter;
 pub use family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
+#[cfg(feature = "prometheus")]
+pub use naming::Naming;
 #[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusBuilder, PrometheusExporter};
 pub use registry::MetricsRegistry;

@@ -102,9 +102,17 @@ pub(super) fn connections(store: &StoreFigures) -> Vec<Point<'_>> {
     let known = states
         .into_iter()
         .filter_map(|(state, n)| Some((state, n?)));
-    known
-        .map(|(state, n)| Point {
-            labels: vec![("state", state)],
+    labelled_counts("state", known)
+}
+
+pub(super) fn labelled_counts<'a>(
+    label: &'static str,
+    counts: impl IntoIterator<Item = (&'static str, u64)>,
+) -> Vec<Point<'a>> {
+    let counts = counts.into_iter();
+    counts
+        .map(|(value, n)| Point {
+            labels: vec![(label, value)],
             value: SampleValue::Count(n),
         })
         .collect()

@@ -19,8 +19,9 @@ pub(crate) trait MetricSource {
 /// Everything about one function at one moment, or about several that share its name.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) function: &'static str,
     pub(crate) backend: &'static str,
+    /// The function's name first.
+    labels: Vec<(&'static str, &'static str)>,
     pub(crate) snapshot: Snapshot,
     pub(crate) sampling_rate: f64,
     start: SystemTime,
@@ -49,15 +50,18 @@ impl Reading {
         let each = series.members.iter().map(|metrics| {
             let (snapshot, lookups) = metrics.snapshot_with(WINDOWS.map(|(_, window)| window));
             Self {
-                function: series.function,
                 backend: series.backend,
+                labels: vec![("function", series.function), ("backend", series.backend)],
                 sampling_rate: metrics.sampling_rate_in(|| snapshot.timed_share()),
                 start: metrics.start_time(),
                 snapshot,
                 lookups,
             }
         });
-        each.reduce(Self::plus)
+        each.reduce(|mut sum, other| {
+            sum.add(&other);
+            sum
+        })
     }
 
     /// The share of hits among the lookups of each window, where there were any.
@@ -76,6 +80,25 @@ impl Reading {
         since_1970.unwrap_or_default().as_secs_f64()
     }
 
+    /// The readings of each function, on whatever backends, as one with this label alone.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn by_function(readings: Vec<Self>, label: &'static str) -> Vec<Self> {
+        let mut by_function: Vec<Self> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for mut reading in readings {
+            let next = by_function.len();
+            let (_, function) = reading.labels[0];
+            let place = *places.entry(function).or_insert(next);
+            if place == next {
+                reading.labels = vec![(label, function)];
+                by_function.push(reading);
+            } else {
+                by_function[place].add(&reading);
+            }
+        }
+        by_function
+    }
+
     fn ratios(
         &self,
         ratio: fn(Lookups) -> Option<f64>,
@@ -84,21 +107,20 @@ impl Reading {
         windows.map(move |((window, _), lookups)| (window, ratio(lookups)))
     }
 
-    /// Both together: counts add up, gauges by their rules, and ratios come afterwards.
-    fn plus(mut self, other: Self) -> Self {
+    /// Counts add up, gauges by their rules, and ratios come afterwards.
+    fn add(&mut self, other: &Self) {
         self.snapshot.merge(&other.snapshot);
         for (own, others) in self.lookups.iter_mut().zip(other.lookups) {
             *own = [*own, others].into_iter().sum();
         }
         self.sampling_rate = self.sampling_rate.min(other.sampling_rate);
         self.start = self.start.min(other.start);
-        self
     }
 }
 
 impl MetricSource for Reading {
     fn labels(&self) -> Vec<(&str, &str)> {
-        vec![("function", self.function), ("backend", self.backend)]
+        self.labels.clone()
     }
 
     fn start(&self) -> Option<SystemTime> {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::error::ExportError;
 use super::export::Export;
 use super::functions::Functions;
+use super::naming::Naming;
 use super::reading::{About, Reading};
 use crate::append_list::AppendList;
 use crate::labels::{
@@ -40,9 +41,6 @@ pub struct MetricsRegistry {
     patterns: AppendList<NamePattern>,
 }
 
-/// The prefix unless another is set.
-const PREFIX: &str = "cachier";
-
 /// The labels of the catalogue, and those that Prometheus adds to histograms.
 const TAKEN_LABELS: [&str; 19] = [
     "function",
@@ -72,7 +70,7 @@ impl MetricsRegistry {
     pub fn new(exporter: impl Into<String>) -> Self {
         Self {
             exporter: exporter.into(),
-            prefix: PREFIX.to_owned(),
+            prefix: Naming::Native.prefix().to_owned(),
             labels: Vec::new(),
             functions: PerProcess::new(),
             patterns: AppendList::new(),
@@ -150,6 +148,7 @@ impl MetricsRegistry {
             about: About {
                 exporter: self.exporter.clone(),
             },
+            naming: Naming::Native,
         }
     }
 

@@ -1,6 +1,9 @@
 //! The server's connections: all are accepted, and none blocks another.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +14,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
@@ -42,10 +48,35 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Makes the response to a request.
-pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync>;
+pub(super) type Answer = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
+pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;
+
+/// Where clients come from.
+pub(super) trait Listener: Send + Sync + 'static {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
 
 /// Serves requests for as long as it is polled.
-pub(super) async fn serve(listener: TcpListener, limits: Limits, answer: Answer) {
+pub(super) async fn serve(listener: impl Listener, limits: Limits, answer: Answer) {
     let mut connections = Connections::default();
     loop {
         let stream = accept(&listener).await;
@@ -57,17 +88,17 @@ pub(super) async fn serve(listener: TcpListener, limits: Limits, answer: Answer)
 }
 
 /// The next client.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept<L: Listener>(listener: &L) -> L::Stream {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
+        match listener.next().await {
+            Ok(stream) => return stream,
             // Most likely out of file descriptors: no busy loop.
             Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
         }
     }
 }
 
-/// Open connections, oldest first. Each waits for its client, as responses are made at once.
+/// Open connections, oldest first. Each waits for its client, as responses are made at once, or for the stores.
 #[derive(Default)]
 struct Connections {
     open: VecDeque<Connection>,
@@ -94,12 +125,16 @@ impl Connections {
         }
     }
 
-    fn add(&mut self, stream: TcpStream, limits: Limits, answer: &Answer) {
+    fn add<S>(&mut self, stream: S, limits: Limits, answer: &Answer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let has_asked = Arc::new(AtomicBool::new(false));
         let (asked, answer) = (Arc::clone(&has_asked), Arc::clone(answer));
         let service = service_fn(move |request| {
             asked.store(true, Ordering::Relaxed);
-            std::future::ready(Ok::<_, std::convert::Infallible>(answer(&request)))
+            let answering = answer(request);
+            async { Ok::<_, Infallible>(answering.await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -146,7 +181,7 @@ mod tests {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().build().unwrap().block_on(async {
             let listener = TcpListener::from_std(listener).unwrap();
-            let answer: Answer = Arc::new(|_| Response::new(Full::default()));
+            let answer: Answer = Arc::new(|_| Box::pin(async { Response::default() }));
             let server = tokio::spawn(serve(listener, limits, answer));
             let clients = tokio::task::spawn_blocking(move || {
                 assert!(sent(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok());

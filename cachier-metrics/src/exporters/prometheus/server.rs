@@ -1,28 +1,40 @@
-//! A small HTTP server in its own thread, for one path.
+//! A small HTTP server in its own thread.
 
 use std::convert::Infallible;
 use std::io;
 use std::mem::forget;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use super::connections::{Limits, serve};
-use super::host::{AllowedHosts, Refusal};
-use super::text;
+use super::connections::{Answer, Limits, Listener, serve};
 use crate::per_process::Process;
+
+/// Where it listens.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// A host and port.
+    Address(String),
+    /// A Unix socket.
+    #[cfg(unix)]
+    Socket(PathBuf),
+}
 
 /// A running server, stopped when dropped.
 #[derive(Debug)]
 pub(super) struct Server {
-    address: SocketAddr,
+    /// None of a Unix socket.
+    address: Option<SocketAddr>,
+    /// To be removed in the end.
+    #[cfg(unix)]
+    socket: Option<PathBuf>,
     /// Dropped to stop the server.
     running: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
@@ -30,47 +42,68 @@ pub(super) struct Server {
     process: Process,
 }
 
-/// What is served.
-pub(super) struct Endpoint {
-    pub(super) path: String,
-    pub(super) hosts: AllowedHosts,
-    pub(super) render: Box<dyn Fn() -> String + Send + Sync>,
-}
-
 /// Clients that the system queues until they are accepted. Any more would retry only after a second.
 const BACKLOG: u32 = 1024;
 
-const TEXT_FORMAT: HeaderValue = HeaderValue::from_static(text::CONTENT_TYPE);
-const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
 impl Server {
-    pub(super) fn start(address: &str, limits: Limits, endpoint: Endpoint) -> io::Result<Self> {
+    /// `answers` is given the address: none of a Unix socket.
+    pub(super) fn start(
+        place: &Place,
+        limits: Limits,
+        answers: impl FnOnce(Option<SocketAddr>) -> Answer,
+    ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let listener = {
-            let _entered = runtime.enter();
-            listen(address)?
-        };
-        let address = listener.local_addr()?;
+        let entered = runtime.enter();
+        match place {
+            Place::Address(address) => {
+                let listener = listen(address)?;
+                let address = Some(listener.local_addr()?);
+                drop(entered);
+                Self::run(runtime, listener, limits, answers(address), address, place)
+            }
+            #[cfg(unix)]
+            Place::Socket(path) => {
+                let listener = listen_at_socket(path)?;
+                drop(entered);
+                Self::run(runtime, listener, limits, answers(None), None, place)
+            }
+        }
+    }
+
+    fn run(
+        runtime: Runtime,
+        listener: impl Listener,
+        limits: Limits,
+        answer: Answer,
+        address: Option<SocketAddr>,
+        #[cfg_attr(not(unix), expect(unused_variables))] place: &Place,
+    ) -> io::Result<Self> {
         let (running, ended) = oneshot::channel();
         let run = move || {
-            let answer = Arc::new(move |request: &_| endpoint.answer(request));
             runtime.spawn(serve(listener, limits, answer));
             // Dropping the runtime drops its connections.
             let _ = runtime.block_on(ended);
+            // Nor does it wait for stores that are asked whether they work.
+            runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name("cachier-prometheus".to_owned());
         let thread = thread.spawn(run)?;
         Ok(Self {
             address,
+            #[cfg(unix)]
+            socket: match place {
+                Place::Socket(path) => Some(path.clone()),
+                Place::Address(_) => None,
+            },
             running: Some(running),
             thread: Some(thread),
             process: Process::current(),
         })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 }
@@ -84,6 +117,10 @@ impl Drop for Server {
         }
         drop(self.running.take());
         let _ = self.thread.take().map(JoinHandle::join);
+        #[cfg(unix)]
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 
@@ -110,45 +147,21 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-impl Endpoint {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if let Err(refusal) = self.hosts.check(request) {
-            return refused(refusal);
-        }
-        let mut response = Response::default();
-        if request.uri().path() != self.path {
-            *response.status_mut() = StatusCode::NOT_FOUND;
-        } else if matches!(*request.method(), Method::GET | Method::HEAD) {
-            *response.body_mut() = Full::from((self.render)());
-            response.headers_mut().insert(CONTENT_TYPE, TEXT_FORMAT);
-        } else {
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        }
-        response
-    }
-}
+/// Listens at a path; at one that a process left when it was killed, too, but not at that of a living one, nor at a file.
+#[cfg(unix)]
+fn listen_at_socket(path: &Path) -> io::Result<UnixListener> {
+    use std::os::unix::fs::FileTypeExt as _;
+    use std::os::unix::net::UnixStream;
 
-fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
-    let (status, text) = match refusal {
-        Refusal::Malformed => (
-            StatusCode::BAD_REQUEST,
-            "a request names one host, as in `Host: localhost:9464`\n".to_owned(),
-        ),
-        Refusal::Foreign(name) => (
-            StatusCode::FORBIDDEN,
-            format!(
-                "metrics are served here to whoever asks for an IP address or `localhost`, not for `{name}`; if that name \
-                 leads here by your will, allow it: PrometheusExporter::builder().allow_host(\"{name}\")\n"
-            ),
-        ),
-    };
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, PLAIN_TEXT);
-    response
+    UnixListener::bind(path).or_else(|error| {
+        let is_socket =
+            std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+        let answer = UnixStream::connect(path).map_err(|error| error.kind());
+        match is_socket && answer.is_err_and(|kind| kind == io::ErrorKind::ConnectionRefused) {
+            true => std::fs::remove_file(path).and_then(|()| UnixListener::bind(path)),
+            false => Err(error),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -157,9 +170,13 @@ mod tests {
 
     use std::io::{Read, Write};
     use std::net::TcpStream;
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
+    use hyper::Response;
+
     use super::*;
+    use crate::exporters::prometheus::connections::Answering;
 
     /// Longer than any test takes.
     const UNLIMITED: Duration = Duration::from_secs(3600);
@@ -172,16 +189,15 @@ mod tests {
     const MORE_THAN_BUFFERED: usize = 16 << 20;
 
     fn serving(limits: Limits) -> Server {
-        let endpoint = Endpoint {
-            path: "/metrics".to_owned(),
-            hosts: AllowedHosts::new(),
-            render: Box::new(|| "x".repeat(MORE_THAN_BUFFERED)),
+        let answer = |_| -> Answering {
+            Box::pin(async { Response::new("x".repeat(MORE_THAN_BUFFERED).into()) })
         };
-        Server::start("127.0.0.1:0", limits, endpoint).unwrap()
+        let place = Place::Address("127.0.0.1:0".to_owned());
+        Server::start(&place, limits, |_| Arc::new(answer)).unwrap()
     }
 
     fn send(server: &Server, request: &str) -> TcpStream {
-        let mut client = TcpStream::connect(server.address()).unwrap();
+        let mut client = TcpStream::connect(server.address().unwrap()).unwrap();
         client.set_read_timeout(Some(CLIENT_TIMEOUT)).unwrap();
         client.write_all(request.as_bytes()).unwrap();
         client

@@ -1,61 +1,112 @@
-//! The text format 0.0.4 of Prometheus.
+//! The text formats of Prometheus: 0.0.4, and OpenMetrics 1.0, which differs in few things.
+//!
+//! Not by the crate `prometheus-client`: it has no start timestamps, and what it encodes must be registered in its types.
 
 use std::fmt::{Arguments, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::exporters::buckets::Detail;
+use crate::exporters::buckets::{Detail, INDICES_PER_POWER};
 use crate::exporters::export::Export;
-use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, SampleValue};
+use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
 use crate::histogram::Histogram;
 
-/// The media type of the format.
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Plain,
+    OpenMetrics(Created),
+}
+
+/// Whether start times are written as series of their own, which is what a Prometheus makes of them that does not read
+/// them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Created {
+    #[default]
+    Left,
+    Written,
+}
 
 /// All figures of an export.
-pub(super) fn render(export: &Export, detail: Detail) -> String {
+pub(super) fn render(export: &Export, detail: Detail, dialect: Dialect) -> String {
     let mut text = Text {
         text: String::new(),
         detail,
+        dialect,
     };
     export.families().for_each(|family| text.family(&family));
+    if dialect != Dialect::Plain {
+        text.line(format_args!("# EOF"));
+    }
     text.text
 }
 
 struct Text {
     text: String,
     detail: Detail,
+    dialect: Dialect,
 }
 
 impl Text {
     fn family(&mut self, family: &MetricFamily<'_>) {
-        let name = family.full_name();
+        let (base, full) = (family.base_name(), family.full_name());
+        // OpenMetrics adds `_total` and the like to the name of a family.
+        let (name, base) = match self.dialect {
+            Dialect::Plain => (&full, &full),
+            Dialect::OpenMetrics(_) => (&base, &base),
+        };
         self.line(format_args!("# HELP {name} {}", family.help));
         self.line(format_args!("# TYPE {name} {}", type_name(family.kind)));
-        let bounds = self.detail.powers(family.buckets);
+        let unit = match family.unit {
+            MetricUnit::Seconds => Some("seconds"),
+            MetricUnit::Bytes => Some("bytes"),
+            MetricUnit::None => None,
+        };
+        if let (Some(unit), Dialect::OpenMetrics(_)) = (unit, self.dialect) {
+            self.line(format_args!("# UNIT {name} {unit}"));
+        }
+        let bounds = self.bounds(family);
         for sample in &family.samples {
             let labels = labels(&sample.labels);
             match &sample.value {
-                SampleValue::Count(count) => self.line(format_args!("{name}{{{labels}}} {count}")),
+                SampleValue::Count(count) => self.line(format_args!("{full}{{{labels}}} {count}")),
                 SampleValue::Number(number) => {
-                    self.line(format_args!("{name}{{{labels}}} {number}"));
+                    self.line(format_args!("{full}{{{labels}}} {number}"));
                 }
                 SampleValue::Histogram(histogram) => {
-                    self.histogram(&name, family.unit, &bounds, &labels, histogram);
+                    self.histogram(&full, family.unit, &bounds, &labels, histogram);
                 }
             }
+            if family.kind != MetricKind::Gauge {
+                self.created(base, &labels, sample);
+            }
         }
+    }
+
+    /// Classic buckets: the index of the last one within, and the bound as text.
+    fn bounds(&self, family: &MetricFamily<'_>) -> Vec<(i32, String)> {
+        let powers = self.detail.powers(family.buckets).into_iter();
+        powers
+            .map(|power| {
+                let bound = 4_f64.powi(power);
+                let bound = match self.dialect {
+                    Dialect::Plain => bound.to_string(),
+                    Dialect::OpenMetrics(_) => canonical(bound),
+                };
+                (power * INDICES_PER_POWER, bound)
+            })
+            .collect()
     }
 
     fn histogram(
         &mut self,
         name: &str,
         unit: MetricUnit,
-        bounds: &[i32],
+        bounds: &[(i32, String)],
         labels: &str,
         histogram: &Histogram,
     ) {
-        for power in bounds {
-            let bound = 4_f64.powi(*power);
-            let count = histogram.count_up_to(power * INDICES_PER_POWER);
+        for (index, bound) in bounds {
+            let count = histogram.count_up_to(*index);
             self.line(format_args!(
                 "{name}_bucket{{{labels},le=\"{bound}\"}} {count}"
             ));
@@ -69,20 +120,44 @@ impl Text {
         self.line(format_args!("{name}_count{{{labels}}} {count}"));
     }
 
+    fn created(&mut self, base: &str, labels: &str, sample: &Sample<'_>) {
+        if let (Dialect::OpenMetrics(Created::Written), Some(start)) = (self.dialect, sample.start)
+        {
+            let start = seconds(start);
+            self.line(format_args!("{base}_created{{{labels}}} {start}"));
+        }
+    }
+
     fn line(&mut self, line: Arguments<'_>) {
         // Writing to a string does not fail.
         let _ = writeln!(self.text, "{line}");
     }
 }
 
-/// 4 is 2^2, and a factor of 2 is 16 bucket indices.
-const INDICES_PER_POWER: i32 = 32;
+/// Since 1970.
+fn seconds(time: SystemTime) -> f64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH);
+    since_1970.unwrap_or_default().as_secs_f64()
+}
 
 fn type_name(kind: MetricKind) -> &'static str {
     match kind {
         MetricKind::Counter => "counter",
         MetricKind::Gauge => "gauge",
         MetricKind::Histogram => "histogram",
+    }
+}
+
+/// A bound as OpenMetrics wants it, which is as Go writes numbers, but `1.0` for 1.
+fn canonical(bound: f64) -> String {
+    let scientific = format!("{bound:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent @ (..-4 | 6..)) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+        }
+        _ => format!("{bound:?}"),
     }
 }
 
@@ -105,6 +180,27 @@ fn escape(value: &str, text: &mut String) {
             '"' => text.push_str("\\\""),
             '\n' => text.push_str("\\n"),
             other => text.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_written_as_openmetrics_wants_them() {
+        for (power, text) in [
+            (-10, "9.5367431640625e-07"),
+            (-7, "6.103515625e-05"),
+            (-6, "0.000244140625"),
+            (-1, "0.25"),
+            (0, "1.0"),
+            (9, "262144.0"),
+            (10, "1.048576e+06"),
+            (12, "1.6777216e+07"),
+        ] {
+            assert_eq!(canonical(4_f64.powi(power)), text);
         }
     }
 }

@@ -1,0 +1,214 @@
+//! The protobuf format of Prometheus, with native histograms.
+//!
+//! Not by the crate `prometheus-client`: it has no start timestamps of counters, and its build needs a compiler of protobuf,
+//! for what is a few numbered fields here. The numbers are those of `io/prometheus/client/metrics.proto`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::exporters::buckets::{Detail, INDICES_PER_POWER, MAX_NATIVE_BUCKETS};
+use crate::exporters::export::Export;
+use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
+use crate::histogram::{ExponentialBuckets, Histogram};
+
+/// Below any observation. Prometheus takes a histogram without one, and without observations, for a classic one.
+const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
+
+/// All figures of an export: a message for each family, each behind its length.
+pub(super) fn render(export: &Export, detail: Detail) -> Vec<u8> {
+    let mut all = Message::default();
+    for family in export.families() {
+        all.delimited(&message(&family, detail));
+    }
+    all.0
+}
+
+/// A `MetricFamily`.
+fn message(family: &MetricFamily<'_>, detail: Detail) -> Message {
+    let mut message = Message::default();
+    message.text(1, &family.full_name());
+    message.text(2, family.help);
+    message.number(
+        3,
+        match family.kind {
+            MetricKind::Counter => 0,
+            MetricKind::Gauge => 1,
+            MetricKind::Histogram => 4,
+        },
+    );
+    let powers = detail.powers(family.buckets);
+    for sample in &family.samples {
+        message.message(4, &metric(family, sample, &powers));
+    }
+    let unit = match family.unit {
+        MetricUnit::Seconds => "seconds",
+        MetricUnit::Bytes => "bytes",
+        MetricUnit::None => "",
+    };
+    message.text(5, unit);
+    message
+}
+
+/// A `Metric`.
+fn metric(family: &MetricFamily<'_>, sample: &Sample<'_>, powers: &[i32]) -> Message {
+    let mut metric = Message::default();
+    for (name, value) in &sample.labels {
+        let mut label = Message::default();
+        label.text(1, name);
+        label.text(2, value);
+        metric.message(1, &label);
+    }
+    let start = sample.start.map(timestamp);
+    let value = match &sample.value {
+        SampleValue::Count(count) => *count as f64,
+        SampleValue::Number(number) => *number,
+        SampleValue::Histogram(histogram) => {
+            let mut histogram = histogram_message(family.unit, histogram, powers);
+            start.iter().for_each(|start| histogram.message(15, start));
+            metric.message(7, &histogram);
+            return metric;
+        }
+    };
+    let mut figure = Message::default();
+    figure.double(1, value);
+    if family.kind == MetricKind::Counter {
+        start.iter().for_each(|start| figure.message(3, start));
+        metric.message(3, &figure);
+    } else {
+        metric.message(2, &figure);
+    }
+    metric
+}
+
+/// A `Histogram`, classic and native.
+fn histogram_message(unit: MetricUnit, histogram: &Histogram, powers: &[i32]) -> Message {
+    let mut message = Message::default();
+    message.number(1, histogram.count());
+    message.double(2, unit.from_raw(histogram.sum as f64));
+    for power in powers {
+        let mut bucket = Message::default();
+        bucket.number(1, histogram.count_up_to(power * INDICES_PER_POWER));
+        bucket.double(2, 4_f64.powi(*power));
+        message.message(3, &bucket);
+    }
+    let native = histogram.exponential(MAX_NATIVE_BUCKETS);
+    message.signed(5, native.schema.into());
+    message.double(6, ZERO_THRESHOLD);
+    for (offset, length) in spans(&native) {
+        let mut span = Message::default();
+        span.signed(1, offset.into());
+        span.number(2, length);
+        message.message(12, &span);
+    }
+    let mut before = 0;
+    for bucket in &native.buckets {
+        let count = i64::try_from(bucket.count).unwrap_or(i64::MAX);
+        message.signed(13, count - before);
+        before = count;
+    }
+    message
+}
+
+/// Runs of buckets: where each begins, counted from the end of the one before, and its length.
+fn spans(native: &ExponentialBuckets) -> Vec<(i32, u64)> {
+    let mut spans: Vec<(i32, u64)> = Vec::new();
+    let mut next = 0;
+    for bucket in &native.buckets {
+        match spans.last_mut() {
+            Some((_, length)) if bucket.index == next => *length += 1,
+            _ => spans.push((bucket.index - next, 1)),
+        }
+        next = bucket.index + 1;
+    }
+    spans
+}
+
+/// A `Timestamp`.
+fn timestamp(time: SystemTime) -> Message {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut message = Message::default();
+    message.number(1, since_1970.as_secs());
+    message.number(2, since_1970.subsec_nanos().into());
+    message
+}
+
+/// Fields of protobuf, in its encoding.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+const VARINT: u64 = 0;
+const FIXED_64: u64 = 1;
+const DELIMITED: u64 = 2;
+
+impl Message {
+    fn number(&mut self, field: u64, value: u64) {
+        self.varint(field << 3 | VARINT);
+        self.varint(value);
+    }
+
+    /// In zigzag: small numbers are short, whatever their sign.
+    fn signed(&mut self, field: u64, value: i64) {
+        self.number(field, ((value << 1) ^ (value >> 63)) as u64);
+    }
+
+    fn double(&mut self, field: u64, value: f64) {
+        self.varint(field << 3 | FIXED_64);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn text(&mut self, field: u64, text: &str) {
+        self.varint(field << 3 | DELIMITED);
+        self.bytes(text.as_bytes());
+    }
+
+    fn message(&mut self, field: u64, message: &Self) {
+        self.varint(field << 3 | DELIMITED);
+        self.delimited(message);
+    }
+
+    fn delimited(&mut self, message: &Self) {
+        self.bytes(&message.0);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u64);
+        self.0.extend(bytes);
+    }
+
+    /// Seven bits in each byte, the lowest first.
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram::Bucket;
+
+    #[test]
+    fn numbers_are_as_long_as_they_need_to_be() {
+        let mut message = Message::default();
+        message.number(1, 150);
+        message.signed(2, -2);
+        message.text(3, "a");
+        message.double(4, 1.0);
+        let double = [0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
+        let begin = [0x08, 0x96, 0x01, 0x10, 0x03, 0x1a, 0x01, b'a'];
+        assert_eq!(message.0, [&begin[..], &double[..]].concat());
+    }
+
+    #[test]
+    fn spans_are_runs_of_buckets() {
+        let bucket = |index| Bucket { index, count: 1 };
+        let histogram = Histogram {
+            buckets: [-5, -4, 0, 1, 2, 9].map(bucket).to_vec(),
+            ..Histogram::default()
+        };
+        let spans = spans(&histogram.exponential(MAX_NATIVE_BUCKETS));
+        assert_eq!(spans, [(-5, 2), (3, 3), (6, 1)]);
+    }
+}
