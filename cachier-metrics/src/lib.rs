@@ -41,6 +41,7 @@ mod sync;
 mod table;
 mod ticker;
 mod timed_hits;
+mod warning;
 mod windows;
 
 pub use clock::Clock;
@@ -72,6 +73,8 @@ pub use stats::Stats;
 pub use stores::{Durations, StoreFigures, StoreSource};
 pub use table::StatsTable;
 pub use timed_hits::TimedHit;
+#[doc(hidden)]
+pub use warning::tell_problems_by;
 
 /// The README, whose code blocks are tests.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! Whether calls can count on the stores, as whoever runs cached functions tells it.
 
-use std::sync::OnceLock;
+use once_cell::race::OnceBox;
 
 #[cfg(feature = "prometheus")]
 use crate::stores::stores;
@@ -29,12 +29,12 @@ pub enum StoreState {
     Fails(&'static str),
 }
 
-static PROBE: OnceLock<fn() -> Vec<StoreReadiness>> = OnceLock::new();
+static PROBE: OnceBox<fn() -> Vec<StoreReadiness>> = OnceBox::new();
 
 /// Has `probe` tell about the stores of the process. It may block for a while.
 #[doc(hidden)]
 pub fn set_readiness_probe(probe: fn() -> Vec<StoreReadiness>) {
-    PROBE.get_or_init(|| probe);
+    PROBE.get_or_init(|| Box::new(probe));
 }
 
 /// Asks about the stores; without a probe, the circuit breakers.

@@ -107,7 +107,10 @@ fn an_own_exporter_has_the_catalogue() {
     );
     assert_eq!(
         exporter.flushed("cachier_export"),
-        ["cachier_export_dropped_total[exporter=lines] 0"]
+        [
+            "cachier_export_dropped_total[exporter=lines] 0",
+            "cachier_export_folded_functions[exporter=lines] 0",
+        ]
     );
     assert_eq!(
         exporter.start().unwrap_err().to_string(),
@@ -256,7 +259,10 @@ fn an_export_says_when_it_was_read_and_when_counting_began() {
     let began = UNIX_EPOCH + Duration::from_secs(1_704_067_200);
     assert_eq!(families[0].samples[0].start, Some(began));
     let last = families.last().unwrap();
-    assert_eq!((last.name, last.samples[0].start), ("export_dropped", None));
+    assert_eq!(
+        (last.name, last.samples[0].start),
+        ("export_folded_functions", None)
+    );
 }
 
 #[cfg(feature = "prometheus")]

@@ -57,7 +57,11 @@ fn a_child_exports_whatever_its_parent_was_doing() {
     for number in 0..2_000 {
         CacheMetrics::create(MetricsOptions::new(format!("crowd_{number}"), "memory"));
     }
-    let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+    let exporter = PrometheusExporter::builder()
+        .port(0)
+        .max_series(usize::MAX)
+        .build()
+        .unwrap();
     exporter.register_all().unwrap();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -13,13 +13,14 @@ use std::{
 };
 
 use cachier_backends::process::{PerProcess, copied};
-use cachier_metrics::{Clock, StoreSource, set_readiness_probe};
+use cachier_metrics::{Clock, StoreSource, set_readiness_probe, tell_problems_by};
 
 use crate::backends::Backends;
 use crate::breaker::Limits;
 use crate::environment;
 use crate::options::GlobalParams;
 use crate::pending::PendingWork;
+use crate::problems;
 use crate::readiness::readiness;
 use crate::registry::Registry;
 use crate::switches::Switches;
@@ -81,6 +82,7 @@ fn main() -> &'static Context {
     static MAIN: OnceBox<Context> = OnceBox::new();
     static STORES: OnceBox<StoreSource> = OnceBox::new();
     MAIN.get_or_init(|| {
+        tell_problems_by(problems::report);
         set_readiness_probe(|| {
             MAIN.get()
                 .map_or_else(Vec::new, |main| readiness(&main.backends, &main.registry))

@@ -72,13 +72,21 @@ pub(crate) fn program_catalogue() -> Vec<Metric<Program>> {
 
 /// All metrics of an exporter.
 pub(crate) fn exporter_catalogue() -> Vec<Metric<About>> {
-    // Who is asked reads everything there is: no queue, and nothing to drop from it.
-    vec![counter(
-        "export_dropped",
-        MetricUnit::None,
-        "Data dropped from a full queue.",
-        |_| count(0),
-    )]
+    vec![
+        // Who is asked reads everything there is: no queue, and nothing to drop from it.
+        counter(
+            "export_dropped",
+            MetricUnit::None,
+            "Data dropped from a full queue.",
+            |_| count(0),
+        ),
+        gauge(
+            "export_folded_functions",
+            MetricUnit::None,
+            "Functions that share one name, as they would be too many series.",
+            |exporter| count(exporter.folded),
+        ),
+    ]
 }
 
 /// Counts of calls and computations.

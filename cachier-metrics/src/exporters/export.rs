@@ -3,9 +3,11 @@
 use std::slice::from_ref;
 use std::time::SystemTime;
 
+use super::budget::Extent;
 use super::catalogue::{Metric, exporter_catalogue, program_catalogue, store_catalogue};
 use super::family::{MetricFamily, Sample};
 use super::naming::Naming;
+use super::points::without_rare_labels;
 use super::reading::{About, MetricSource, Program, Reading};
 use crate::stores::StoreFigures;
 
@@ -105,8 +107,12 @@ impl Export {
     ) -> impl Iterator<Item = Sample<'a>> {
         let constant = self.labels.iter().map(|(key, value)| (&**key, &**value));
         let common: Vec<_> = constant.chain(source.labels()).collect();
-        let start = source.start();
-        (metric.points)(source).into_iter().map(move |point| {
+        let (start, extent) = (source.start(), source.extent());
+        let points = match extent {
+            Extent::NoRareLabels => without_rare_labels((metric.points)(source)),
+            _ => (metric.points)(source),
+        };
+        points.into_iter().map(move |point| {
             let mut labels = Vec::with_capacity(common.len() + point.labels.len());
             labels.extend_from_slice(&common);
             labels.extend(point.labels);
@@ -114,6 +120,7 @@ impl Export {
                 labels,
                 value: point.value,
                 start,
+                extent,
             }
         })
     }

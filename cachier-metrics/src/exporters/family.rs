@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use super::budget::Extent;
 use crate::histogram::Histogram;
 
 /// A metric of the catalogue, with a sample for each set of labels.
@@ -65,6 +66,8 @@ pub struct Sample<'a> {
     pub value: SampleValue<'a>,
     /// When counting began, where it is known.
     pub start: Option<SystemTime>,
+    #[cfg_attr(not(feature = "prometheus"), expect(dead_code))]
+    pub(crate) extent: Extent,
 }
 
 /// The value of a [`Sample`].
@@ -157,6 +160,19 @@ impl MetricFamily<'_> {
     }
 }
 
+impl SampleValue<'_> {
+    /// Both together.
+    pub(crate) fn add(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Count(count), Self::Count(more)) => *count = count.saturating_add(*more),
+            (Self::Number(number), Self::Number(more)) => *number += more,
+            (Self::Histogram(histogram), Self::Histogram(more)) => histogram.to_mut().merge(more),
+            // All values of a metric are of one kind.
+            _ => {}
+        }
+    }
+}
+
 impl MetricUnit {
     /// Nanoseconds or bytes, as histograms have them, in base units.
     #[must_use]
@@ -165,5 +181,22 @@ impl MetricUnit {
             Self::Seconds => raw / 1e9,
             _ => raw,
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_one_kind_add_up() {
+        let sum = |mut one: SampleValue<'static>, other: SampleValue<'static>| {
+            one.add(&other);
+            one
+        };
+        use SampleValue::{Count, Number};
+        assert_eq!(sum(Count(2), Count(3)), Count(5));
+        assert_eq!(sum(Number(2.0), Number(0.5)), Number(2.5));
+        assert_eq!(sum(Count(2), Number(0.5)), Count(2));
     }
 }

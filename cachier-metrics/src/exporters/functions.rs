@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::budget::{Budget, Extent};
 use crate::metrics::CacheMetrics;
 use crate::pattern::NamePattern;
 
 /// The functions of one exporter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Functions {
     /// In the order in which they were registered.
     series: Vec<Series>,
@@ -14,6 +15,11 @@ pub(super) struct Functions {
     places: HashMap<(&'static str, &'static str), usize>,
     /// By pattern: how many of the functions of the process it has been asked about.
     asked: Vec<usize>,
+    budget: Budget,
+    /// How many functions share `(other)`.
+    folded: u64,
+    /// The first function that did not get everything.
+    curtailed: Option<&'static str>,
 }
 
 /// Functions that share a name and a backend, and so the labels of all their figures: one as a rule, several where types
@@ -26,9 +32,24 @@ pub(crate) struct Series {
     pub(crate) backend: &'static str,
     /// The functions, at least one.
     pub(crate) members: Vec<&'static CacheMetrics>,
+    pub(crate) extent: Extent,
 }
 
+/// The name of all functions that there are no series for, and the value of labels likewise.
+pub(super) const OTHER: &str = "(other)";
+
 impl Functions {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self {
+            series: Vec::new(),
+            places: HashMap::new(),
+            asked: Vec::new(),
+            budget,
+            folded: 0,
+            curtailed: None,
+        }
+    }
+
     /// Takes in the functions of the process that have come since the last time, and match one of the patterns.
     pub(super) fn join<'a>(&mut self, patterns: impl Iterator<Item = &'a NamePattern>) {
         let all = CacheMetrics::all();
@@ -56,18 +77,58 @@ impl Functions {
 
     pub(super) fn register(&mut self, metrics: &'static CacheMetrics) {
         let (function, backend) = (metrics.name(), metrics.backend());
-        let next = self.series.len();
-        let place = *self.places.entry((function, backend)).or_insert(next);
-        if place == next {
-            self.series.push(Series {
-                function,
-                backend,
-                members: Vec::new(),
-            });
-        }
+        let known = self.places.get(&(function, backend)).copied();
+        let place = known.unwrap_or_else(|| self.place_of_new(function, backend));
         let members = &mut self.series[place].members;
         if !members.iter().any(|known| std::ptr::eq(*known, metrics)) {
             members.push(metrics);
         }
+    }
+
+    /// How many functions share `(other)`.
+    pub(super) fn folded(&self) -> u64 {
+        self.folded
+    }
+
+    /// What a person should know of the budget.
+    pub(super) fn warning(&self, exporter: &str) -> Option<String> {
+        let max = self.budget.max();
+        self.curtailed.map(|function| {
+            format!(
+                "the exporter `{exporter}` makes at most {max} series: from `{function}` on, functions are exported without \
+                 the buckets of their histograms, then without rare labels, and the last ones together as `{OTHER}`; \
+                 register fewer, or allow more with `.max_series(…)`"
+            )
+        })
+    }
+
+    /// Decided once for each function.
+    fn place_of_new(&mut self, function: &'static str, backend: &'static str) -> usize {
+        let granted = self.budget.grant();
+        if granted != Some(Extent::Full) {
+            self.curtailed.get_or_insert(function);
+        }
+        let place = match granted {
+            Some(extent) => self.add(function, backend, extent),
+            None => {
+                self.folded += 1;
+                let known = self.places.get(&(OTHER, backend)).copied();
+                known.unwrap_or_else(|| self.add(OTHER, backend, Extent::NoRareLabels))
+            }
+        };
+        self.places.insert((function, backend), place);
+        place
+    }
+
+    fn add(&mut self, function: &'static str, backend: &'static str, extent: Extent) -> usize {
+        let place = self.series.len();
+        self.series.push(Series {
+            function,
+            backend,
+            members: Vec::new(),
+            extent,
+        });
+        self.places.insert((function, backend), place);
+        place
     }
 }

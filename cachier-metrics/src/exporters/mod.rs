@@ -9,6 +9,7 @@
     )
 )]
 mod buckets;
+mod budget;
 mod catalogue;
 mod error;
 mod export;

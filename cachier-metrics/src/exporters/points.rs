@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use super::family::SampleValue;
+use super::functions::OTHER;
 use crate::histogram::Histogram;
 use crate::labelled::Labelled;
-use crate::labels::{ErrorLabel, Label, Operation, Tier};
+use crate::labels::{
+    ErrorLabel, Label, Operation, Reason, RemovalCause, StaleUse, Tier, WaitScope,
+};
 use crate::stores::StoreFigures;
 
 /// A figure with its labels within the metric.
@@ -13,6 +16,33 @@ pub(crate) struct Point<'a> {
     pub(crate) labels: Vec<(&'static str, &'static str)>,
     pub(crate) value: SampleValue<'a>,
 }
+
+/// The same with the values of rare labels as one, and what they count added up.
+pub(super) fn without_rare_labels(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
+    let mut all: Vec<Point<'_>> = Vec::new();
+    for mut point in points {
+        for (label, value) in &mut point.labels {
+            if RARE_LABELS.contains(label) {
+                *value = OTHER;
+            }
+        }
+        match all.iter_mut().find(|known| known.labels == point.labels) {
+            Some(known) => known.value.add(&point.value),
+            None => all.push(point),
+        }
+    }
+    all
+}
+
+/// Labels that tell why and where, not what came of a call.
+const RARE_LABELS: [&str; 6] = [
+    Reason::KEY,
+    StaleUse::KEY,
+    RemovalCause::KEY,
+    Operation::KEY,
+    ErrorLabel::KEY,
+    WaitScope::KEY,
+];
 
 pub(super) fn count<'a>(count: u64) -> Vec<Point<'a>> {
     vec![Point {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::budget::Extent;
 use super::functions::Series;
 use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
@@ -14,6 +15,11 @@ pub(crate) trait MetricSource {
 
     /// When counting began, where it is known.
     fn start(&self) -> Option<SystemTime>;
+
+    /// What is exported of it.
+    fn extent(&self) -> Extent {
+        Extent::Full
+    }
 }
 
 /// Everything about one function at one moment, or about several that share its name.
@@ -24,6 +30,7 @@ pub(crate) struct Reading {
     labels: Vec<(&'static str, &'static str)>,
     pub(crate) snapshot: Snapshot,
     pub(crate) sampling_rate: f64,
+    extent: Extent,
     start: SystemTime,
     lookups: [Lookups; WINDOWS.len()],
 }
@@ -36,6 +43,8 @@ pub(crate) struct Program;
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) exporter: String,
+    /// How many functions share `(other)`.
+    pub(crate) folded: u64,
 }
 
 const WINDOWS: [(&str, Duration); 3] = [
@@ -54,6 +63,7 @@ impl Reading {
                 labels: vec![("function", series.function), ("backend", series.backend)],
                 sampling_rate: metrics.sampling_rate_in(|| snapshot.timed_share()),
                 start: metrics.start_time(),
+                extent: series.extent,
                 snapshot,
                 lookups,
             }
@@ -125,6 +135,10 @@ impl MetricSource for Reading {
 
     fn start(&self) -> Option<SystemTime> {
         Some(self.start)
+    }
+
+    fn extent(&self) -> Extent {
+        self.extent
     }
 }
 

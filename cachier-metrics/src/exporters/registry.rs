@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::budget::Budget;
 use super::error::ExportError;
 use super::export::Export;
 use super::functions::Functions;
@@ -17,6 +18,7 @@ use crate::pattern::NamePattern;
 use crate::per_process::{PerProcess, copied};
 use crate::stores::{StoreFigures, stores};
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::warning::warn;
 
 /// The functions of one exporter, with the prefix and the constant labels of all that it exports.
 ///
@@ -36,7 +38,9 @@ pub struct MetricsRegistry {
     exporter: String,
     prefix: String,
     labels: Vec<(String, String)>,
-    functions: PerProcess<Mutex<Functions>>,
+    /// For all functions.
+    budget: Budget,
+    functions: PerProcess<Mutex<Option<Functions>>>,
     /// Which functions of the process join by themselves. Known to a forked child whatever its parent was doing.
     patterns: AppendList<NamePattern>,
 }
@@ -72,6 +76,7 @@ impl MetricsRegistry {
             exporter: exporter.into(),
             prefix: Naming::Native.prefix().to_owned(),
             labels: Vec::new(),
+            budget: Budget::default(),
             functions: PerProcess::new(),
             patterns: AppendList::new(),
         }
@@ -115,28 +120,47 @@ impl MetricsRegistry {
         Ok(self)
     }
 
+    /// The most series, 20,000 unless set. Past half of them histograms of further functions go without their buckets, then
+    /// functions without their rare labels, and the last ones share one name, `(other)`, so that no count is lost. What a
+    /// function has is decided when it is registered, and stays.
+    #[must_use]
+    pub fn max_series(self, max_series: usize) -> Self {
+        Self {
+            budget: self.budget.of(max_series),
+            ..self
+        }
+    }
+
+    /// What an exporter makes of a function beside the usual: series of buckets, and others.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn further_series(self, buckets: usize, others: usize) -> Self {
+        Self {
+            budget: self.budget.with_further(buckets, others),
+            ..self
+        }
+    }
+
     /// Exports a function; once, however often it is registered. Functions that share a name and a backend are one
     /// series: their counters and histograms add up.
     pub fn register_function(&self, metrics: &'static CacheMetrics) {
-        self.lock().register(metrics);
+        self.change(|functions| functions.register(metrics));
     }
 
     /// Exports the functions of the process whose names match a pattern, in which `*` stands for any text: those of now
     /// and those to come.
     pub fn register_matching(&self, pattern: &str) {
         self.patterns.add(NamePattern::new(pattern));
-        self.lock().join(self.patterns.iter());
+        self.change(|functions| functions.join(self.patterns.iter()));
     }
 
     /// Reads all figures, each function once.
     #[must_use]
     pub fn gather(&self) -> Export {
         let time = SystemTime::now();
-        let series = {
-            let mut functions = self.lock();
+        let (series, folded) = self.change(|functions| {
             functions.join(self.patterns.iter());
-            functions.series().to_vec()
-        };
+            (functions.series().to_vec(), functions.folded())
+        });
         let functions: Vec<_> = series.iter().filter_map(Reading::of).collect();
         let is_used = |store: &StoreFigures| functions.iter().any(|f| f.backend == store.backend);
         Export {
@@ -147,17 +171,33 @@ impl MetricsRegistry {
             functions,
             about: About {
                 exporter: self.exporter.clone(),
+                folded,
             },
             naming: Naming::Native,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Functions> {
-        let inherited = |parent: Option<&_>| {
-            let functions = lock(&copied::<Functions>(parent)).clone();
-            Mutex::new(functions.inherited())
-        };
-        lock(self.functions.get(inherited))
+    /// Changes the functions, and tells once if not all of them get everything.
+    fn change<R>(&self, change: impl FnOnce(&mut Functions) -> R) -> R {
+        let mut functions = self.lock();
+        let functions_now = functions.get_or_insert_with(|| Functions::new(self.budget.clone()));
+        let before = functions_now.warning(&self.exporter);
+        let changed = change(functions_now);
+        let warning = functions_now.warning(&self.exporter);
+        // Not under the lock: who is told may export.
+        drop(functions);
+        if let (None, Some(warning)) = (before, warning) {
+            warn(&format!("series of {}", self.exporter), &warning);
+        }
+        changed
+    }
+
+    /// The functions, once there is one.
+    fn lock(&self) -> MutexGuard<'_, Option<Functions>> {
+        lock(self.functions.get(|parent| {
+            let copy = lock(&copied::<Option<Functions>>(parent)).take();
+            Mutex::new(copy.map(Functions::inherited))
+        }))
     }
 }
 

@@ -42,6 +42,7 @@ pub struct PrometheusBuilder {
     created: Created,
     prefix: Option<String>,
     labels: Vec<(String, String)>,
+    max_series: Option<usize>,
 }
 
 /// What a program said, found to be possible.
@@ -153,6 +154,14 @@ impl PrometheusBuilder {
         self
     }
 
+    /// The most series, 20,000 unless set. Past half of them the histograms of further functions go without their buckets,
+    /// then functions without their rare labels, and the last ones share one name, `(other)`, so that no count is lost.
+    /// What a function has is decided when it is registered, and stays.
+    pub fn max_series(mut self, max_series: usize) -> Self {
+        self.max_series = Some(max_series);
+        self
+    }
+
     /// Writes when counting began as a series `…_created` beside each counter and histogram, in OpenMetrics. A Prometheus
     /// that does not read start times stores them as series: up to a half more.
     pub fn created_series(mut self) -> Self {
@@ -226,7 +235,19 @@ impl PrometheusBuilder {
 
     fn registry(&self) -> Result<MetricsRegistry, ExportError> {
         let prefix = self.prefix.as_deref().unwrap_or(self.naming.prefix());
-        let registry = MetricsRegistry::new("prometheus").prefix(prefix);
+        let buckets = match self.detail {
+            Detail::Brief => 0,
+            Detail::Full => FURTHER_BUCKETS,
+        };
+        let started = match self.created {
+            Created::Left => 0,
+            Created::Written => START_TIMES,
+        };
+        let mut registry = MetricsRegistry::new("prometheus").further_series(buckets, started);
+        if let Some(max_series) = self.max_series {
+            registry = registry.max_series(max_series);
+        }
+        let registry = registry.prefix(prefix);
         self.labels
             .iter()
             .fold(registry, |registry, (name, value)| {
@@ -246,6 +267,10 @@ impl fmt::Debug for PrometheusBuilder {
     }
 }
 
+/// The most series that all buckets of a function are, beside the usual ones.
+const FURTHER_BUCKETS: usize = 100;
+/// The most series of its start times.
+const START_TIMES: usize = 80;
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 9464;
 const ADDRESS_VARIABLE: &str = "CACHIER_METRICS_ADDR";

@@ -6,6 +6,7 @@ use std::fmt::{Arguments, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::exporters::buckets::{Detail, INDICES_PER_POWER};
+use crate::exporters::budget::Extent;
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
 use crate::histogram::Histogram;
@@ -73,7 +74,11 @@ impl Text {
                     self.line(format_args!("{full}{{{labels}}} {number}"));
                 }
                 SampleValue::Histogram(histogram) => {
-                    self.histogram(&full, family.unit, &bounds, &labels, histogram);
+                    let bounds = match sample.extent {
+                        Extent::Full => &*bounds,
+                        _ => &[],
+                    };
+                    self.histogram(&full, family.unit, bounds, &labels, histogram);
                 }
             }
             if family.kind != MetricKind::Gauge {
