@@ -55,6 +55,7 @@ mod tests {
             ("ab*ba", "aba", false),
             ("*", "", true),
             ("b*", "app", false),
+            ("a*x*c", "a-b-c", false),
         ];
         for (pattern, name, matches) in cases {
             let pattern = NamePattern::new(pattern);
