@@ -1,5 +1,7 @@
 //! What a person should know.
 
+use std::io::{self, Write};
+
 use once_cell::race::OnceBox;
 
 /// Tells a problem, given its cause, of which it is told once.
@@ -16,7 +18,8 @@ pub fn tell_problems_by(tell: Tell) {
 pub(crate) fn warn(cause: &str, problem: &str) {
     match TELL.get() {
         Some(tell) => tell(cause, problem),
-        None => eprintln!("cachier: {problem}"),
+        // A failed write is ignored: the stream may be closed.
+        None => drop(writeln!(io::stderr(), "cachier: {problem}")),
     }
 }
 
