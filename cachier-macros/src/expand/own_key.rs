@@ -1,8 +1,9 @@
 //! `key = |..| ..`: the closure's parameters bound to the function's arguments, and the members of its result.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, format_ident};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Ident, Index, Pat, PatIdent, Type};
+use syn::{Expr, Ident, Index, Pat, PatIdent, Type};
 
 use super::code;
 use crate::model::{
@@ -12,13 +13,33 @@ use crate::model::{
 /// The statement that binds `key` to the closure's result.
 pub(super) fn statement(cached: &Cached, closure: &KeyClosure) -> TokenStream {
     let parameters = closure.parameters(cached.function).into_iter().flatten();
-    let bindings = parameters.filter_map(|parameter| {
-        let (pattern, argument) = (parameter.pattern, argument(cached, &parameter)?);
-        Some(code!(let #pattern = #argument;))
+    let bound = parameters.filter_map(|parameter| {
+        let argument = argument(cached, &parameter)?;
+        Some((parameter.pattern, argument))
     });
-    let body = &closure.0.body;
-    // A closure without parameters: types are known inside, and `return` stays inside.
-    code!(let key = (|| { #(#bindings)* #body })();)
+    let (patterns, arguments): (Vec<_>, Vec<_>) = bound.unzip();
+    let given: Vec<_> = (0..patterns.len())
+        .map(|place| format_ident!("given{place}", span = Span::mixed_site()))
+        .collect();
+    let (output, body) = (&closure.0.output, body(&closure.0.body));
+    // A closure without parameters: types are known inside, and `return` stays inside. All arguments are given before the
+    // first pattern hides one.
+    code!(let key = (|| #output {
+        #(let #given = #arguments;)*
+        #(let #patterns = #given;)*
+        #body
+    })();)
+}
+
+/// The body for a block around it: without its own braces, which the compiler would call unnecessary.
+fn body(body: &Expr) -> TokenStream {
+    match body {
+        Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => {
+            let statements = &block.block.stmts;
+            code!(#(#statements)*)
+        }
+        body => body.to_token_stream(),
+    }
 }
 
 /// What is part of a key in memory: the members of a tuple, so that each may be a reference.

@@ -34,7 +34,7 @@ impl KeyClosure {
     /// The parameters, or why they stand for nothing: a name stands for the argument of that name, a pattern for the one
     /// at its place.
     pub(crate) fn parameters(&self, function: &Function) -> Vec<Result<KeyParameter<'_>>> {
-        let mut seen = Vec::new();
+        let (mut seen, mut bound) = (Vec::new(), Vec::new());
         let arguments = KeyArguments::of(self, function);
         let inputs = self.0.inputs.iter().enumerate();
         inputs
@@ -43,7 +43,12 @@ impl KeyClosure {
                 if stands_for != StandsFor::Nothing && seen.contains(&stands_for) {
                     return Err(Error::new(pattern.span(), repeated(pattern)));
                 }
+                let names = bound_names(pattern);
+                if let Some(name) = names.iter().find(|name| bound.contains(*name)) {
+                    return Err(Error::new(name.span(), format!("`{name}` is named twice")));
+                }
                 seen.push(stands_for.clone());
+                bound.extend(names);
                 Ok(KeyParameter {
                     pattern,
                     stands_for,

@@ -2,8 +2,8 @@
 fn name(&self, id: u64) -> Option<String> {
     let lookup = ::cachier::__lookup!(
         [erased] Self::__cachier_name_site(), ::cachier::__returned:: < Option < String >
-        > ().kind().in_memory(), [let key = (|| { let id = ::cachier::__key_argument!(&
-        id); (self.tenant, id) }) ();]
+        > ().kind().in_memory(), [let key = (|| { let given0 =
+        ::cachier::__key_argument!(& id); let id = given0; (self.tenant, id) }) ();]
         memory((::cachier::__key(::cachier::__key_member!(& key.0)).in_memory(),
         ::cachier::__key(::cachier::__key_member!(& key.1)).in_memory(),)),
         ::cachier::__private::Option::None
@@ -28,10 +28,10 @@ fn name(&self, id: u64) -> Option<String> {
     String >] [String] [erased] Self::__cachier_name_site(),
     ::cachier::__measuring!(::cachier::__private::StoredAs:: < String >
     ::agreed(::cachier::__returned:: < Option < String > > ().kind().in_memory())), [let
-    key = (|| { let id = ::cachier::__key_argument!(& id); (self.tenant, id) }) ();]
-    memory((::cachier::__key(::cachier::__key_member!(& key.0)).in_memory(),
-    ::cachier::__key(::cachier::__key_member!(& key.1)).in_memory(),)), (self, id,) =>
-    (this, id,), Self::__cachier_name_body(this, id,)
+    key = (|| { let given0 = ::cachier::__key_argument!(& id); let id = given0; (self
+    .tenant, id) }) ();] memory((::cachier::__key(::cachier::__key_member!(& key.0))
+    .in_memory(), ::cachier::__key(::cachier::__key_member!(& key.1)).in_memory(),)),
+    (self, id,) => (this, id,), Self::__cachier_name_body(this, id,)
 }
 #[doc(hidden)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]

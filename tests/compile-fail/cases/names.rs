@@ -17,4 +17,9 @@ fn taken_apart((left, right): (u64, u64)) -> u64 {
     left + right
 }
 
+#[cachier(key = |(left, _), right @ (left, _)| left)]
+fn bound_twice(pair: (u64, u64), right: (u64, u64)) -> u64 {
+    pair.0 + right.1
+}
+
 fn main() {}

@@ -259,3 +259,47 @@ fn keys_in_memory_own_what_they_borrow() {
         assert_eq!(borrowed_with_floats::peek(&request, 1.6).unwrap(), None);
     });
 }
+
+#[cachier(backend = "memory", key = |small| -> u64 { small.into() })]
+fn widened(small: u32, _noise: u64) -> u64 {
+    small.into()
+}
+
+#[cachier(backend = "file", key = |numbers, name| -> (Vec<u8>, &str) { (numbers.iter().map(|n| n % 10).collect(), name) })]
+async fn collected(numbers: &[u8], name: &str) -> usize {
+    numbers.len() + name.len()
+}
+
+#[tokio::test]
+async fn a_key_may_name_its_type() {
+    in_folder_async(async |_| {
+        assert_eq!(widened(3, 1), 3);
+        assert_eq!(widened::peek(3, 2).unwrap(), Some(3));
+        assert_eq!(collected(&[1, 12], "a").await, 3);
+        assert_eq!(collected::peek(&[11, 2], "a").await.unwrap(), Some(3));
+        assert_eq!(collected::peek(&[11, 3], "a").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[cachier(backend = "memory", key = |(other, _), (_, own)| (other, own))]
+fn named_as_another(pair: (u64, u64), other: (u64, u64)) -> u64 {
+    pair.0 + other.1
+}
+
+#[cachier(backend = "memory", key = |(other, _), Point { x, .. }| (other.x, x))]
+fn alike_in_type(pair: (Point, u64), other: Point) -> u64 {
+    pair.0.x + other.x
+}
+
+#[test]
+fn no_parameter_hides_an_argument_from_the_next() {
+    in_folder(|_| {
+        assert_eq!(named_as_another((1, 2), (3, 4)), 5);
+        assert_eq!(named_as_another::peek((1, 9), (9, 4)).unwrap(), Some(5));
+        assert_eq!(named_as_another::peek((1, 2), (3, 5)).unwrap(), None);
+        let (one, two) = (Point { x: 1, y: 0 }, Point { x: 2, y: 0 });
+        assert_eq!(alike_in_type((one, 0), two), 3);
+        assert_eq!(alike_in_type((one, 0), one), 2);
+    });
+}

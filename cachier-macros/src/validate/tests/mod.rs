@@ -110,6 +110,7 @@ fn key_takes_names_and_patterns() {
         "|b @ (c, d)|",
         "|mut b: &str|",
         "||",
+        "|(Pair { x, .. } | Other { x, .. }), b|",
     ] {
         fine(&format!("key = {key} 3"), pair);
     }
@@ -131,6 +132,16 @@ fn key_takes_names_and_patterns() {
         "the function has no argument `self`",
         "self",
     );
+    fine("key = |self, b| -> usize { b.len() }", pair);
+    for twice in ["|(b, c), b|", "|(p, q), b @ q|", "|x, b @ x|"] {
+        let key = format!("key = {twice} 3");
+        let faults = faults(&key, pair);
+        assert_eq!(faults.len(), 1, "{twice}: {faults:?}");
+        assert!(
+            faults[0].0.ends_with("` is named twice"),
+            "{twice}: {faults:?}"
+        );
+    }
 }
 
 #[test]
