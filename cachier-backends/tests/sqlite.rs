@@ -309,6 +309,101 @@ fn a_file_gives_space_back_after_removals() {
 }
 
 #[test]
+fn smaller_replacements_give_space_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        fill(&backend).await;
+        let full = size_on_disk(folder.path());
+        let small = || StoreRequest::new(&[7; 10], created());
+        for n in 0..30 {
+            backend.store(&key(n), small()).await.unwrap();
+        }
+        until_smaller(folder.path(), full * 6 / 10).await;
+        for n in 30..60 {
+            let key = key(n);
+            let lease = backend.take_over(&key, Duration::from_secs(60)).await;
+            let request = small().under(lease.unwrap());
+            backend.store(&key, request).await.unwrap();
+        }
+        until_smaller(folder.path(), full / 10).await;
+    });
+}
+
+/// Removes an entry and stores it again, on and on, until the future ends; what that returns.
+async fn while_entries_come_and_go<T>(backend: &SqlBackend, ends: impl Future<Output = T>) -> T {
+    let come_and_go = async {
+        loop {
+            let request = StoreRequest::new(&[7; 1_000], created());
+            backend.store(&key(200), request).await.unwrap();
+            backend.remove(&key(200)).await.unwrap();
+        }
+    };
+    tokio::select! {
+        done = ends => done,
+        () = come_and_go => unreachable!("it never ends"),
+    }
+}
+
+#[test]
+fn who_waits_for_space_waits_for_no_later_removals() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        fill(&backend).await;
+        let full = size_on_disk(folder.path());
+        for _ in 0..3 {
+            backend.clear(&scope()).await.unwrap();
+            let idle = tokio::time::timeout(Duration::from_secs(20), backend.idle());
+            let waited = while_entries_come_and_go(&backend, idle).await;
+            waited.expect("it ends").unwrap();
+            assert!(size_on_disk(folder.path()) < full / 2);
+        }
+    });
+}
+
+#[test]
+fn steady_removals_leave_slack() {
+    const MEGABYTE: u64 = 1 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        // At once, unless this machine stood still for a second.
+        let mut kept = 0;
+        for _ in 0..5 {
+            fill(&backend).await;
+            let full = size_on_disk(folder.path());
+            for n in 0..40 {
+                backend.remove(&key(n)).await.unwrap();
+            }
+            let smaller = until_smaller(folder.path(), full - MEGABYTE);
+            while_entries_come_and_go(&backend, smaller).await;
+            kept = vacant(folder.path()).await;
+            if kept > MEGABYTE * 3 / 4 {
+                break;
+            }
+        }
+        assert!(kept > MEGABYTE * 3 / 4, "{kept} bytes are left vacant");
+        backend.idle().await.unwrap();
+        assert!(
+            vacant(folder.path()).await < MEGABYTE / 64,
+            "once somebody waits"
+        );
+    });
+}
+
+/// The bytes of vacant pages.
+async fn vacant(folder: &Path) -> u64 {
+    let pool = Pool::connect(&url(folder)).await.unwrap();
+    let free = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count");
+    let free = free.fetch_one(&pool).await.unwrap();
+    let size = sqlx::query_scalar::<_, i64>("PRAGMA page_size");
+    let size = size.fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    u64::try_from(free * size).unwrap()
+}
+
+#[test]
 fn a_clear_that_fails_half_way_gives_space_back() {
     let folder = tempfile::tempdir().unwrap();
     let backend = backend(folder.path());

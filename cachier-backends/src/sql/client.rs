@@ -69,6 +69,26 @@ impl Shared {
             table_state: TableState::default(),
         }
     }
+
+    /// Notes an entry of so many bytes, which may be replaced.
+    pub(super) fn loaded(&self, bytes: usize) {
+        #[cfg(feature = "sqlite")]
+        if let Some(space) = &self.space {
+            space.loaded(bytes);
+        }
+        #[cfg(not(feature = "sqlite"))]
+        let _ = bytes;
+    }
+
+    /// Notes an entry of so many bytes, which may have replaced another.
+    pub(super) fn stored(&self, bytes: usize) {
+        #[cfg(feature = "sqlite")]
+        if let Some(space) = &self.space {
+            space.stored(bytes);
+        }
+        #[cfg(not(feature = "sqlite"))]
+        let _ = bytes;
+    }
 }
 
 impl Drop for ReclaimOnDrop {

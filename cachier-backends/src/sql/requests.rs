@@ -43,8 +43,10 @@ impl Requests {
         self.ensure_table().await?;
         let found = self.pair(&self.statements().load, vec![id(key)]).await?;
         let (revision, entry) = found.unwrap_or_default();
+        let bytes = entry.unwrap_or_default();
+        self.shared.loaded(bytes.len());
         Ok(revision.map(|revision| Loaded {
-            bytes: entry.unwrap_or_default(),
+            bytes,
             version: EntryVersion::new(revision),
         }))
     }
@@ -53,11 +55,12 @@ impl Requests {
         if self.exceeds_limit(&entry).await? {
             return Ok(StoreReply::TooLarge);
         }
+        let bytes = entry.bytes.len();
         let mut arguments = vec![id(key), Argument::of_scope(key.scope())];
         arguments.extend(entry_arguments(entry));
         arguments.extend(self.notification(key));
         let stored = self.try_execute(&self.statements().store, &arguments).await;
-        self.store_reply(stored)
+        self.store_reply(stored, bytes)
     }
 
     /// Stores under a lease, which ends.
@@ -72,13 +75,14 @@ impl Requests {
             self.release(key, owner, seen).await?;
             return Ok(StoreReply::TooLarge);
         }
+        let bytes = entry.bytes.len();
         let mut arguments = entry_arguments(entry).to_vec();
         arguments.extend([id(key), Argument::bytes(&owner)]);
         arguments.extend(self.notification(key));
         let stored = self
             .try_execute(&self.statements().store_leased, &arguments)
             .await;
-        let reply = self.store_reply(stored)?;
+        let reply = self.store_reply(stored, bytes)?;
         if reply == StoreReply::TooLarge {
             self.release(key, owner, seen).await?;
         }
@@ -283,10 +287,17 @@ impl Requests {
         Ok(limit.is_some_and(|limit| entry.bytes.len() as u64 + REQUEST_OVERHEAD > limit))
     }
 
-    fn store_reply(&self, done: Result<Executed, sqlx::Error>) -> Result<StoreReply, Error> {
+    fn store_reply(
+        &self,
+        done: Result<Executed, sqlx::Error>,
+        bytes: usize,
+    ) -> Result<StoreReply, Error> {
         match done {
             Ok(Executed { rows: 0, .. }) => Ok(StoreReply::Superseded),
-            Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
+            Ok(_) => {
+                self.shared.stored(bytes);
+                Ok(StoreReply::Stored { evicted: 0 })
+            }
             Err(error) if is_too_large(&error) => Ok(StoreReply::TooLarge),
             Err(error) => Err(self.error(error)),
         }
