@@ -24,6 +24,7 @@ mod recovery;
 mod rights;
 mod room;
 mod secrets;
+mod stale;
 mod store;
 mod teardown;
 mod verify;

@@ -58,6 +58,10 @@ fn a_read_only_user_is_served(subject: &Subject) {
     );
     assert_eq!(double::invalidate(1).unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(call(1).outcome, Outcome::Hit, "what works is still used");
+    // A check does what a call does, and is denied as that is.
+    let checked = cachier::check().remove(0);
+    let denied = checked.error.map(|error| error.kind());
+    assert_eq!((&*checked.name, denied), ("store", Some(ErrorKind::Denied)));
 }
 
 /// The store's address for a read-only user.
