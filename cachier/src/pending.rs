@@ -1,12 +1,13 @@
 //! Background work that is not done yet.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use cachier_backends::process::{PerProcess, Process};
 
-/// Counts the background work of one context: in each process that which it has started.
+/// The background work of one context: in each process that which it has started.
 pub(crate) struct PendingWork {
     state: PerProcess<Mutex<PendingState>>,
 }
@@ -21,26 +22,46 @@ impl Default for PendingWork {
 
 #[derive(Default)]
 struct PendingState {
-    count: usize,
+    /// The number of the next piece of work.
+    next: u64,
+    running: BTreeSet<u64>,
     waiters: Vec<Waker>,
+}
+
+impl PendingState {
+    fn is_done_before(&self, number: u64) -> bool {
+        self.running.first().is_none_or(|oldest| *oldest >= number)
+    }
 }
 
 impl PendingWork {
     /// Counts one more piece of work.
     pub(crate) fn count(&'static self) -> PendingGuard {
         let process = Process::current();
-        self.state().count += 1;
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        state.running.insert(number);
         PendingGuard {
             pending: self,
             process,
+            number,
         }
     }
 
-    /// Resolves once no background work is left.
+    /// Resolves once the work is done that there is now, and what that has led to: a refresh to a store.
     pub(crate) async fn idle(&self) {
+        for _ in ["the work", "what it has led to"] {
+            let next = self.state().next;
+            self.done_before(next).await;
+        }
+    }
+
+    /// Resolves once all work is done with a lower number.
+    async fn done_before(&self, number: u64) {
         poll_fn(|cx| {
             let mut state = self.state();
-            if state.count == 0 {
+            if state.is_done_before(number) {
                 return Poll::Ready(());
             }
             let is_known = |waiter: &Waker| waiter.will_wake(cx.waker());
@@ -62,6 +83,7 @@ pub(crate) struct PendingGuard {
     pending: &'static PendingWork,
     /// The process that counts it.
     process: Process,
+    number: u64,
 }
 
 impl Drop for PendingGuard {
@@ -71,12 +93,39 @@ impl Drop for PendingGuard {
         }
         let waiters = {
             let mut state = self.pending.state();
-            state.count -= 1;
-            if state.count > 0 {
+            let was_oldest = state.running.first() == Some(&self.number);
+            state.running.remove(&self.number);
+            if !was_oldest {
                 return;
             }
             std::mem::take(&mut state.waiters)
         };
         waiters.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+
+    #[test]
+    fn later_work_is_not_waited_for() {
+        let pending: &'static PendingWork = Box::leak(Box::default());
+        let first = pending.count();
+        let mut idle = pin!(pending.idle());
+        let mut is_idle = || block_on(poll_once(idle.as_mut())).is_some();
+        assert!(!is_idle());
+        let second = pending.count();
+        drop(first);
+        assert!(!is_idle(), "the first may have led to the second");
+        let third = pending.count();
+        drop(second);
+        assert!(is_idle());
+        drop(third);
+        assert!(block_on(poll_once(pending.idle())).is_some());
     }
 }

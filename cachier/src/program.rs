@@ -154,7 +154,8 @@ pub fn set_default_backend(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits until all background work is done: refreshes, large stores, clean-ups.
+/// Waits until the background work of now is done, and what that leads to: refreshes, large stores, clean-ups. What calls begin
+/// meanwhile is not waited for.
 ///
 /// Blocks the thread. In a task use [`flush_async`], since the work may need the thread of the task.
 ///
@@ -174,7 +175,7 @@ pub fn flush() {
     block_on(flush_async());
 }
 
-/// Waits until all background work is done, without blocking the thread.
+/// [`flush`], without blocking the thread.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
