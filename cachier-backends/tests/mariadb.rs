@@ -15,8 +15,8 @@ mod program_client;
 mod server_support;
 mod sql_support;
 use on_each_database::execute;
-use server_support::shared;
-use sql_support::{Database, a_reader, created, key, leaves_what_is_read_only, scope};
+use server_support::{round_trips, shared};
+use sql_support::{Database, a_reader, created, key, leaves_what_is_read_only, put, scope};
 
 /// The address of the program's server.
 fn url() -> Option<String> {
@@ -83,7 +83,7 @@ fn a_read_only_user_may_load() {
 
 #[test]
 fn unreachable_server_errors_hide_credentials() {
-    sql_support::unreachable("mysql");
+    sql_support::unreachable_server_errors_hide_credentials("mysql");
 }
 
 #[test]
@@ -97,46 +97,31 @@ fn a_server_turned_read_only_is_left() {
     }
 }
 
-#[test]
-fn a_session_ended_for_idleness_is_replaced() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ended_for_idleness_is_replaced() {
     let Some(url) = url() else { return };
     let backend = backend(&url, "idle");
-    sql_support::runtime().block_on(async {
-        backend.check().await.unwrap();
-        // MySQL's error; MariaDB just disconnects.
-        execute(&url, refusal("idle", 4031)).await;
-        let sent = || {
-            backend
-                .figures()
-                .round_trips
-                .iter()
-                .map(|(_, sent)| sent)
-                .sum::<u64>()
-        };
-        let before = sent();
-        let (key, request) = (key(1), StoreRequest::new(b"one", created()));
-        let error = backend.store(&key, request).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
-        assert!(sent() > before + 1, "it is tried again on new connections");
-        assert_eq!(backend.figures().pool.unwrap().idle, 0);
-    });
+    backend.check().await.unwrap();
+    // MySQL's error; MariaDB just disconnects.
+    execute(&url, refusal("idle", 4031)).await;
+    let sent = || round_trips(&backend);
+    let before = sent();
+    let (key, request) = (key(1), StoreRequest::new(b"one", created()));
+    let error = backend.store(&key, request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(sent() > before + 1, "it is tried again on new connections");
+    assert_eq!(backend.figures().pool.unwrap().idle, 0);
 }
 
-#[test]
-fn a_connection_that_the_server_closed_is_replaced() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_the_server_closed_is_replaced() {
     let Some(url) = url() else { return };
-    sql_support::runtime().block_on(async {
-        let user =
-            "CREATE OR REPLACE USER interrupted@'%'; GRANT ALL ON cachier.* TO interrupted@'%'";
-        execute(&url, user.to_owned()).await;
-        let backend = backend(&url.replace("root@", "interrupted@"), "interrupted");
-        backend
-            .store(&key(1), StoreRequest::new(b"one", created()))
-            .await
-            .unwrap();
-        execute(&url, "KILL HARD USER interrupted".to_owned()).await;
-        let error = backend.load(&key(1)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
-        assert!(backend.load(&key(1)).await.unwrap().is_some());
-    });
+    let user = "CREATE OR REPLACE USER interrupted@'%'; GRANT ALL ON cachier.* TO interrupted@'%'";
+    execute(&url, user.to_owned()).await;
+    let backend = backend(&url.replace("root@", "interrupted@"), "interrupted");
+    put(&backend, &key(1), b"one").await;
+    execute(&url, "KILL HARD USER interrupted".to_owned()).await;
+    let error = backend.load(&key(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(backend.load(&key(1)).await.unwrap().is_some());
 }

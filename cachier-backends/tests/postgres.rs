@@ -24,7 +24,7 @@ mod server_support;
 mod sql_support;
 use on_each_database::execute;
 use server_support::shared;
-use sql_support::{Database, a_reader, created, key, leaves_what_is_read_only, scope};
+use sql_support::{Database, a_reader, created, key, leaves_what_is_read_only, put, scope};
 
 /// The address of the program's server.
 fn url() -> Option<String> {
@@ -70,8 +70,8 @@ const OLD_SCHEMA: &str = "CREATE TABLE older (scope text COLLATE \"C\" NOT NULL,
     CREATE TABLE older_schema (id int PRIMARY KEY, version int NOT NULL); \
     INSERT INTO older_schema (id, version) VALUES (1, 1)";
 
-#[test]
-fn a_read_only_user_may_load() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_user_may_load() {
     let Some(url) = url() else { return };
     let grant = async || {
         let user = "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 's3cret'; \
@@ -79,37 +79,32 @@ fn a_read_only_user_may_load() {
         execute(&url, user.to_owned()).await;
     };
     let reader = backend(&url.replace("postgres@", "reader:s3cret@"), "guarded");
-    sql_support::runtime().block_on(async {
-        a_reader(&backend(&url, "guarded"), grant, &reader).await;
-        execute(&url, "DROP OWNED BY reader; DROP ROLE reader".to_owned()).await;
-    });
+    a_reader(&backend(&url, "guarded"), grant, &reader).await;
+    execute(&url, "DROP OWNED BY reader; DROP ROLE reader".to_owned()).await;
 }
 
 #[test]
 fn unreachable_server_errors_hide_credentials() {
-    sql_support::unreachable("postgres");
+    sql_support::unreachable_server_errors_hide_credentials("postgres");
 }
 
-#[test]
-fn an_ended_session_is_replaced_unnoticed() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_session_is_replaced_unnoticed() {
     let Some(url) = url() else { return };
     let end =
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ended'";
     let of_an_administrator = async || execute(&url, end.to_owned()).await;
     let when_it_is_idle = async || {};
-    sql_support::runtime().block_on(async {
-        let named = format!("{url}?application_name=ended");
-        is_replaced(&url, &named, of_an_administrator).await;
-        let short = format!("{named}&options[idle_session_timeout]=100");
-        is_replaced(&url, &short, when_it_is_idle).await;
-    });
+    let named = format!("{url}?application_name=ended");
+    is_replaced(&url, &named, of_an_administrator).await;
+    let short = format!("{named}&options[idle_session_timeout]=100");
+    is_replaced(&url, &short, when_it_is_idle).await;
 }
 
 /// Uses a backend whose sessions, named `ended`, are terminated in between.
 async fn is_replaced(url: &str, named: &str, end: impl AsyncFnOnce()) {
     let (backend, pool) = (backend(named, "ended"), Pool::connect(url).await.unwrap());
-    let request = StoreRequest::new(b"one", created());
-    backend.store(&key(1), request).await.unwrap();
+    put(&backend, &key(1), b"one").await;
     assert_eq!(backend.figures().pool.unwrap().idle, 1);
     end().await;
     let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ended'";
@@ -136,27 +131,25 @@ fn a_server_turned_read_only_is_left() {
     sql_support::runtime().block_on(leaves_what_is_read_only(&backend, refuse));
 }
 
-#[test]
-fn an_abandoned_operation_closes_idle_connections() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_operation_closes_idle_connections() {
     let Some(mut server) = postgres::start_private() else {
         return;
     };
     let (backend, key) = (backend(server.url(), "suspect"), key(1));
     let idle = || backend.figures().pool.unwrap().idle;
-    sql_support::runtime().block_on(async {
-        backend.check().await.unwrap();
-        let load = || backend.load(&key);
-        while idle() < 3 {
-            let (one, two, three) = tokio::join!(load(), load(), load());
-            one.and(two).and(three).unwrap();
-        }
-        server.server().unwrap().signal(Signal::STOP);
-        let given_up = timeout(Duration::from_millis(300), backend.load(&key));
-        given_up.await.unwrap_err();
-        server.server().unwrap().signal(Signal::CONT);
-        assert_eq!(idle(), 0);
-        assert_eq!(backend.load(&key).await.unwrap(), None);
-    });
+    backend.check().await.unwrap();
+    let load = || backend.load(&key);
+    while idle() < 3 {
+        let (one, two, three) = tokio::join!(load(), load(), load());
+        one.and(two).and(three).unwrap();
+    }
+    server.server().unwrap().signal(Signal::STOP);
+    let given_up = timeout(Duration::from_millis(300), backend.load(&key));
+    given_up.await.unwrap_err();
+    server.server().unwrap().signal(Signal::CONT);
+    assert_eq!(idle(), 0);
+    assert_eq!(backend.load(&key).await.unwrap(), None);
 }
 
 #[test]
@@ -209,58 +202,44 @@ fn a_connection_attempt_outlives_its_synchronous_caller() {
     }
 }
 
-#[test]
-fn a_waiter_is_notified_without_polling() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiter_is_notified_without_polling() {
     let Some(url) = url() else { return };
     let (owner, waiter) = (backend(&url, "woken"), Arc::new(backend(&url, "woken")));
-    sql_support::runtime().block_on(async {
-        for number in 0..8 {
-            let key = key(number);
-            let lease = owner.lease(&key, None, Duration::from_secs(60));
-            let LeaseReply::Granted(lease) = lease.await.unwrap() else {
-                panic!("it is free");
-            };
-            let (here, waited) = (Arc::clone(&waiter), key.clone());
-            let waiting =
-                tokio::spawn(async move { here.wait(&waited, None).unwrap().await.unwrap() });
-            // Without notification it would poll after a tenth of a second, and return meanwhile.
-            tokio::time::sleep(Duration::from_millis(if number == 0 { 0 } else { 250 })).await;
-            assert!(number == 0 || !waiting.is_finished());
-            let request = StoreRequest::new(b"one", created()).under(lease);
-            owner.store(&key, request).await.unwrap();
-            // The first one may return before it listens.
-            waiting.await.unwrap();
-            let loaded = waiter.load(&key).await.unwrap();
-            assert!(loaded.is_some(), "{number}");
-        }
-    });
+    for number in 0..8 {
+        let key = key(number);
+        let lease = owner.lease(&key, None, Duration::from_secs(60));
+        let LeaseReply::Granted(lease) = lease.await.unwrap() else {
+            panic!("it is free");
+        };
+        let (here, waited) = (Arc::clone(&waiter), key.clone());
+        let waiting = tokio::spawn(async move { here.wait(&waited, None).unwrap().await.unwrap() });
+        // Without notification it would poll after a tenth of a second, and return meanwhile.
+        tokio::time::sleep(Duration::from_millis(if number == 0 { 0 } else { 250 })).await;
+        assert!(number == 0 || !waiting.is_finished());
+        let request = StoreRequest::new(b"one", created()).under(lease);
+        owner.store(&key, request).await.unwrap();
+        // The first one may return before it listens.
+        waiting.await.unwrap();
+        let loaded = waiter.load(&key).await.unwrap();
+        assert!(loaded.is_some(), "{number}");
+    }
 }
 
-#[test]
-fn watchers_hear_only_of_others() {
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_hear_only_of_others() {
     let Some(url) = url() else { return };
-    let (own, other) = (backend(&url, "watched"), backend(&url, "watched"));
-    sql_support::runtime().block_on(async {
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let watcher = Arc::new(move |change: &_| tell.send(*change).unwrap());
-        let _watch = own.watch(&scope(), watcher).unwrap();
-        // Once it listens.
-        assert_eq!(told.recv().await, Some(cachier_backends::Change::All));
-        own.store(&key(1), StoreRequest::new(b"one", created()))
-            .await
-            .unwrap();
-        other
-            .store(&key(2), StoreRequest::new(b"two", created()))
-            .await
-            .unwrap();
-        let change = told.recv().await.unwrap();
-        assert_eq!(change, cachier_backends::Change::Entry(key(2).hash()));
-        other.remove(&key(1)).await.unwrap();
-        let change = told.recv().await.unwrap();
-        assert_eq!(change, cachier_backends::Change::Entry(key(1).hash()));
-        other.clear(&scope()).await.unwrap();
-        assert_eq!(told.recv().await, Some(cachier_backends::Change::All));
-    });
+    let other = backend(&url, "watched");
+    let (own, _watch, mut told) = watching(&url, "watched");
+    // Once it listens.
+    assert_eq!(heard(&mut told).await, Change::All);
+    put(&own, &key(1), b"one").await;
+    put(&other, &key(2), b"two").await;
+    assert_eq!(heard(&mut told).await, Change::Entry(key(2).hash()));
+    other.remove(&key(1)).await.unwrap();
+    assert_eq!(heard(&mut told).await, Change::Entry(key(1).hash()));
+    other.clear(&scope()).await.unwrap();
+    assert_eq!(heard(&mut told).await, Change::All);
 }
 
 /// A watching backend, and its notifications.
@@ -277,45 +256,39 @@ async fn heard(told: &mut UnboundedReceiver<Change>) -> Change {
     timeout(limit, told.recv()).await.unwrap().unwrap()
 }
 
-#[test]
-fn watchers_hear_of_an_interruption() {
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_hear_of_an_interruption() {
     let Some(url) = url() else { return };
     let other = backend(&url, "ended_watch");
-    sql_support::runtime().block_on(async {
-        let named = format!("{url}?application_name=watching");
-        let (_own, _watch, mut told) = watching(&named, "ended_watch");
-        assert_eq!(heard(&mut told).await, Change::All);
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'watching'";
-        for number in 0..4 {
-            let request = StoreRequest::new(b"one", created());
-            other.store(&key(number), request).await.unwrap();
-            // Earlier changes may be notified after the gap.
-            while heard(&mut told).await != Change::Entry(key(number).hash()) {}
-            execute(&url, end.to_owned()).await;
-            // It listens again some time after this.
-            other.remove(&key(number)).await.unwrap();
-            while heard(&mut told).await != Change::All {}
-        }
-    });
+    let named = format!("{url}?application_name=watching");
+    let (_own, _watch, mut told) = watching(&named, "ended_watch");
+    assert_eq!(heard(&mut told).await, Change::All);
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'watching'";
+    for number in 0..4 {
+        put(&other, &key(number), b"one").await;
+        // Earlier changes may be notified after the gap.
+        while heard(&mut told).await != Change::Entry(key(number).hash()) {}
+        execute(&url, end.to_owned()).await;
+        // It listens again some time after this.
+        other.remove(&key(number)).await.unwrap();
+        while heard(&mut told).await != Change::All {}
+    }
 }
 
-#[test]
-fn watchers_hear_of_a_slow_reconnect() {
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_hear_of_a_slow_reconnect() {
     let Some(url) = url() else { return };
     let port = url.parse::<PgConnectOptions>().unwrap().get_port();
     let proxy = Proxy::to(port);
     let other = backend(&url, "slow_watch");
-    sql_support::runtime().block_on(async {
-        let behind = url.replace(&port.to_string(), &proxy.port().to_string());
-        let (_own, _watch, mut told) = watching(&behind, "slow_watch");
-        assert_eq!(heard(&mut told).await, Change::All);
-        proxy.hang(true);
-        proxy.break_all();
-        let request = StoreRequest::new(b"one", created());
-        other.store(&key(1), request).await.unwrap();
-        // Longer than an idle connection goes without a ping.
-        tokio::time::sleep(Duration::from_secs(11)).await;
-        proxy.hang(false);
-        assert_eq!(heard(&mut told).await, Change::All);
-    });
+    let behind = url.replace(&port.to_string(), &proxy.port().to_string());
+    let (_own, _watch, mut told) = watching(&behind, "slow_watch");
+    assert_eq!(heard(&mut told).await, Change::All);
+    proxy.hang(true);
+    proxy.break_all();
+    put(&other, &key(1), b"one").await;
+    // Longer than an idle connection goes without a ping.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    proxy.hang(false);
+    assert_eq!(heard(&mut told).await, Change::All);
 }

@@ -32,8 +32,7 @@ fn of_eight_processes_one_computes() {
         fs::create_dir_all(dir.join("present")).unwrap();
         let callers: Vec<_> = (0..CALLERS).map(|_| start("call", &dir)).collect();
         for caller in callers {
-            assert_eq!(caller.line(), "value");
-            caller.finish();
+            assert_eq!(caller.last_line(), "value");
         }
         let computed = fs::read_to_string(dir.join("computed")).unwrap();
         assert_eq!(computed, "computed\n");
@@ -71,8 +70,7 @@ fn a_stopped_owner_keeps_its_lease() {
     }
     owner.signal(Signal::CONT);
     owner.tell("store");
-    assert_eq!(owner.line(), "Stored { evicted: 0 }");
-    owner.finish();
+    assert_eq!(owner.last_line(), "Stored { evicted: 0 }");
     assert_eq!(files.load(&key), Some(files::entry(b"of the owner")));
 }
 
@@ -98,8 +96,7 @@ fn a_resumed_owner_overwrites_nothing_newer() {
         assert!(newer.is_some());
         owner.signal(Signal::CONT);
         owner.tell("store");
-        assert_eq!(owner.line(), "Superseded", "after {how}");
-        owner.finish();
+        assert_eq!(owner.last_line(), "Superseded", "after {how}");
         assert_eq!(files.load(&key), newer);
         assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
     }
@@ -234,9 +231,7 @@ fn equal_arguments_give_equal_keys_in_every_process() {
     let hashes: HashSet<String> = (0..4)
         .map(|_| {
             let process = start("hash", dir.path());
-            let hash = process.line();
-            process.finish();
-            hash
+            process.last_line()
         })
         .collect();
     assert_eq!(hashes, HashSet::from([hash_of_arguments()]));

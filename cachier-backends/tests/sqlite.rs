@@ -8,6 +8,7 @@ use cachier_backends::sql::SqlBackend;
 use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
 use futures_lite::future::block_on;
 use sqlx::SqlitePool as Pool;
+use tempfile::TempDir;
 
 mod first_format;
 #[path = "sql_support/on_each_database.rs"]
@@ -16,7 +17,7 @@ mod program_client;
 mod server_support;
 mod sql_support;
 use on_each_database::execute;
-use sql_support::{Database, a_reader, created, key, scope};
+use sql_support::{Database, a_reader, created, key, put, scope};
 
 fn url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("cache.db").display())
@@ -248,94 +249,92 @@ fn a_leading_tilde_is_the_home_folder() {
     }
 }
 
-#[test]
-fn a_file_gives_space_back_after_a_clear() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        fill(&backend).await;
-        let full = size_on_disk(folder.path());
-        assert!(full > 5 << 20, "{full} bytes");
-        backend.clear(&scope()).await.unwrap();
-        until_smaller(folder.path(), full / 10).await;
-    });
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_gives_space_back_after_a_clear() {
+    let (folder, backend, full) = filled().await;
+    backend.clear(&scope()).await.unwrap();
+    until_smaller(folder.path(), full / 10).await;
 }
 
-#[test]
-fn a_file_gives_space_back_after_a_cleanup() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        fill(&backend).await;
-        let full = size_on_disk(folder.path());
-        let later = created() + Duration::from_secs(3600);
-        backend.cleanup(&scope(), later).await.unwrap();
-        until_smaller(folder.path(), full / 10).await;
-    });
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_gives_space_back_after_a_cleanup() {
+    let (folder, backend, full) = filled().await;
+    let later = created() + Duration::from_secs(3600);
+    backend.cleanup(&scope(), later).await.unwrap();
+    until_smaller(folder.path(), full / 10).await;
 }
 
 #[test]
 fn a_synchronous_clear_gives_space_back_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    let full = blocking::inline(Duration::from_secs(60), || {
-        block_on(fill(&backend));
-        let full = size_on_disk(folder.path());
+    let (folder, full) = blocking::inline(Duration::from_secs(60), || {
+        let (folder, backend, full) = block_on(filled());
         block_on(backend.clear(&scope())).unwrap();
-        full
+        (folder, full)
     });
     sql_support::runtime().block_on(until_smaller(folder.path(), full / 10));
 }
 
-#[test]
-fn a_file_gives_space_back_after_removals() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        fill(&backend).await;
-        let full = size_on_disk(folder.path());
-        for n in 0..30 {
-            assert!(backend.remove(&key(n)).await.unwrap());
-        }
-        until_smaller(folder.path(), full * 6 / 10).await;
-        // Removing the entry under a lease is a removal too.
-        for n in 30..60 {
-            let key = key(n);
-            let lease = backend.take_over(&key, Duration::from_secs(60)).await;
-            backend.vacate(lease.unwrap()).await.unwrap();
-        }
-        until_smaller(folder.path(), full / 10).await;
-    });
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_gives_space_back_after_removals() {
+    let (folder, backend, full) = filled().await;
+    for n in 0..30 {
+        assert!(backend.remove(&key(n)).await.unwrap());
+    }
+    until_smaller(folder.path(), full * 6 / 10).await;
+    // Removing the entry under a lease is a removal too.
+    for n in 30..60 {
+        let key = key(n);
+        let lease = backend.take_over(&key, Duration::from_secs(60)).await;
+        backend.vacate(lease.unwrap()).await.unwrap();
+    }
+    until_smaller(folder.path(), full / 10).await;
 }
 
-#[test]
-fn smaller_replacements_give_space_back() {
-    let folder = tempfile::tempdir().unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clear_that_fails_half_way_gives_space_back() {
+    let (folder, backend, full) = filled().await;
+    let fails = "CREATE TRIGGER fails BEFORE DELETE ON cachier_entries WHEN OLD.rowid = 31 \
+        BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
+    execute(&url(folder.path()), fails.to_owned()).await;
+    backend.clear(&scope()).await.unwrap_err();
+    until_smaller(folder.path(), full * 6 / 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn space_that_was_not_given_back_is_by_the_next_clear() {
+    let (folder, former, full) = filled().await;
+    drop(former);
+    // As of a process that ended before it had given any back.
+    let statement = "DELETE FROM cachier_entries".to_owned();
+    execute(&url(folder.path()), statement).await;
+    assert!(size_on_disk(folder.path()) > full / 2);
     let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        fill(&backend).await;
-        let full = size_on_disk(folder.path());
-        let small = || StoreRequest::new(&[7; 10], created());
-        for n in 0..30 {
-            backend.store(&key(n), small()).await.unwrap();
-        }
-        until_smaller(folder.path(), full * 6 / 10).await;
-        for n in 30..60 {
-            let key = key(n);
-            let lease = backend.take_over(&key, Duration::from_secs(60)).await;
-            let request = small().under(lease.unwrap());
-            backend.store(&key, request).await.unwrap();
-        }
-        until_smaller(folder.path(), full / 10).await;
-    });
+    assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
+    until_smaller(folder.path(), full / 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smaller_replacements_give_space_back() {
+    let (folder, backend, full) = filled().await;
+    let small = || StoreRequest::new(&[7; 10], created());
+    for n in 0..30 {
+        backend.store(&key(n), small()).await.unwrap();
+    }
+    until_smaller(folder.path(), full * 6 / 10).await;
+    for n in 30..60 {
+        let key = key(n);
+        let lease = backend.take_over(&key, Duration::from_secs(60)).await;
+        let request = small().under(lease.unwrap());
+        backend.store(&key, request).await.unwrap();
+    }
+    until_smaller(folder.path(), full / 10).await;
 }
 
 /// Removes an entry and stores it again, on and on, until the future ends; what that returns.
 async fn while_entries_come_and_go<T>(backend: &SqlBackend, ends: impl Future<Output = T>) -> T {
     let come_and_go = async {
         loop {
-            let request = StoreRequest::new(&[7; 1_000], created());
-            backend.store(&key(200), request).await.unwrap();
+            put(backend, &key(200), &[7; 1_000]).await;
             backend.remove(&key(200)).await.unwrap();
         }
     };
@@ -345,51 +344,43 @@ async fn while_entries_come_and_go<T>(backend: &SqlBackend, ends: impl Future<Ou
     }
 }
 
-#[test]
-fn who_waits_for_space_waits_for_no_later_removals() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        fill(&backend).await;
-        let full = size_on_disk(folder.path());
-        for _ in 0..3 {
-            backend.clear(&scope()).await.unwrap();
-            let idle = tokio::time::timeout(Duration::from_secs(20), backend.idle());
-            let waited = while_entries_come_and_go(&backend, idle).await;
-            waited.expect("it ends").unwrap();
-            assert!(size_on_disk(folder.path()) < full / 2);
-        }
-    });
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_space_waits_for_no_later_removals() {
+    let (folder, backend, full) = filled().await;
+    for _ in 0..3 {
+        backend.clear(&scope()).await.unwrap();
+        let idle = tokio::time::timeout(Duration::from_secs(20), backend.idle());
+        let waited = while_entries_come_and_go(&backend, idle).await;
+        waited.expect("it ends").unwrap();
+        assert!(size_on_disk(folder.path()) < full / 2);
+    }
 }
 
-#[test]
-fn steady_removals_leave_slack() {
+#[tokio::test(flavor = "multi_thread")]
+async fn steady_removals_leave_slack() {
     const MEGABYTE: u64 = 1 << 20;
     let folder = tempfile::tempdir().unwrap();
     let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        // At once, unless this machine stood still for a second.
-        let mut kept = 0;
-        for _ in 0..5 {
-            fill(&backend).await;
-            let full = size_on_disk(folder.path());
-            for n in 0..40 {
-                backend.remove(&key(n)).await.unwrap();
-            }
-            let smaller = until_smaller(folder.path(), full - MEGABYTE);
-            while_entries_come_and_go(&backend, smaller).await;
-            kept = vacant(folder.path()).await;
-            if kept > MEGABYTE * 3 / 4 {
-                break;
-            }
+    // At once, unless this machine stood still for a second.
+    let mut kept = 0;
+    for _ in 0..5 {
+        let full = fill(&backend, folder.path()).await;
+        for n in 0..40 {
+            backend.remove(&key(n)).await.unwrap();
         }
-        assert!(kept > MEGABYTE * 3 / 4, "{kept} bytes are left vacant");
-        backend.idle().await.unwrap();
-        assert!(
-            vacant(folder.path()).await < MEGABYTE / 64,
-            "once somebody waits"
-        );
-    });
+        let smaller = until_smaller(folder.path(), full - MEGABYTE);
+        while_entries_come_and_go(&backend, smaller).await;
+        kept = vacant(folder.path()).await;
+        if kept > MEGABYTE * 3 / 4 {
+            break;
+        }
+    }
+    assert!(kept > MEGABYTE * 3 / 4, "{kept} bytes are left vacant");
+    backend.idle().await.unwrap();
+    assert!(
+        vacant(folder.path()).await < MEGABYTE / 64,
+        "once somebody waits"
+    );
 }
 
 /// The bytes of vacant pages.
@@ -403,78 +394,50 @@ async fn vacant(folder: &Path) -> u64 {
     u64::try_from(free * size).unwrap()
 }
 
-#[test]
-fn a_clear_that_fails_half_way_gives_space_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        fill(&backend).await;
-        let full = size_on_disk(folder.path());
-        let fails = "CREATE TRIGGER fails BEFORE DELETE ON cachier_entries WHEN OLD.rowid = 31 \
-            BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
-        execute(&url(folder.path()), fails.to_owned()).await;
-        backend.clear(&scope()).await.unwrap_err();
-        until_smaller(folder.path(), full * 6 / 10).await;
-    });
-}
-
-#[test]
-fn space_that_was_not_given_back_is_by_the_next_clear() {
-    let folder = tempfile::tempdir().unwrap();
-    sql_support::runtime().block_on(fill(&backend(folder.path())));
-    let full = size_on_disk(folder.path());
-    sql_support::runtime().block_on(async {
-        // As of a process that ended before it had given any back.
-        let statement = "DELETE FROM cachier_entries".to_owned();
-        execute(&url(folder.path()), statement).await;
-        assert!(size_on_disk(folder.path()) > full / 2);
-        let backend = backend(folder.path());
-        assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
-        until_smaller(folder.path(), full / 10).await;
-    });
-}
-
-#[test]
-fn a_folder_that_was_removed_is_not_made_again_to_give_space_back() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_removed_is_not_made_again_to_give_space_back() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("inner");
-    sql_support::runtime().block_on(async {
-        for _ in 0..10 {
-            let backend = SqlBackend::sqlite_in(&inner).unwrap();
-            let request = StoreRequest::new(&[7; 100_000], created());
-            backend.store(&key(1), request).await.unwrap();
-            backend.clear(&scope()).await.unwrap();
-            // Until nobody makes a file in it meanwhile.
-            while inner.exists() {
-                let _ = std::fs::remove_dir_all(&inner);
-            }
-            backend.idle().await.unwrap();
-            assert!(!inner.exists());
+    for _ in 0..10 {
+        let backend = SqlBackend::sqlite_in(&inner).unwrap();
+        put(&backend, &key(1), &[7; 100_000]).await;
+        backend.clear(&scope()).await.unwrap();
+        // Until nobody makes a file in it meanwhile.
+        while inner.exists() {
+            let _ = std::fs::remove_dir_all(&inner);
         }
-    });
+        backend.idle().await.unwrap();
+        assert!(!inner.exists());
+    }
 }
 
-#[test]
-fn a_log_stays_small_while_entries_are_stored() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_stays_small_while_entries_are_stored() {
     let folder = tempfile::tempdir().unwrap();
     let backend = backend(folder.path());
-    sql_support::runtime().block_on(async {
-        for n in 0..60 {
-            let request = StoreRequest::new(&[7; 30_000], created());
-            backend.store(&key(n), request).await.unwrap();
-            let log = folder.path().join("cache.db-wal").metadata().unwrap().len();
-            assert!(log < 1 << 20, "{log} bytes");
-        }
-    });
+    for n in 0..60 {
+        put(&backend, &key(n), &[7; 30_000]).await;
+        let log = folder.path().join("cache.db-wal").metadata().unwrap().len();
+        assert!(log < 1 << 20, "{log} bytes");
+    }
 }
 
-/// Six megabytes.
-async fn fill(backend: &SqlBackend) {
-    for n in 0..60_u8 {
-        let key = key(n);
-        let request = StoreRequest::new(&[7; 100_000], created());
-        backend.store(&key, request).await.unwrap();
+/// A backend with six megabytes, in a folder of its own, and their size there.
+async fn filled() -> (TempDir, SqlBackend, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    let full = fill(&backend, folder.path()).await;
+    (folder, backend, full)
+}
+
+/// How large the file is then.
+async fn fill(backend: &SqlBackend, folder: &Path) -> u64 {
+    for n in 0..60 {
+        put(backend, &key(n), &[7; 100_000]).await;
     }
+    let full = size_on_disk(folder);
+    assert!(full > 5 << 20, "{full} bytes");
+    full
 }
 
 /// The file and its log.

@@ -10,69 +10,60 @@ use cachier_backends::{Backend, Change, Key, Operation, Scope, StoreRequest, Wat
 use futures_lite::future::block_on;
 use tokio::runtime::Builder;
 
+use crate::server_support::round_trips;
 use crate::support::{
     backend, command, created, entry, key, lease, private, runtime, scope, store, until, url,
 };
 
 const LEASE_PERIOD: Duration = Duration::from_secs(30);
 
-#[test]
-fn a_waiter_is_notified_without_polling() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiter_is_notified_without_polling() {
     let Some(url) = url() else { return };
     let (owner, scope) = (backend(url), scope("woken"));
     let waiter = Arc::new(backend(url));
-    runtime().block_on(async {
-        for number in 0..20 {
-            let key = key(&scope, number);
-            let lease = lease(&owner, &key, LEASE_PERIOD).await;
-            let before = requests(&waiter);
-            let (here, wanted) = (Arc::clone(&waiter), key.clone());
-            let waiting =
-                tokio::spawn(async move { here.wait(&wanted, None).unwrap().await.unwrap() });
-            let asked = async || requests(&waiter) > before;
-            until("it has asked for how long to wait", asked).await;
-            // Without notification it would return now.
-            tokio::time::sleep(Duration::from_millis(if number < 2 { 0 } else { 60 })).await;
-            assert!(number == 0 || !waiting.is_finished());
-            let stored = entry(b"value");
-            let request = StoreRequest::new(&stored, created()).under(lease);
-            owner.store(&key, request).await.unwrap();
-            waiting.await.unwrap();
-            // The first one connects, and makes the server know the script.
-            assert!(number == 0 || requests(&waiter) == before + 1);
-        }
-    });
+    for number in 0..20 {
+        let key = key(&scope, number);
+        let lease = lease(&owner, &key, LEASE_PERIOD).await;
+        let before = round_trips(&*waiter);
+        let (here, wanted) = (Arc::clone(&waiter), key.clone());
+        let waiting = tokio::spawn(async move { here.wait(&wanted, None).unwrap().await.unwrap() });
+        let asked = async || round_trips(&*waiter) > before;
+        until("it has asked for how long to wait", asked).await;
+        // Without notification it would return now.
+        tokio::time::sleep(Duration::from_millis(if number < 2 { 0 } else { 60 })).await;
+        assert!(number == 0 || !waiting.is_finished());
+        let stored = entry(b"value");
+        let request = StoreRequest::new(&stored, created()).under(lease);
+        owner.store(&key, request).await.unwrap();
+        waiting.await.unwrap();
+        // The first one connects, and makes the server know the script.
+        assert!(number == 0 || round_trips(&*waiter) == before + 1);
+    }
 }
 
-fn requests(backend: &RedisBackend) -> u64 {
-    let trips = backend.figures().round_trips;
-    trips.iter().map(|(_, count)| count).sum()
-}
-
-#[test]
-fn a_waiter_hears_of_a_released_lease() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiter_hears_of_a_released_lease() {
     let Some(url) = url() else { return };
     let (backend, other, scope) = (backend(url), backend(url), scope("freed"));
-    runtime().block_on(async {
-        // Released.
-        let given_back = key(&scope, 1);
-        let held = lease(&backend, &given_back, LEASE_PERIOD).await;
-        let waiting = other.wait(&given_back, None).unwrap();
-        let (released, waited) = tokio::join!(backend.release(held), waiting);
-        assert!(released.is_ok() && waited.is_ok());
-        // Abandoned.
-        let left = key(&scope, 2);
-        drop(lease(&backend, &left, Duration::from_millis(100)).await);
-        other.wait(&left, None).unwrap().await.unwrap();
-        // Cleared.
-        let cleared = key(&scope, 3);
-        let _held = lease(&backend, &cleared, LEASE_PERIOD).await;
-        let waiting = other.wait(&cleared, None).unwrap();
-        let (done, waited) = tokio::join!(backend.clear_leases(&scope), waiting);
-        assert!(done.is_ok() && waited.is_ok());
-        // Not held at all.
-        other.wait(&key(&scope, 4), None).unwrap().await.unwrap();
-    });
+    // Released.
+    let given_back = key(&scope, 1);
+    let held = lease(&backend, &given_back, LEASE_PERIOD).await;
+    let waiting = other.wait(&given_back, None).unwrap();
+    let (released, waited) = tokio::join!(backend.release(held), waiting);
+    assert!(released.is_ok() && waited.is_ok());
+    // Abandoned.
+    let left = key(&scope, 2);
+    drop(lease(&backend, &left, Duration::from_millis(100)).await);
+    other.wait(&left, None).unwrap().await.unwrap();
+    // Cleared.
+    let cleared = key(&scope, 3);
+    let _held = lease(&backend, &cleared, LEASE_PERIOD).await;
+    let waiting = other.wait(&cleared, None).unwrap();
+    let (done, waited) = tokio::join!(backend.clear_leases(&scope), waiting);
+    assert!(done.is_ok() && waited.is_ok());
+    // Not held at all.
+    other.wait(&key(&scope, 4), None).unwrap().await.unwrap();
 }
 
 #[test]
@@ -117,48 +108,44 @@ impl Told {
     }
 }
 
-#[test]
-fn watchers_hear_only_of_others() {
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_hear_only_of_others() {
     let Some(url) = url() else { return };
     let (backend, other, scope) = (backend(url), backend(url), scope("watched"));
     let [stored, removed, own, released] = [1, 2, 3, 4].map(|number| key(&scope, number));
-    runtime().block_on(async {
-        let told = Told::about(&backend, &scope).await;
-        store(&backend, &own, b"value").await;
-        let held = lease(&other, &released, LEASE_PERIOD).await;
-        other.release(held).await.unwrap();
-        store(&other, &stored, b"value").await;
-        other.remove(&removed).await.unwrap();
-        until("told of both", || async {
-            told.has_of(&stored) && told.has_of(&removed)
-        })
-        .await;
-        assert!(!told.has_of(&own) && !told.has_of(&released) && !told.has(Change::All));
-        other.clear(&scope).await.unwrap();
-        until("told of the clear", || async { told.has(Change::All) }).await;
-    });
+    let told = Told::about(&backend, &scope).await;
+    store(&backend, &own, b"value").await;
+    let held = lease(&other, &released, LEASE_PERIOD).await;
+    other.release(held).await.unwrap();
+    store(&other, &stored, b"value").await;
+    other.remove(&removed).await.unwrap();
+    until("told of both", || async {
+        told.has_of(&stored) && told.has_of(&removed)
+    })
+    .await;
+    assert!(!told.has_of(&own) && !told.has_of(&released) && !told.has(Change::All));
+    other.clear(&scope).await.unwrap();
+    until("told of the clear", || async { told.has(Change::All) }).await;
 }
 
-#[test]
-fn watchers_hear_of_an_interruption() {
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_hear_of_an_interruption() {
     let Some(server) = private(&[]) else { return };
     let (url, scope) = (server.url(), scope("interrupted"));
     let (backend, other, key) = (backend(url), backend(url), key(&scope, 1));
-    runtime().block_on(async {
-        let told = Told::about(&backend, &scope).await;
-        command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
-        until("told of the gap", || async { told.has(Change::All) }).await;
-        store(&other, &key, b"value").await;
-        until("told as before", || async { told.has_of(&key) }).await;
-        let held = lease(&other, &crate::support::key(&scope, 2), LEASE_PERIOD).await;
-        let waiting = backend.wait(held.key(), None).unwrap();
-        command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
-        waiting.await.unwrap();
-    });
+    let told = Told::about(&backend, &scope).await;
+    command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
+    until("told of the gap", || async { told.has(Change::All) }).await;
+    store(&other, &key, b"value").await;
+    until("told as before", || async { told.has_of(&key) }).await;
+    let held = lease(&other, &crate::support::key(&scope, 2), LEASE_PERIOD).await;
+    let waiting = backend.wait(held.key(), None).unwrap();
+    command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
+    waiting.await.unwrap();
 }
 
-#[test]
-fn who_may_not_subscribe_asks_again_and_again() {
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_subscribe_asks_again_and_again() {
     let Some(server) = private(&[]) else { return };
     command(
         server.url(),
@@ -176,14 +163,12 @@ fn who_may_not_subscribe_asks_again_and_again() {
     let url = server.url().replace("://", "://deaf:pw@");
     let (backend, scope) = (backend(&url), scope("deaf"));
     let key = key(&scope, 1);
-    runtime().block_on(async {
-        store(&backend, &key, b"value").await;
-        let seen = backend.load(&key).await.unwrap().unwrap().version;
-        let _held = lease(&backend, &key, LEASE_PERIOD).await;
-        let wait = backend.wait(&key, Some(&seen)).unwrap();
-        wait.await.unwrap();
-        assert!(backend.wait(&key, Some(&seen)).is_none());
-    });
+    store(&backend, &key, b"value").await;
+    let seen = backend.load(&key).await.unwrap().unwrap().version;
+    let _held = lease(&backend, &key, LEASE_PERIOD).await;
+    let wait = backend.wait(&key, Some(&seen)).unwrap();
+    wait.await.unwrap();
+    assert!(backend.wait(&key, Some(&seen)).is_none());
 }
 
 /// A sync caller in a task blocks the thread that should drive the runtime's connection.

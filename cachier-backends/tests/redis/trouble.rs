@@ -43,17 +43,7 @@ fn wrong_credentials_are_denied_and_not_shown() {
     let Some(server) = private(&["--requirepass", "right"]) else {
         return;
     };
-    for credentials in ["", ":wrong@", "somebody:wrong@"] {
-        let url = server.url().replace("://", &format!("://{credentials}"));
-        for error in runtime().block_on(failures(&backend(&url))) {
-            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
-            let shown = format!("{error} {error:#} {error:?}");
-            assert!(!shown.contains("wrong") || shown.contains("WRONGPASS"));
-            assert!(!shown.contains(":wrong"), "{shown}");
-        }
-    }
-    let url = server.url().replace("://", "://:right@");
-    runtime().block_on(backend(&url).check()).unwrap();
+    denies(server.url(), ["", ":wrong@", "somebody:wrong@"], ":right@");
 }
 
 #[test]
@@ -61,20 +51,24 @@ fn wrong_cluster_credentials_are_denied_and_hidden() {
     let Some(cluster) = start_cluster_with_password("+@connection") else {
         return;
     };
-    for credentials in ["", ":wrong@", "modest:wrong@"] {
-        let url = cluster.url().replace("://", &format!("://{credentials}"));
-        for error in runtime().block_on(failures(&backend(&url))) {
+    denies(&cluster.url(), ["", ":wrong@", "modest:wrong@"], ":pw@");
+}
+
+fn denies(url: &str, wrong: [&str; 3], right: &str) {
+    let of = |credentials: &str| backend(&url.replace("://", &format!("://{credentials}")));
+    for credentials in wrong {
+        for error in runtime().block_on(failures(&of(credentials))) {
             assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
             let shown = format!("{error} {error:#} {error:?}");
+            assert!(!shown.contains("wrong") || shown.contains("WRONGPASS"));
             assert!(!shown.contains(":wrong"), "{shown}");
         }
     }
-    let url = cluster.url().replace("://", "://:pw@");
-    runtime().block_on(backend(&url).check()).unwrap();
+    runtime().block_on(of(right).check()).unwrap();
 }
 
-#[test]
-fn a_user_who_may_only_read_reads() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_only_read_reads() {
     let Some(server) = private(&[]) else { return };
     let (scope, url) = (scope("reader"), server.url());
     let user = [
@@ -90,46 +84,42 @@ fn a_user_who_may_only_read_reads() {
     let more = ["+@connection", "+@scripting"];
     command(url, &[&user[..], &more[..1]].concat());
     let reader = backend(&url.replace("://", "://reader:pw@"));
-    runtime().block_on(async {
-        let key = key(&scope, 1);
-        store(&backend(url), &key, b"value").await;
-        for rights in 0..2 {
-            assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
-            let stored = entry(b"other");
-            let request = StoreRequest::new(&stored, created());
-            let error = reader.store(&key, request).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
-            let seen = reader.load(&key).await.unwrap().unwrap().version;
-            let error = reader
-                .lease(&key, Some(&seen), Duration::from_secs(9))
-                .await;
-            let error = error.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Denied, "{rights} {error:#}");
-            // Now scripts may run, but not write.
-            command(url, &[&user[..], &more[..]].concat());
-        }
+    let key = key(&scope, 1);
+    store(&backend(url), &key, b"value").await;
+    for rights in 0..2 {
         assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
-    });
+        let stored = entry(b"other");
+        let request = StoreRequest::new(&stored, created());
+        let error = reader.store(&key, request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+        let seen = reader.load(&key).await.unwrap().unwrap().version;
+        let error = reader
+            .lease(&key, Some(&seen), Duration::from_secs(9))
+            .await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{rights} {error:#}");
+        // Now scripts may run, but not write.
+        command(url, &[&user[..], &more[..]].concat());
+    }
+    assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
 }
 
-#[test]
-fn a_full_server_frees_the_lease() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_frees_the_lease() {
     let Some(server) = private(&["--maxmemory", "1mb"]) else {
         return;
     };
     let (backend, key) = (backend(server.url()), key(&scope("full"), 1));
-    runtime().block_on(async {
-        command(server.url(), &["CONFIG", "SET", "maxmemory", "100mb"]);
-        let held = lease(&backend, &key, Duration::from_secs(60)).await;
-        store(&backend, &crate::support::key(key.scope(), 2), b"x").await;
-        command(server.url(), &["CONFIG", "SET", "maxmemory", "1"]);
-        let stored = entry(&[0; 1000]);
-        let request = StoreRequest::new(&stored, created()).under(held);
-        let error = backend.store(&key, request).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Full, "{error:#}");
-        command(server.url(), &["CONFIG", "SET", "maxmemory", "0"]);
-        let _free = lease(&backend, &key, Duration::from_secs(60)).await;
-    });
+    command(server.url(), &["CONFIG", "SET", "maxmemory", "100mb"]);
+    let held = lease(&backend, &key, Duration::from_secs(60)).await;
+    store(&backend, &crate::support::key(key.scope(), 2), b"x").await;
+    command(server.url(), &["CONFIG", "SET", "maxmemory", "1"]);
+    let stored = entry(&[0; 1000]);
+    let request = StoreRequest::new(&stored, created()).under(held);
+    let error = backend.store(&key, request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full, "{error:#}");
+    command(server.url(), &["CONFIG", "SET", "maxmemory", "0"]);
+    let _free = lease(&backend, &key, Duration::from_secs(60)).await;
 }
 
 #[test]
@@ -141,19 +131,17 @@ fn service_resumes_with_the_server() {
     runtime().block_on(resumes(&backend, server.server().unwrap(), start));
 }
 
-#[test]
-fn a_server_that_hung_is_used_again() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hung_is_used_again() {
     let Some(mut server) = private(&[]) else {
         return;
     };
     let (backend, key) = (backend(server.url()), key(&scope("hung"), 1));
-    runtime().block_on(async {
-        hangs(&backend, &key, server.server().unwrap()).await;
-        command(server.url(), &["CLIENT", "PAUSE", "3000"]);
-        let limit = Duration::from_millis(400);
-        assert!(timeout(limit, backend.load(&key)).await.is_err());
-        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
-    });
+    hangs(&backend, &key, server.server().unwrap()).await;
+    command(server.url(), &["CLIENT", "PAUSE", "3000"]);
+    let limit = Duration::from_millis(400);
+    assert!(timeout(limit, backend.load(&key)).await.is_err());
+    assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
 }
 
 fn behind_a_proxy(server: &mut StoreServer) -> (Proxy, String) {
@@ -163,48 +151,44 @@ fn behind_a_proxy(server: &mut StoreServer) -> (Proxy, String) {
 }
 
 /// Each caller waits for less time than it takes to notice that a server is gone.
-#[test]
-fn a_silently_lost_connection_is_replaced_quickly() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silently_lost_connection_is_replaced_quickly() {
     let Some(mut server) = private(&[]) else {
         return;
     };
     let (proxy, url) = behind_a_proxy(&mut server);
     let (backend, key) = (backend(&url), key(&scope("hurry"), 1));
     let hurried = async || timeout(Duration::from_millis(100), backend.load(&key)).await;
-    runtime().block_on(async {
-        store(&backend, &key, b"value").await;
-        proxy.lose_all();
-        let started = Instant::now();
-        until("another connection serves", async || {
-            matches!(hurried().await, Ok(Ok(Some(_))))
-        })
-        .await;
-        let took = started.elapsed();
-        assert!(took < Duration::from_secs(2), "{took:?}");
-    });
+    store(&backend, &key, b"value").await;
+    proxy.lose_all();
+    let started = Instant::now();
+    until("another connection serves", async || {
+        matches!(hurried().await, Ok(Ok(Some(_))))
+    })
+    .await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
-#[test]
-fn an_unobserved_failure_is_not_reported_later() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unobserved_failure_is_not_reported_later() {
     let Some(mut server) = private(&[]) else {
         return;
     };
     let (proxy, url) = behind_a_proxy(&mut server);
     let (backend, key) = (backend(&url), key(&scope("long ago"), 1));
-    runtime().block_on(async {
-        let tasks = || Handle::current().metrics().num_alive_tasks();
-        let before = tasks();
-        proxy.hang(true);
-        let early = timeout(Duration::from_millis(50), backend.load(&key)).await;
-        assert!(early.is_err());
-        let guards = 1;
-        assert!(tasks() > before + guards, "it is being tried");
-        proxy.refuse(true);
-        until("it has failed", async || tasks() <= before + guards).await;
-        proxy.hang(false);
-        proxy.refuse(false);
-        assert_eq!(load(&backend, &key).await, None);
-    });
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    proxy.hang(true);
+    let early = timeout(Duration::from_millis(50), backend.load(&key)).await;
+    assert!(early.is_err());
+    let guards = 1;
+    assert!(tasks() > before + guards, "it is being tried");
+    proxy.refuse(true);
+    until("it has failed", async || tasks() <= before + guards).await;
+    proxy.hang(false);
+    proxy.refuse(false);
+    assert_eq!(load(&backend, &key).await, None);
 }
 
 /// A blocking caller drives its own connection, and is gone before that is established.
@@ -248,23 +232,21 @@ fn one_backend_serves_all_runtimes_and_executors() {
     runtime().block_on(until("all connections are idle", async || is_idle()));
 }
 
-#[test]
-fn a_dropped_backend_leaves_no_tasks() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_backend_leaves_no_tasks() {
     let Some(url) = url() else { return };
     let key = key(&scope("dropped"), 1);
-    runtime().block_on(async {
-        let tasks = || Handle::current().metrics().num_alive_tasks();
-        let client = redis::Client::open(url).unwrap();
-        let manager = client.get_connection_manager().await.unwrap();
-        let before = tasks();
-        for _ in 0..10 {
-            let own = RedisBackend::with_connection_manager(manager.clone());
-            for backend in [own, backend(url)] {
-                assert_eq!(load(&backend, &key).await, None);
-            }
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let client = redis::Client::open(url).unwrap();
+    let manager = client.get_connection_manager().await.unwrap();
+    let before = tasks();
+    for _ in 0..10 {
+        let own = RedisBackend::with_connection_manager(manager.clone());
+        for backend in [own, backend(url)] {
+            assert_eq!(load(&backend, &key).await, None);
         }
-        until("all tasks have ended", async || tasks() <= before).await;
-    });
+    }
+    until("all tasks have ended", async || tasks() <= before).await;
 }
 
 #[test]

@@ -10,8 +10,7 @@ use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::conflict;
 
 use crate::support::{
-    ask, backend, behind_a_proxy, created, entry, key, lease, load, place, private, runtime, scope,
-    store,
+    ask, backend, behind_a_proxy, created, entry, key, lease, load, place, private, scope, store,
 };
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -34,88 +33,78 @@ async fn cold_and_warm(name: &str) -> Option<(S3Backend, Proxy, [Key; 2])> {
     Some((backend, proxy, keys))
 }
 
-#[test]
-fn a_conflicting_store_may_be_retried() {
-    runtime().block_on(async {
-        let Some((backend, proxy, keys)) = cold_and_warm("storing").await else {
-            return;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflicting_store_may_be_retried() {
+    let Some((backend, proxy, keys)) = cold_and_warm("storing").await else {
+        return;
+    };
+    for key in &keys {
+        let lease = lease(&backend, key, PERIOD).await;
+        let stored = entry(b"new");
+        let store = async || {
+            let request = StoreRequest::new(&stored, created()).under(lease.share());
+            backend.store(key, request).await
         };
-        for key in &keys {
-            let lease = lease(&backend, key, PERIOD).await;
-            let stored = entry(b"new");
-            let store = async || {
-                let request = StoreRequest::new(&stored, created()).under(lease.share());
-                backend.store(key, request).await
-            };
-            conflict(&proxy, &["PUT /", "cachier-created", "if-match: "]);
-            is_a_conflict(&store().await.unwrap_err());
-            assert!(proxy.has_answered());
-            assert_eq!(store().await.unwrap(), StoreReply::Stored { evicted: 0 });
-            assert_eq!(load(&backend, key).await, Some(entry(b"new")));
-        }
-    });
+        conflict(&proxy, &["PUT /", "cachier-created", "if-match: "]);
+        is_a_conflict(&store().await.unwrap_err());
+        assert!(proxy.has_answered());
+        assert_eq!(store().await.unwrap(), StoreReply::Stored { evicted: 0 });
+        assert_eq!(load(&backend, key).await, Some(entry(b"new")));
+    }
 }
 
-#[test]
-fn a_conflicting_lease_request_finds_it_held() {
-    runtime().block_on(async {
-        let Some((backend, proxy, keys)) = cold_and_warm("leasing").await else {
-            return;
-        };
-        for key in &keys {
-            conflict(&proxy, &["PUT /", "cachier-lease", "if-none-match: "]);
-            let reply = ask(&backend, key, PERIOD).await;
-            assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
-            assert!(proxy.has_answered());
-            // The other one was not a lease.
-            let _granted = lease(&backend, key, PERIOD).await;
-        }
-    });
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflicting_lease_request_finds_it_held() {
+    let Some((backend, proxy, keys)) = cold_and_warm("leasing").await else {
+        return;
+    };
+    for key in &keys {
+        conflict(&proxy, &["PUT /", "cachier-lease", "if-none-match: "]);
+        let reply = ask(&backend, key, PERIOD).await;
+        assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
+        assert!(proxy.has_answered());
+        // The other one was not a lease.
+        let _granted = lease(&backend, key, PERIOD).await;
+    }
 }
 
-#[test]
-fn a_conflicting_successor_finds_the_lease_held() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflicting_successor_finds_the_lease_held() {
     let Some(server) = private() else { return };
     let (proxy, behind) = behind_a_proxy(server.place());
     let (backend, key) = (backend(&behind), key(&scope("following"), 1));
-    runtime().block_on(async {
-        let _gone = lease(&backend, &key, PERIOD).await;
-        server.age(PERIOD + Duration::from_secs(1));
+    let _gone = lease(&backend, &key, PERIOD).await;
+    server.age(PERIOD + Duration::from_secs(1));
+    conflict(&proxy, &["PUT /", "cachier-lease", "if-match: "]);
+    let reply = ask(&backend, &key, PERIOD).await;
+    assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
+    assert!(proxy.has_answered());
+    let _follows = lease(&backend, &key, PERIOD).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_meets_another_request_loses_nothing() {
+    let Some((backend, proxy, keys)) = cold_and_warm("renewing").await else {
+        return;
+    };
+    for key in &keys {
+        let lease = lease(&backend, key, PERIOD).await;
         conflict(&proxy, &["PUT /", "cachier-lease", "if-match: "]);
-        let reply = ask(&backend, &key, PERIOD).await;
-        assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
+        is_a_conflict(&backend.renew(&lease).await.unwrap_err());
         assert!(proxy.has_answered());
-        let _follows = lease(&backend, &key, PERIOD).await;
-    });
+        assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
+    }
 }
 
-#[test]
-fn a_renewal_that_meets_another_request_loses_nothing() {
-    runtime().block_on(async {
-        let Some((backend, proxy, keys)) = cold_and_warm("renewing").await else {
-            return;
-        };
-        for key in &keys {
-            let lease = lease(&backend, key, PERIOD).await;
-            conflict(&proxy, &["PUT /", "cachier-lease", "if-match: "]);
-            is_a_conflict(&backend.renew(&lease).await.unwrap_err());
-            assert!(proxy.has_answered());
-            assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
-        }
-    });
-}
-
-#[test]
-fn a_conflicting_release_is_retried() {
-    runtime().block_on(async {
-        let Some((backend, proxy, keys)) = cold_and_warm("releasing").await else {
-            return;
-        };
-        for key in &keys {
-            let lease = lease(&backend, key, PERIOD).await;
-            conflict(&proxy, &["DELETE /", "if-match: "]);
-            backend.release(lease).await.unwrap();
-            assert!(proxy.has_answered());
-        }
-    });
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflicting_release_is_retried() {
+    let Some((backend, proxy, keys)) = cold_and_warm("releasing").await else {
+        return;
+    };
+    for key in &keys {
+        let lease = lease(&backend, key, PERIOD).await;
+        conflict(&proxy, &["DELETE /", "if-match: "]);
+        backend.release(lease).await.unwrap();
+        assert!(proxy.has_answered());
+    }
 }

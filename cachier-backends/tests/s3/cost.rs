@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachier_backends::{Backend, StoreReply};
 use cachier_servers::s3::{S3, start_filled};
 
-use crate::server_support::counted_and_cleared;
+use crate::server_support::{counted_and_cleared, round_trips};
 use crate::support::{
     backend, created, entry, key, lease, load, private, runtime, scope, store, store_under,
 };
@@ -57,38 +57,30 @@ fn a_hit_is_one_request_a_miss_three() {
         assert!(load(&backend, &key).await.is_some());
         assert_eq!(meter.since(), counts([("GetObject", 1)]));
     });
-    let told: u64 = backend
-        .figures()
-        .round_trips
-        .iter()
-        .map(|(_, count)| count)
-        .sum();
-    assert_eq!(told, 4);
+    assert_eq!(round_trips(&backend), 4);
 }
 
-#[test]
-fn replacing_an_entry_takes_five_requests() {
+#[tokio::test(flavor = "multi_thread")]
+async fn replacing_an_entry_takes_five_requests() {
     let Some(server) = private() else { return };
     let scope = scope("replaced");
     let (backend, key) = (backend(server.place()), key(&scope, 1));
-    runtime().block_on(async {
-        store(&backend, &key, b"old").await;
-        let mut meter = Meter::on(&server);
-        let lease = lease(&backend, &key, LEASE_PERIOD).await;
-        store_under(&backend, &key, b"new", lease).await;
-        let started = std::time::Instant::now();
-        while !server.requests().contains_key("DeleteObject") {
-            assert!(started.elapsed() < LEASE_PERIOD, "the lease stays");
-            tokio::task::yield_now().await;
-        }
-        let foreground = [("GetObject", 1), ("HeadObject", 2), ("PutObject", 2)];
-        let all = [&[("DeleteObject", 1)], &foreground[..]].concat();
-        assert_eq!(meter.since(), counts::<4>(all.try_into().unwrap()));
-    });
+    store(&backend, &key, b"old").await;
+    let mut meter = Meter::on(&server);
+    let lease = lease(&backend, &key, LEASE_PERIOD).await;
+    store_under(&backend, &key, b"new", lease).await;
+    let started = std::time::Instant::now();
+    while !server.requests().contains_key("DeleteObject") {
+        assert!(started.elapsed() < LEASE_PERIOD, "the lease stays");
+        tokio::task::yield_now().await;
+    }
+    let foreground = [("GetObject", 1), ("HeadObject", 2), ("PutObject", 2)];
+    let all = [&[("DeleteObject", 1)], &foreground[..]].concat();
+    assert_eq!(meter.since(), counts::<4>(all.try_into().unwrap()));
 }
 
-#[test]
-fn counting_clearing_and_cleaning_up_download_nothing() {
+#[tokio::test(flavor = "multi_thread")]
+async fn counting_clearing_and_cleaning_up_download_nothing() {
     let scope = scope("pages");
     // These have no creation time, and stay.
     let names = (3..2500).map(|number| key(&scope, number).to_string());
@@ -96,40 +88,38 @@ fn counting_clearing_and_cleaning_up_download_nothing() {
         return;
     };
     let backend = backend(server.place());
-    runtime().block_on(async {
-        for number in 0..3 {
-            store(&backend, &key(&scope, number), &[0; 1000]).await;
-        }
-        let mut meter = Meter::on(&server);
-        let usage = backend.usage(&scope).await.unwrap();
-        let bytes = 3 * entry(&[0; 1000]).len() + 2497 * b"object".len();
-        assert_eq!(
-            (usage.entries, usage.bytes),
-            (Some(2500), Some(bytes as u64))
-        );
-        assert_eq!(meter.since(), counts([("ListObjectsV2", 3)]));
+    for number in 0..3 {
+        store(&backend, &key(&scope, number), &[0; 1000]).await;
+    }
+    let mut meter = Meter::on(&server);
+    let usage = backend.usage(&scope).await.unwrap();
+    let bytes = 3 * entry(&[0; 1000]).len() + 2497 * b"object".len();
+    assert_eq!(
+        (usage.entries, usage.bytes),
+        (Some(2500), Some(bytes as u64))
+    );
+    assert_eq!(meter.since(), counts([("ListObjectsV2", 3)]));
 
-        let removed = backend
-            .cleanup(&scope, created() + LEASE_PERIOD)
-            .await
-            .unwrap();
-        assert_eq!(removed, Some(3));
-        let requests = [
-            ("DeleteObject", 3),
-            // And for each old one, whether somebody is computing it.
-            ("HeadObject", 2503),
-            ("ListObjectsV2", 3),
-        ];
-        assert_eq!(meter.since(), counts(requests));
+    let removed = backend
+        .cleanup(&scope, created() + LEASE_PERIOD)
+        .await
+        .unwrap();
+    assert_eq!(removed, Some(3));
+    let requests = [
+        ("DeleteObject", 3),
+        // And for each old one, whether somebody is computing it.
+        ("HeadObject", 2503),
+        ("ListObjectsV2", 3),
+    ];
+    assert_eq!(meter.since(), counts(requests));
 
-        assert_eq!(backend.clear(&scope).await.unwrap(), Some(2497));
-        let requests = [("DeleteObjects", 3), ("ListObjectsV2", 3)];
-        assert_eq!(meter.since(), counts(requests));
-    });
+    assert_eq!(backend.clear(&scope).await.unwrap(), Some(2497));
+    let requests = [("DeleteObjects", 3), ("ListObjectsV2", 3)];
+    assert_eq!(meter.since(), counts(requests));
 }
 
-#[test]
-fn many_entries_are_counted_and_cleared() {
+#[tokio::test(flavor = "multi_thread")]
+async fn many_entries_are_counted_and_cleared() {
     const ENTRIES: u32 = 100_000;
     let (scope, neighbour) = (scope("many"), scope("many2"));
     let names = (0..ENTRIES).map(|number| key(&scope, number).to_string());
@@ -137,8 +127,6 @@ fn many_entries_are_counted_and_cleared() {
         return;
     };
     let backend = backend(server.place());
-    runtime().block_on(async {
-        store(&backend, &key(&neighbour, 1), b"kept").await;
-        counted_and_cleared(&backend, ENTRIES, [&scope, &neighbour]).await;
-    });
+    store(&backend, &key(&neighbour, 1), b"kept").await;
+    counted_and_cleared(&backend, ENTRIES, [&scope, &neighbour]).await;
 }

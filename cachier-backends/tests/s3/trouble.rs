@@ -70,33 +70,31 @@ fn every_operation_fails_without_a_bucket() {
     }
 }
 
-#[test]
-fn a_user_who_may_only_read_reads() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_only_read_reads() {
     let Some(server) = private() else { return };
     let (writer, scope) = (backend(server.place()), scope("reader"));
     let reader = backend(&server.place_of_reader());
-    runtime().block_on(async {
-        let key = key(&scope, 1);
-        store(&writer, &key, b"value").await;
-        let loaded = reader.load(&key).await.unwrap().unwrap();
-        assert_eq!(loaded.bytes, entry(b"value"));
-        let stored = entry(b"other");
-        let store = reader.store(&key, StoreRequest::new(&stored, created()));
-        let denied = [
-            store.await.unwrap_err(),
-            reader
-                .lease(&key, Some(&loaded.version), LEASE_PERIOD)
-                .await
-                .unwrap_err(),
-            reader.remove(&key).await.unwrap_err(),
-            reader.clear(&scope).await.unwrap_err(),
-        ];
-        for error in denied {
-            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
-        }
-        assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
-        assert_eq!(reader.usage(&scope).await.unwrap().entries, Some(1));
-    });
+    let key = key(&scope, 1);
+    store(&writer, &key, b"value").await;
+    let loaded = reader.load(&key).await.unwrap().unwrap();
+    assert_eq!(loaded.bytes, entry(b"value"));
+    let stored = entry(b"other");
+    let store = reader.store(&key, StoreRequest::new(&stored, created()));
+    let denied = [
+        store.await.unwrap_err(),
+        reader
+            .lease(&key, Some(&loaded.version), LEASE_PERIOD)
+            .await
+            .unwrap_err(),
+        reader.remove(&key).await.unwrap_err(),
+        reader.clear(&scope).await.unwrap_err(),
+    ];
+    for error in denied {
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+    }
+    assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
+    assert_eq!(reader.usage(&scope).await.unwrap().entries, Some(1));
 }
 
 #[test]
@@ -120,41 +118,37 @@ fn a_connection_that_was_closed_is_replaced() {
     closed(&backend(&place), 10, || proxy.break_all());
 }
 
-#[test]
-fn an_interrupted_answer_is_an_error() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_answer_is_an_error() {
     let Some(place) = place() else { return };
     let (proxy, behind) = behind_a_proxy(place);
     let key = key(&scope("torn"), 1);
-    runtime().block_on(async {
-        store(&backend(place), &key, &[7; 4 << 20]).await;
-        let backend = backend(&behind);
-        assert!(load(&backend, &key).await.is_some());
-        proxy.break_one_in(20);
-        let error = backend.load(&key).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
-        proxy.break_one_in(0);
-        assert!(load(&backend, &key).await.is_some());
-    });
+    store(&backend(place), &key, &[7; 4 << 20]).await;
+    let backend = backend(&behind);
+    assert!(load(&backend, &key).await.is_some());
+    proxy.break_one_in(20);
+    let error = backend.load(&key).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+    proxy.break_one_in(0);
+    assert!(load(&backend, &key).await.is_some());
 }
 
-#[test]
-fn a_refused_large_entry_frees_its_lease() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_large_entry_frees_its_lease() {
     let Some(server) = private() else { return };
     server.limit(1000);
     let (backend, key) = (backend(server.place()), key(&scope("refused"), 1));
-    runtime().block_on(async {
-        let on_nothing = lease(&backend, &key, LEASE_PERIOD).await;
-        let reply = store_under(&backend, &key, &[0; 1000], on_nothing).await;
-        assert_eq!(reply, StoreReply::TooLarge);
-        let on_nothing = lease(&backend, &key, LEASE_PERIOD).await;
-        store_under(&backend, &key, b"small", on_nothing).await;
+    let on_nothing = lease(&backend, &key, LEASE_PERIOD).await;
+    let reply = store_under(&backend, &key, &[0; 1000], on_nothing).await;
+    assert_eq!(reply, StoreReply::TooLarge);
+    let on_nothing = lease(&backend, &key, LEASE_PERIOD).await;
+    store_under(&backend, &key, b"small", on_nothing).await;
 
-        let on_an_entry = lease(&backend, &key, LEASE_PERIOD).await;
-        let reply = store_under(&backend, &key, &[0; 1000], on_an_entry).await;
-        assert_eq!(reply, StoreReply::TooLarge);
-        assert_eq!(load(&backend, &key).await, Some(entry(b"small")));
-        let _free = lease(&backend, &key, LEASE_PERIOD).await;
-    });
+    let on_an_entry = lease(&backend, &key, LEASE_PERIOD).await;
+    let reply = store_under(&backend, &key, &[0; 1000], on_an_entry).await;
+    assert_eq!(reply, StoreReply::TooLarge);
+    assert_eq!(load(&backend, &key).await, Some(entry(b"small")));
+    let _free = lease(&backend, &key, LEASE_PERIOD).await;
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cachier_backends::entry::Header;
 use cachier_backends::{
-    Backend, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply, StoreRequest,
-    Version, blocking,
+    Backend, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
+    StoreRequest, Version, blocking,
 };
 use cachier_servers::Server;
 use futures_lite::future::block_on;
@@ -91,10 +91,21 @@ pub fn created() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
+/// Stores an entry around this value.
 pub async fn store(backend: &dyn Backend, key: &Key, value: &[u8]) {
-    let stored = entry(value);
-    let reply = backend.store(key, StoreRequest::new(&stored, created()));
+    put(backend, key, &entry(value)).await;
+}
+
+/// Stores these bytes.
+pub async fn put(backend: &dyn Backend, key: &Key, bytes: &[u8]) {
+    let reply = backend.store(key, StoreRequest::new(bytes, created()));
     assert_eq!(reply.await.unwrap(), StoreReply::Stored { evicted: 0 });
+}
+
+/// The requests of all operations.
+pub fn round_trips(backend: &dyn Backend) -> u64 {
+    let totals = backend.figures().round_trips;
+    totals.iter().map(|(_, count)| count).sum()
 }
 
 pub async fn load(backend: &dyn Backend, key: &Key) -> Option<Vec<u8>> {
@@ -142,6 +153,30 @@ pub async fn failures(backend: &dyn Backend) -> Vec<Error> {
         backend.usage(&scope).await.unwrap_err(),
         backend.check().await.unwrap_err(),
     ]
+}
+
+/// Errors of a server that is not there come soon, and hide the password, `s3cret`; nor does `show` tell it.
+pub fn cannot_be_reached<B: Backend>(
+    scheme: &str,
+    connect: impl FnOnce(&str) -> B,
+    show: impl FnOnce(&B) -> String,
+) {
+    let (port, key) = (cachier_servers::free_port(), key(&scope("nowhere"), 1));
+    let backend = connect(&format!("{scheme}://me:s3cret@127.0.0.1:{port}/db"));
+    let started = Instant::now();
+    let error = blocking::inline(LEASE_PERIOD, || block_on(backend.load(&key)).unwrap_err());
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert_eq!(error.operation(), Operation::Load);
+    let shown = format!(
+        "{error:#} {error:?} {} {}",
+        backend.store_name(),
+        show(&backend)
+    );
+    assert!(
+        !shown.contains("s3cret") && shown.contains("127.0.0.1"),
+        "{shown}"
+    );
 }
 
 /// Service resumes when the server is started again at its port.

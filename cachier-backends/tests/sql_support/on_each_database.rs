@@ -12,8 +12,8 @@ use cachier_backends::{
 use futures_lite::future::block_on;
 use sqlx::AssertSqlSafe;
 
-use crate::server_support::conformance;
-use crate::sql_support::{Database, created, key, runtime, scope};
+use crate::server_support::{conformance, everywhere};
+use crate::sql_support::{Database, created, key, put, runtime, scope};
 use crate::{
     GARBAGE, OLD_SCHEMA, Pool, blob, database, first_format, of_pool, program_client, rows,
 };
@@ -76,8 +76,8 @@ fn a_pool_of_the_program_serves() {
     program_client::serves_when_its_runtime_has_ended(hand_over, &key(1));
 }
 
-#[test]
-fn a_hit_is_one_request_a_miss_three() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_is_one_request_a_miss_three() {
     let Some(database) = database() else { return };
     let backend = database.backend("trips");
     let totals = || {
@@ -85,54 +85,50 @@ fn a_hit_is_one_request_a_miss_three() {
         let of = |operation| counts.iter().find(|(of, _)| *of == operation).unwrap().1;
         [Operation::Load, Operation::Lease, Operation::Store].map(of)
     };
-    runtime().block_on(async {
-        backend.check().await.unwrap();
-        let before = totals();
-        assert_eq!(backend.load(&key(1)).await.unwrap(), None);
-        store_leased(&backend, b"one").await;
-        let after_miss = totals();
-        assert_eq!(after_miss, before.map(|count| count + 1));
-        assert!(backend.load(&key(1)).await.unwrap().is_some());
-        let [loads, leases, stores] = after_miss;
-        assert_eq!(totals(), [loads + 1, leases, stores]);
-        let pool = backend.figures().pool.unwrap();
-        assert_eq!((pool.idle, pool.busy), (1, 0));
-    });
+    backend.check().await.unwrap();
+    let before = totals();
+    assert_eq!(backend.load(&key(1)).await.unwrap(), None);
+    store_leased(&backend, b"one").await;
+    let after_miss = totals();
+    assert_eq!(after_miss, before.map(|count| count + 1));
+    assert!(backend.load(&key(1)).await.unwrap().is_some());
+    let [loads, leases, stores] = after_miss;
+    assert_eq!(totals(), [loads + 1, leases, stores]);
+    let pool = backend.figures().pool.unwrap();
+    assert_eq!((pool.idle, pool.busy), (1, 0));
 }
 
 /// Values of 0 bytes and 64 MiB, and 100,000 entries.
-#[test]
-fn entries_may_be_large_and_many() {
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_may_be_large_and_many() {
     const ENTRIES: u64 = 100_000;
     let Some(database) = database() else { return };
     let backend = database.backend("large");
-    runtime().block_on(async {
-        let large = vec![7; 64 << 20];
-        for entry in [&[][..], &large] {
-            let request = StoreRequest::new(entry, created());
-            let reply = backend.store(&key(1), request).await.unwrap();
-            let there = backend.load(&key(1)).await.unwrap().unwrap().bytes;
-            match reply {
-                StoreReply::Stored { .. } => assert!(there == entry),
-                StoreReply::TooLarge => assert!(there.is_empty(), "refused, and still stored"),
-                reply => panic!("{reply:?}"),
-            }
-            eprintln!("{} bytes: {reply:?}", entry.len());
+    let large = vec![7; 64 << 20];
+    for entry in [&[][..], &large] {
+        let request = StoreRequest::new(entry, created());
+        let reply = backend.store(&key(1), request).await.unwrap();
+        let there = backend.load(&key(1)).await.unwrap().unwrap().bytes;
+        match reply {
+            StoreReply::Stored { .. } => assert!(there == entry),
+            StoreReply::TooLarge => assert!(there.is_empty(), "refused, and still stored"),
+            reply => panic!("{reply:?}"),
         }
-        backend.clear(&scope()).await.unwrap();
-        database.execute(rows("large", ENTRIES)).await;
+        eprintln!("{} bytes: {reply:?}", entry.len());
+    }
+    backend.clear(&scope()).await.unwrap();
+    database.execute(rows("large", ENTRIES)).await;
 
-        let started = Instant::now();
-        let usage = backend.usage(&scope()).await.unwrap();
-        assert_eq!((usage.entries, usage.bytes), (Some(ENTRIES), Some(ENTRIES)));
-        eprintln!("{ENTRIES} entries counted in {:?}", started.elapsed());
-        let lease = leased(&backend, Duration::from_secs(60)).await;
-        let started = Instant::now();
-        assert_eq!(backend.clear(&scope()).await.unwrap(), Some(ENTRIES));
-        eprintln!("{ENTRIES} entries cleared in {:?}", started.elapsed());
-        let late = store_under(&backend, b"late", lease).await;
-        assert_eq!(late, StoreReply::Superseded);
-    });
+    let started = Instant::now();
+    let usage = backend.usage(&scope()).await.unwrap();
+    assert_eq!((usage.entries, usage.bytes), (Some(ENTRIES), Some(ENTRIES)));
+    eprintln!("{ENTRIES} entries counted in {:?}", started.elapsed());
+    let lease = leased(&backend, Duration::from_secs(60)).await;
+    let started = Instant::now();
+    assert_eq!(backend.clear(&scope()).await.unwrap(), Some(ENTRIES));
+    eprintln!("{ENTRIES} entries cleared in {:?}", started.elapsed());
+    let late = store_under(&backend, b"late", lease).await;
+    assert_eq!(late, StoreReply::Superseded);
 }
 
 /// An owner whose lease has expired can neither renew it nor store, taken over or not.
@@ -154,18 +150,15 @@ fn a_late_owner_stores_nothing() {
     });
 }
 
-#[test]
-fn garbage_is_not_looked_into() {
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_not_looked_into() {
     let Some(database) = database() else { return };
     let backend = database.backend("garbage");
-    runtime().block_on(async {
-        let request = StoreRequest::new(b"one", created());
-        backend.store(&key(1), request).await.unwrap();
-        let garbage = format!("UPDATE garbage SET {GARBAGE}");
-        database.execute(garbage).await;
-        let loaded = backend.load(&key(1)).await.unwrap().unwrap();
-        assert_eq!(loaded.bytes, [0xff, 0, 0xfe]);
-    });
+    put(&backend, &key(1), b"one").await;
+    let garbage = format!("UPDATE garbage SET {GARBAGE}");
+    database.execute(garbage).await;
+    let loaded = backend.load(&key(1)).await.unwrap().unwrap();
+    assert_eq!(loaded.bytes, [0xff, 0, 0xfe]);
 }
 
 #[test]
@@ -176,73 +169,65 @@ fn many_may_make_the_table_at_once() {
 
 /// A table of an older version is recreated by the first of many that find it. Later entries stay; requests of an older
 /// version that still runs are refused.
-#[test]
-fn an_older_table_is_upgraded() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_table_is_upgraded() {
     let Some(database) = database() else { return };
     let row = format!("VALUES ('{}', '1', 'hash', 'old', 'r', 1, 1)", scope());
     let insert =
         format!("INSERT INTO older (scope, code, hash, entry, revision, created, size) {row}");
     let find = "SELECT revision, entry FROM older WHERE scope = 'x' AND code = '1'";
-    runtime().block_on(async {
-        database.execute(format!("{OLD_SCHEMA}; {insert}")).await;
-        made_by_many_at_once(|| database.backend("older")).await;
-        for refused in [insert, find.to_owned()] {
-            database.try_execute(refused).await.unwrap_err();
-        }
-    });
+    database.execute(format!("{OLD_SCHEMA}; {insert}")).await;
+    made_by_many_at_once(|| database.backend("older")).await;
+    for refused in [insert, find.to_owned()] {
+        database.try_execute(refused).await.unwrap_err();
+    }
 }
 
 /// A removed table, or both, is recreated by the next operation.
-#[test]
-fn a_table_that_was_removed_is_made_again() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_was_removed_is_made_again() {
     let Some(database) = database() else { return };
     let backend = database.backend("removed");
     let remove = async |tables| database.execute(format!("DROP TABLE {tables}")).await;
-    runtime().block_on(async {
-        for tables in ["removed", "removed; DROP TABLE removed_schema"] {
-            store_leased(&backend, b"one").await;
-            remove(tables).await;
-            assert_eq!(backend.load(&key(1)).await.unwrap(), None);
-            store_leased(&backend, b"one").await;
-            remove(tables).await;
-            backend.check().await.unwrap();
-            remove(tables).await;
-            store_leased(&backend, b"one").await;
-            remove(tables).await;
-            assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
-        }
-    });
+    for tables in ["removed", "removed; DROP TABLE removed_schema"] {
+        store_leased(&backend, b"one").await;
+        remove(tables).await;
+        assert_eq!(backend.load(&key(1)).await.unwrap(), None);
+        store_leased(&backend, b"one").await;
+        remove(tables).await;
+        backend.check().await.unwrap();
+        remove(tables).await;
+        store_leased(&backend, b"one").await;
+        remove(tables).await;
+        assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
+    }
 }
 
-#[test]
-fn a_foreign_table_is_left_alone() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_table_is_left_alone() {
     let Some(database) = database() else { return };
     let backend = database.backend("foreigner");
     let insert = |number| format!("INSERT INTO foreigner VALUES ({number})");
-    runtime().block_on(async {
-        let create = "CREATE TABLE foreigner (code INT PRIMARY KEY)";
-        database.execute(create.to_owned()).await;
-        database.execute(insert(7)).await;
-        for _ in 0..2 {
-            let error = backend.load(&key(1)).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
-        }
-        database.try_execute(insert(7)).await.unwrap_err();
-        database.execute(insert(8)).await;
-    });
+    let create = "CREATE TABLE foreigner (code INT PRIMARY KEY)";
+    database.execute(create.to_owned()).await;
+    database.execute(insert(7)).await;
+    for _ in 0..2 {
+        let error = backend.load(&key(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    }
+    database.try_execute(insert(7)).await.unwrap_err();
+    database.execute(insert(8)).await;
 }
 
-#[test]
-fn a_newer_table_is_left_alone() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_table_is_left_alone() {
     let Some(database) = database() else { return };
-    runtime().block_on(async {
-        database.backend("newer").check().await.unwrap();
-        let newer = "UPDATE newer_schema SET version = 99";
-        database.execute(newer.to_owned()).await;
-        let error = database.backend("newer").load(&key(1)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
-        assert!(error.to_string().contains("another `table`"), "{error}");
-    });
+    database.backend("newer").check().await.unwrap();
+    let newer = "UPDATE newer_schema SET version = 99";
+    database.execute(newer.to_owned()).await;
+    let error = database.backend("newer").load(&key(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert!(error.to_string().contains("another `table`"), "{error}");
 }
 
 /// Sync and async callers.
@@ -265,40 +250,27 @@ fn waiting_for_a_connection_is_told() {
     assert_eq!(count(), of_a_task + 1);
 }
 
-/// Two runtimes in turn, another executor, and a plain thread.
 #[test]
 fn one_backend_serves_all_runtimes_and_executors() {
     let Some(database) = database() else { return };
-    let backend = database.backend("everywhere");
-    let again = || async {
-        let request = StoreRequest::new(b"one", created());
-        backend.store(&key(1), request).await.unwrap();
-        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
-    };
-    for _ in 0..2 {
-        runtime().block_on(again());
-    }
-    block_on(again());
-    blocking::inline(Duration::from_secs(10), || block_on(again()));
+    everywhere(&database.backend("everywhere"));
 }
 
-#[test]
-fn rows_of_the_first_format_are_left_alone() {
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_the_first_format_are_left_alone() {
     let Some(database) = database() else { return };
     let backend = database.backend("first_format");
-    runtime().block_on(async {
-        backend.check().await.unwrap();
-        let rows = first_format::rows("first_format", |bytes| blob(&first_format::hex(bytes)));
-        database.execute(rows).await;
-        let pool = Pool::connect(&database.url).await.unwrap();
-        let all = first_format::all_rows("first_format");
-        let rows = async || {
-            let rows = sqlx::query_as::<_, first_format::Row>(AssertSqlSafe(all.clone()));
-            rows.fetch_all(&pool).await.unwrap()
-        };
-        assert_eq!(rows().await.len(), 2);
-        first_format::is_left_alone(&backend, rows).await;
-    });
+    backend.check().await.unwrap();
+    let rows = first_format::rows("first_format", |bytes| blob(&first_format::hex(bytes)));
+    database.execute(rows).await;
+    let pool = Pool::connect(&database.url).await.unwrap();
+    let all = first_format::all_rows("first_format");
+    let rows = async || {
+        let rows = sqlx::query_as::<_, first_format::Row>(AssertSqlSafe(all.clone()));
+        rows.fetch_all(&pool).await.unwrap()
+    };
+    assert_eq!(rows().await.len(), 2);
+    first_format::is_left_alone(&backend, rows).await;
 }
 
 async fn leased(backend: &SqlBackend, period: Duration) -> Lease {

@@ -348,7 +348,7 @@ fn refresh_joiners_recompute(
 
 fn store_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     for count in functions!(subject, [] 0, large => String) {
-        let gate = subject.hold_on_its_way();
+        let gate = subject.hold_next_store();
         assert!(count.value().starts_with('1'));
         gate.until_arrived(1);
         invalidate_elsewhere(subject);
@@ -431,7 +431,7 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
 fn an_unmarked_precached_value_leaves_nothing_older(subject: &Subject) {
     for count in functions!(subject, [] 0, number => u64) {
         assert_eq!(count.value(), 1);
-        subject.drop_marks_on_its_way();
+        subject.drop_marks_in_next_store();
         count.precache(100);
         assert_ne!(count.peek(), Some(1));
     }
