@@ -38,15 +38,15 @@ impl Counter {
 pub(crate) struct Sum(AtomicU64);
 
 impl Sum {
-    /// Adds values with their weights: how many of its kind each stands for.
+    /// Adds a value that stands for `weight` of its kind.
     #[inline]
-    pub(crate) fn add_all(&self, weighted: impl Iterator<Item = (u64, u64)>, writers: Writers) {
-        /// More than any duration or size. Processors convert numbers up to this in one instruction.
-        const MAX_VALUE: u64 = i64::MAX as u64;
-        let float = |n: u64| n.min(MAX_VALUE) as i64 as f64;
-        let sum: f64 = weighted
-            .map(|(value, weight)| float(value) * float(weight))
-            .sum();
+    pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
+        self.add_sum(float(value) * float(weight), writers);
+    }
+
+    /// Adds several values at once.
+    #[inline]
+    pub(crate) fn add_sum(&self, sum: f64, writers: Writers) {
         let plus = |bits| (f64::from_bits(bits) + sum).to_bits();
         match writers {
             Writers::One => self.0.store(plus(self.0.load(Relaxed)), Relaxed),
@@ -58,15 +58,17 @@ impl Sum {
         }
     }
 
-    /// Adds a value that stands for `weight` of its kind.
-    #[inline]
-    pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
-        self.add_all([(value, weight)].into_iter(), writers);
-    }
-
     pub(crate) fn get(&self) -> u128 {
         f64::from_bits(self.0.load(Relaxed)) as u128
     }
+}
+
+/// A number as a floating point one, exact up to 2^53.
+#[inline]
+pub(crate) fn float(number: u64) -> f64 {
+    /// More than any duration or size. Processors convert numbers up to this in one instruction.
+    const MAX_VALUE: u64 = i64::MAX as u64;
+    number.min(MAX_VALUE) as i64 as f64
 }
 
 /// The smallest and the largest value so far.

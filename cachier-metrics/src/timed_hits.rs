@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use once_cell::race::OnceBox;
 
-use crate::counter::{Sum, Writers};
+use crate::counter::{Sum, Writers, float};
 use crate::histogram::{LiveHistogram, SECONDS, Totals};
 use crate::labels::Outcome;
 use crate::snapshot::Snapshot;
@@ -133,7 +133,8 @@ impl Figures {
         let latencies = all(TimedHit::latency);
         let ages = all(|hit| hit.ended.saturating_sub(hit.computed));
         let saved = all(|hit| hit.compute.saturating_sub(hit.latency()));
-        self.time_saved.add_all(saved, writers);
+        let saved = saved.map(|(saved, weight)| float(saved) * float(weight));
+        self.time_saved.add_sum(saved.sum(), writers);
         self.latency.record_all(latencies, writers);
         self.age.record_all(ages, writers);
     }

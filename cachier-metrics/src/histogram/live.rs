@@ -1,9 +1,10 @@
 //! Histograms being recorded.
 
+use once_cell::race::OnceBox;
+
 use super::counts::{Bucket, Histogram};
 use super::scale::{SLOTS, Scale};
-use crate::counter::{Counter, Extremes, Sum, Writers};
-use once_cell::race::OnceBox;
+use crate::counter::{Counter, Extremes, Sum, Writers, float};
 
 /// A histogram in atomic cells, 6 KB. Recording neither locks nor allocates.
 #[derive(Debug)]
@@ -35,20 +36,18 @@ impl LiveHistogram {
 
     /// Adds observations with their weights.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn record_all(
-        &self,
-        weighted: impl Iterator<Item = (u64, u64)> + Clone,
-        writers: Writers,
-    ) {
-        let (mut least, mut most, mut excess, mut samples) = (u64::MAX, 0, 0, 0);
-        for (value, weight) in weighted.clone() {
+    pub(crate) fn record_all(&self, weighted: impl Iterator<Item = (u64, u64)>, writers: Writers) {
+        let (mut least, mut most) = (u64::MAX, 0);
+        let (mut sum, mut excess, mut samples) = (0.0, 0, 0);
+        for (value, weight) in weighted {
             (least, most) = (value.min(least), value.max(most));
+            sum += float(value) * float(weight);
             excess += weight * (weight - 1);
             samples += 1;
             self.slots[self.scale.slot(value)].add(weight, writers);
         }
         self.extremes.add((least, most));
-        self.sum.add_all(weighted, writers);
+        self.sum.add_sum(sum, writers);
         if excess > 0 {
             self.excess.add(excess, writers);
         }

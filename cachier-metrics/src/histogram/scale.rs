@@ -4,6 +4,8 @@
 //! 4 of OpenTelemetry exponential histograms. Values are whole nanoseconds or bytes, so a table of bounds, rounded down
 //! to whole units, is exact.
 
+use crate::counter::float;
+
 /// Number of buckets: 8 ns to 8 days, or 1 byte to 70 TB. Values outside count in the first or last bucket.
 ///
 /// Anything between two clock readings takes at least 8 ns, while ages of values reach days.
@@ -27,8 +29,9 @@ pub struct Scale {
     first: i32,
     /// The largest value in each slot.
     upper: [u64; SLOTS],
-    /// Indexed by the eight bits below the leading one: the slot of a value at the lower edge of that cell, relative to
-    /// the leading bit. No cell is wider than a bucket, so the value is in that slot or the next.
+    /// Indexed by the eight bits below the leading one, the first of a floating point number's fraction: the slot of a value
+    /// at the lower edge of that cell, relative to the leading bit. No cell is wider than a bucket, so the value is in
+    /// that slot or the next.
     base: [i16; CELLS],
 }
 
@@ -38,10 +41,11 @@ impl Scale {
     /// The slot of a value.
     #[inline]
     pub(crate) fn slot(&self, value: u64) -> usize {
-        let value = value.max(1);
-        let exponent = value.ilog2();
-        let cell = ((value << (63 - exponent)) >> 55) as usize % CELLS;
-        let slot = 16 * exponent as i32 + i32::from(self.base[cell]);
+        // Exact but for values far beyond the last slot.
+        let bits = float(value).to_bits();
+        let exponent = (bits >> (f64::MANTISSA_DIGITS - 1)) as i32 - (f64::MAX_EXP - 1);
+        let cell = (bits >> (f64::MANTISSA_DIGITS - 9)) as usize % CELLS;
+        let slot = 16 * exponent + i32::from(self.base[cell]);
         let slot = slot.clamp(0, SLOTS as i32 - 2) as usize;
         slot + usize::from(value > self.upper[slot])
     }
