@@ -23,6 +23,7 @@ mod local;
 mod metrics;
 #[cfg(all(test, shuttle))]
 mod model;
+mod packed;
 mod pattern;
 mod per_process;
 mod process;

@@ -158,7 +158,11 @@ impl Snapshot {
     }
 
     /// Applies an operator to every counter and histogram.
-    fn combine<H: Fn(&mut Histogram, &Histogram)>(&mut self, other: &Self, op: &Operator<H>) {
+    pub(crate) fn combine<N, H>(&mut self, other: &Self, op: &Operator<N, H>)
+    where
+        N: Fn(u64, u64) -> u64,
+        H: Fn(&mut Histogram, &Histogram),
+    {
         op.numbers(&mut self.calls, &other.calls);
         op.numbers(&mut self.abandoned, &other.abandoned);
         op.numbers(&mut self.stale_hits, &other.stale_hits);
@@ -221,12 +225,12 @@ impl Activity {
 }
 
 /// How to combine two counters, and two histograms.
-struct Operator<H> {
-    number: fn(u64, u64) -> u64,
-    histogram: H,
+pub(crate) struct Operator<N, H> {
+    pub(crate) number: N,
+    pub(crate) histogram: H,
 }
 
-impl<H: Fn(&mut Histogram, &Histogram)> Operator<H> {
+impl<N: Fn(u64, u64) -> u64, H: Fn(&mut Histogram, &Histogram)> Operator<N, H> {
     fn number(&self, number: &mut u64, other: u64) {
         *number = (self.number)(*number, other);
     }

@@ -3,23 +3,39 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::labelled::Labelled;
+use crate::labels::Outcome;
+use crate::packed::Packed;
 use crate::snapshot::Snapshot;
 
 /// Cumulative snapshots, dense for the last half minute and sparser for older times.
 ///
 /// A snapshot has level `n` if a multiple of 2^n seconds lies between it and the one before. It is kept for 32 · 2^n
 /// seconds. So a window of up to a day begins at most a fifteenth of its length, or a second, too early.
+///
+/// Of each, what was counted since the one before is kept. While nothing is counted, there is no new one.
 pub(crate) struct Windows {
     /// The first state, for windows that reach back further than the others.
     start: State,
-    recent: VecDeque<State>,
+    recent: VecDeque<Change>,
+    newest: Arc<Snapshot>,
 }
 
 /// A cumulative snapshot, and its time in nanoseconds.
+#[derive(Clone)]
 pub(crate) struct State {
     pub(crate) at: u64,
     pub(crate) snapshot: Arc<Snapshot>,
+}
+
+/// A state by what was counted since the one before.
+struct Change {
+    /// When it came about, and when it was the state last.
+    at: u64,
+    until: u64,
     level: u32,
+    calls: Labelled<Outcome, u64>,
+    counted: Packed,
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -31,44 +47,84 @@ impl Windows {
     /// Begins at time `at`, with the state of then.
     pub(crate) fn starting(at: u64, snapshot: Arc<Snapshot>) -> Self {
         Self {
-            start: State {
-                at,
-                snapshot,
-                level: TOP_LEVEL,
-            },
+            newest: Arc::clone(&snapshot),
+            start: State { at, snapshot },
             recent: VecDeque::new(),
         }
     }
 
     /// Keeps the current state, unless there is one of the same second.
     pub(crate) fn push(&mut self, at: u64, snapshot: &Arc<Snapshot>) {
-        let newest = self.recent.back().unwrap_or(&self.start).at;
+        let newest = self
+            .recent
+            .back()
+            .map_or(self.start.at, |newest| newest.until);
         let (second, before) = (at / SECOND, newest / SECOND);
         if second <= before {
             return;
         }
         let level = (second ^ before).ilog2().min(TOP_LEVEL);
-        self.recent.push_back(State {
-            at,
-            snapshot: Arc::clone(snapshot),
-            level,
-        });
-        self.recent
-            .retain(|states| second - states.at / SECOND < STATES_PER_LEVEL << states.level);
+        match self.recent.back_mut() {
+            Some(newest) if Arc::ptr_eq(&self.newest, snapshot) => {
+                newest.until = at;
+                newest.level = newest.level.max(level);
+            }
+            _ => {
+                self.recent.push_back(Change {
+                    at,
+                    until: at,
+                    level,
+                    calls: snapshot.calls.clone(),
+                    counted: Packed::between(&self.newest, snapshot),
+                });
+                self.newest = Arc::clone(snapshot);
+            }
+        }
+        self.forget_before(second);
     }
 
     /// The latest state no later than `at`, or else the first one.
-    pub(crate) fn before(&self, at: u64) -> &State {
-        let older = self.recent.partition_point(|states| states.at <= at);
-        older
-            .checked_sub(1)
-            .and_then(|place| self.recent.get(place))
-            .unwrap_or(&self.start)
+    pub(crate) fn before(&self, at: u64) -> State {
+        let Some(last) = self.place_before(at) else {
+            return self.start();
+        };
+        let mut snapshot = (*self.start.snapshot).clone();
+        let changes = self.recent.range(..=last);
+        changes.for_each(|change| change.counted.add_to(&mut snapshot));
+        State {
+            at: self.recent[last].until.min(at),
+            snapshot: Arc::new(snapshot),
+        }
+    }
+
+    /// The calls of that state.
+    pub(crate) fn calls_before(&self, at: u64) -> &Labelled<Outcome, u64> {
+        let last = self.place_before(at);
+        last.map_or(&self.start.snapshot.calls, |last| &self.recent[last].calls)
     }
 
     /// The first state.
-    pub(crate) fn start(&self) -> &State {
-        &self.start
+    pub(crate) fn start(&self) -> State {
+        self.start.clone()
+    }
+
+    fn place_before(&self, at: u64) -> Option<usize> {
+        let older = self.recent.partition_point(|change| change.at <= at);
+        older.checked_sub(1)
+    }
+
+    /// Forgets what is too old for its level. The newest state never is.
+    fn forget_before(&mut self, second: u64) {
+        let is_old =
+            |change: &Change| second - change.until / SECOND >= STATES_PER_LEVEL << change.level;
+        while let Some(place) = self.recent.iter().position(is_old) {
+            let Some(forgotten) = self.recent.remove(place) else {
+                return;
+            };
+            if let Some(next) = self.recent.get_mut(place) {
+                next.counted = forgotten.counted.and(&next.counted);
+            }
+        }
     }
 }
 
@@ -77,19 +133,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::histogram::{Bucket, Histogram};
 
     const HOUR: u64 = 3600;
     const DAY: u64 = 24 * HOUR;
 
-    /// Windows ticked in steps of `step(i)` nanoseconds until `end` seconds.
+    /// Windows ticked in steps of `step(i)` nanoseconds until `end` seconds, with something new each time.
     fn ticked(end: u64, step: impl Fn(u64) -> u64) -> (Windows, u64) {
-        let state = Arc::<Snapshot>::default();
-        let mut windows = Windows::starting(0, Arc::clone(&state));
+        let mut windows = Windows::starting(0, Arc::default());
         let (mut now, mut ticks) = (0, 0);
         while now < end * SECOND {
             now += step(ticks);
             ticks += 1;
-            windows.push(now, &state);
+            windows.push(now, &Arc::default());
         }
         (windows, now)
     }
@@ -123,13 +179,75 @@ mod tests {
 
     #[test]
     fn a_second_is_kept_once() {
-        let state = Arc::<Snapshot>::default();
-        let mut windows = Windows::starting(0, Arc::clone(&state));
+        let mut windows = Windows::starting(0, Arc::default());
         for at in [SECOND, SECOND + 1, 2 * SECOND - 1] {
-            windows.push(at, &state);
+            windows.push(at, &Arc::default());
         }
         assert_eq!(windows.recent.len(), 1);
         assert_eq!(windows.before(u64::MAX).at, SECOND);
+    }
+
+    #[test]
+    fn an_idle_function_keeps_one_state() {
+        let state = Arc::<Snapshot>::default();
+        let mut windows = Windows::starting(0, Arc::clone(&state));
+        (1..DAY).for_each(|second| windows.push(second * SECOND, &state));
+        assert!(windows.recent.len() <= 1);
+        for window in [1, 60, HOUR] {
+            assert_eq!(too_early(&windows, (DAY - 1) * SECOND, window), 0.0);
+        }
+    }
+
+    /// A thousand sampled hits a second, which take 20 to 100 ns, of values up to an hour old.
+    fn busy(seconds: u64) -> Snapshot {
+        let histogram = |buckets: std::ops::Range<i32>| Histogram {
+            buckets: buckets
+                .map(|index| Bucket {
+                    index,
+                    count: seconds * (1 + u64::from(index.unsigned_abs()) % 31),
+                })
+                .collect(),
+            samples: 1000 * seconds,
+            sum: u128::from(seconds) << 40,
+            ..Histogram::default()
+        };
+        let mut snapshot = Snapshot {
+            time_saved: Some(u128::from(seconds) << 40),
+            entry_age: histogram(96..190),
+            ..Snapshot::default()
+        };
+        snapshot.calls[Outcome::Hit] = 1_000_000 * seconds;
+        snapshot.call_duration[Outcome::Hit] = histogram(-410..-370);
+        snapshot
+    }
+
+    #[test]
+    fn a_busy_day_takes_128_kilobytes() {
+        let mut windows = Windows::starting(0, Arc::default());
+        let mut second = 0;
+        while second < DAY {
+            second += match DAY - second {
+                0..=600 => 1,
+                601..=10_000 => 8,
+                _ => 64,
+            };
+            windows.push(second * SECOND, &Arc::new(busy(second)));
+        }
+        let packed: usize = windows
+            .recent
+            .iter()
+            .map(|change| change.counted.len())
+            .sum();
+        let room = packed + windows.recent.capacity() * size_of::<Change>();
+        assert!(
+            room < 128 << 10,
+            "{room} bytes of {} states",
+            windows.recent.len()
+        );
+        for window in [1, 60, HOUR, DAY / 2] {
+            let state = windows.before((second - window) * SECOND);
+            assert_eq!(*state.snapshot, busy(state.at / SECOND));
+        }
     }
 
     #[test]

@@ -88,10 +88,25 @@ impl Histogram {
     /// Adds another histogram of the same unit.
     pub fn merge(&mut self, other: &Self) {
         (self.min, self.max) = (self.merged_min(other), self.merged_max(other));
-        self.buckets = merge_buckets(&self.buckets, &other.buckets);
+        self.combine_buckets(&other.buckets, u64::saturating_add);
         self.samples = self.samples.saturating_add(other.samples);
         self.sum = self.sum.saturating_add(other.sum);
         self.excess = self.excess.saturating_add(other.excess);
+    }
+
+    fn combine_buckets(&mut self, others: &[Bucket], combine: fn(u64, u64) -> u64) {
+        for other in others {
+            let place = self
+                .buckets
+                .binary_search_by_key(&other.index, |own| own.index);
+            match place {
+                Ok(place) => {
+                    let own = &mut self.buckets[place];
+                    own.count = combine(own.count, other.count);
+                }
+                Err(place) => self.buckets.insert(place, *other),
+            }
+        }
     }
 
     /// The smaller minimum. Unknown if that of the lower buckets is: it may be smaller than a known one of the same bucket.
@@ -138,18 +153,7 @@ impl Histogram {
 
     /// Raises each figure to that of an older state of the same histogram.
     pub(crate) fn raise_to(&mut self, earlier: &Self) {
-        for bucket in &earlier.buckets {
-            let place = self
-                .buckets
-                .binary_search_by_key(&bucket.index, |own| own.index);
-            match place {
-                Ok(place) => {
-                    let own = &mut self.buckets[place];
-                    own.count = own.count.max(bucket.count);
-                }
-                Err(place) => self.buckets.insert(place, *bucket),
-            }
-        }
+        self.combine_buckets(&earlier.buckets, u64::max);
         self.samples = self.samples.max(earlier.samples);
         self.sum = self.sum.max(earlier.sum);
         self.excess = self.excess.max(earlier.excess);
@@ -190,19 +194,6 @@ impl Default for Histogram {
             max: 0,
         }
     }
-}
-
-fn merge_buckets(left: &[Bucket], right: &[Bucket]) -> Vec<Bucket> {
-    let mut merged: Vec<Bucket> = left.iter().chain(right).copied().collect();
-    merged.sort_by_key(|bucket| bucket.index);
-    merged.dedup_by(|next, kept| {
-        let same = next.index == kept.index;
-        if same {
-            kept.count = kept.count.saturating_add(next.count);
-        }
-        same
-    });
-    merged
 }
 
 fn subtract_buckets(later: &[Bucket], earlier: &[Bucket]) -> Vec<Bucket> {
