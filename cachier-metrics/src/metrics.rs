@@ -1,9 +1,11 @@
 //! The metrics of one function: recording and reading.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::LocalKey;
 use std::time::{Duration, SystemTime};
+
+use once_cell::race::OnceBox;
 
 use crate::block::Blocks;
 use crate::clock::{Clock, nanos};
@@ -11,7 +13,7 @@ use crate::counter::Writers;
 use crate::gauges::Gauges;
 use crate::labels::{ErrorLabel, NearResult, Operation, RemovalCause, StaleUse};
 use crate::local::Local;
-use crate::per_process::{PerProcess, copied, get_or_init};
+use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
 use crate::slot::{LocalSlot, attach};
@@ -411,8 +413,8 @@ impl CacheMetrics {
 
 /// What all functions have counted in the beginning: one for all of them.
 fn nothing() -> Arc<Snapshot> {
-    static NOTHING: OnceLock<Arc<Snapshot>> = OnceLock::new();
-    Arc::clone(get_or_init(&NOTHING, Arc::default))
+    static NOTHING: OnceBox<Arc<Snapshot>> = OnceBox::new();
+    Arc::clone(NOTHING.get_or_init(Box::default))
 }
 
 impl fmt::Debug for CacheMetrics {

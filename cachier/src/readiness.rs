@@ -5,7 +5,7 @@ use cachier_backends::Error;
 use cachier_metrics::{StoreFigures, StoreReadiness, StoreState};
 
 use crate::backends::Backends;
-use crate::environment;
+use crate::environment::{self, Concern};
 use crate::labels;
 use crate::options::{BackendName, OnBackendError};
 use crate::registry::Registry;
@@ -27,7 +27,8 @@ pub(crate) fn readiness(backends: &Backends, registry: &Registry) -> Vec<StoreRe
             store: figures.store,
         })
         .collect();
-    all.extend(environment::unusable().map(|(variable, error)| misconfigured(variable, &error)));
+    let stops_all = environment::unusable(|concern| concern == Concern::EveryFunction);
+    all.extend(stops_all.map(|unusable| misconfigured(unusable.variable, &unusable.error)));
     let uses_default = |name: &BackendName| *name == BackendName::Default;
     if places
         .iter()
