@@ -13,6 +13,8 @@ use cachier_metrics::CacheMetrics;
 
 use crate::context::Context;
 use crate::gate::Gate;
+#[cfg(feature = "memory")]
+use crate::gate::Limit;
 use crate::identity::{self, FunctionSpec, Package};
 use crate::labels;
 use crate::options::{BackendName, Options, Policy, WantSize};
@@ -98,15 +100,16 @@ impl Function {
     #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool + Copy> {
-        let limit = self.gate.limit()?;
-        Some(move |since| self.is_younger(since, limit))
+        let limit = self.gate.limit();
+        (!limit.is_any()).then_some(move |since| self.is_younger(since, limit))
     }
 
-    /// Whether at most this much time has passed. Not inlined: values that never become stale need no room for the clock in
-    /// their hit path.
+    /// Whether at most as much time has passed as the limit allows. Not inlined: values that never become stale need no room
+    /// for the clock in their hit path.
     #[cfg(feature = "memory")]
     #[inline(never)]
-    fn is_younger(&self, created: u64, nanos: u64) -> bool {
+    fn is_younger(&self, created: u64, limit: Limit) -> bool {
+        let nanos = limit.nanos();
         self.now_for(nanos).saturating_sub(created) <= nanos && nanos > 0
     }
 
@@ -114,13 +117,14 @@ impl Function {
     #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn near_freshness(&self, until: u64) -> impl Fn(u64) -> bool + Copy {
-        let limit = self.gate.limit().unwrap_or(u64::MAX);
+        let limit = self.gate.limit();
         move |since| self.is_younger_before(since, limit, until)
     }
 
     #[cfg(feature = "memory")]
     #[inline(never)]
-    fn is_younger_before(&self, created: u64, nanos: u64, until: u64) -> bool {
+    fn is_younger_before(&self, created: u64, limit: Limit, until: u64) -> bool {
+        let nanos = limit.nanos();
         let now = self.now_for(nanos);
         now <= created.saturating_add(nanos).min(until) && nanos > 0
     }

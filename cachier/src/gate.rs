@@ -10,20 +10,21 @@ const OPEN: u64 = 1 << 63;
 /// Stands for any age.
 const ANY_AGE: u64 = OPEN - 1;
 
+/// Up to which age a value is served.
+#[cfg(feature = "memory")]
+#[derive(Clone, Copy)]
+pub(crate) struct Limit(u64);
+
 impl Gate {
     /// An open gate for values up to this age in nanoseconds; `u64::MAX` is any.
     pub(crate) const fn new(max_age: u64) -> Self {
         Self(AtomicU64::new(OPEN | bits_of_age(max_age)))
     }
 
-    /// Up to which age a value is served: `None` if any is, zero if the gate is closed and none is.
+    #[cfg(feature = "memory")]
     #[inline]
-    pub(crate) fn limit(&self) -> Option<u64> {
-        match self.0.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            open if open & OPEN != 0 => Some(open & ANY_AGE),
-            _ => Some(0),
-        }
+    pub(crate) fn limit(&self) -> Limit {
+        Limit(self.0.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -37,12 +38,10 @@ impl Gate {
         };
     }
 
-    /// Up to which age values are fresh; `u64::MAX` is any.
+    /// Up to which age values are fresh, even if the gate is closed; `u64::MAX` is any.
+    #[cfg(feature = "memory")]
     pub(crate) fn max_age(&self) -> u64 {
-        match self.0.load(Ordering::Relaxed) & ANY_AGE {
-            ANY_AGE => u64::MAX,
-            age => age,
-        }
+        Limit(self.0.load(Ordering::Relaxed) | OPEN).nanos()
     }
 
     pub(crate) fn set_max_age(&self, max_age: u64) {
@@ -53,27 +52,47 @@ impl Gate {
     }
 }
 
+#[cfg(feature = "memory")]
+impl Limit {
+    #[inline]
+    pub(crate) fn is_any(self) -> bool {
+        self.0 == u64::MAX
+    }
+
+    /// In nanoseconds; `u64::MAX` is any, and zero, while the gate is closed, none.
+    pub(crate) fn nanos(self) -> u64 {
+        match self.0 {
+            u64::MAX => u64::MAX,
+            open if open & OPEN != 0 => open & ANY_AGE,
+            _ => 0,
+        }
+    }
+}
+
 const fn bits_of_age(max_age: u64) -> u64 {
     if max_age < ANY_AGE { max_age } else { ANY_AGE }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "memory"))]
 mod tests {
     use super::*;
 
     #[test]
     fn ages_and_switches_do_not_disturb_each_other() {
         let gate = Gate::new(u64::MAX);
-        assert_eq!((gate.limit(), gate.max_age()), (None, u64::MAX));
+        let state = || (gate.limit().nanos(), gate.is_open(), gate.max_age());
+        assert!(gate.limit().is_any());
+        assert_eq!(state(), (u64::MAX, true, u64::MAX));
         gate.set_open(false);
-        assert_eq!((gate.limit(), gate.is_open()), (Some(0), false));
+        assert!(!gate.limit().is_any());
+        assert_eq!(state(), (0, false, u64::MAX));
         gate.set_max_age(7);
-        assert_eq!((gate.limit(), gate.max_age()), (Some(0), 7));
+        assert_eq!(state(), (0, false, 7));
         gate.set_open(true);
-        assert_eq!((gate.limit(), gate.is_open()), (Some(7), true));
+        assert_eq!(state(), (7, true, 7));
         gate.set_max_age(ANY_AGE + 5);
-        assert_eq!((gate.limit(), gate.max_age()), (None, u64::MAX));
+        assert_eq!(state(), (u64::MAX, true, u64::MAX));
         gate.set_max_age(0);
-        assert_eq!((gate.limit(), gate.is_open()), (Some(0), true));
+        assert_eq!(state(), (0, true, 0));
     }
 }
