@@ -238,11 +238,10 @@ fn are_words<K: 'static, V: 'static>() -> bool {
 
 fn item<K: 'static, V: 'static>(key: &K, new: &NewEntry<V>) -> WordItem {
     let word = "the contents are words only where keys and values are";
-    let times = Times::new(new.created, new.compute_nanos);
     WordItem {
         key: word::of(key).expect(word),
         value: word::of(&new.value).expect(word),
-        times,
-        delay: new.since.wrapping_sub(times.created()),
+        times: Times::new(new.created, new.compute_nanos),
+        since: new.since,
     }
 }

@@ -16,9 +16,9 @@
 //!
 //! - `index` finds a `node`, an entry with its key, by that key: a lock-free hash table of `table`s of `bucket`s.
 //! - `word_index` does the same for keys and values of one machine word each (`word`), stored directly in
-//!   `word_bucket`s, with the `times` of an entry in one word and `column`s for what most stores do without. `contents` is
-//!   either of the two.
-//! - `policy` chooses which entry to evict: S3-FIFO, as plain logic, by the ids of a `catalog` that knows where each is.
+//!   `word_bucket`s, with the `times` of an entry in one word. `contents` is either of the two.
+//! - `policy` chooses which entry to evict: S3-FIFO, as plain logic. It knows entries by `ids`, of which a `catalog` knows where
+//!   each is; stores without bounds have neither.
 //! - `writer` updates all of them consistently and within the bounds; `store` is the public interface.
 //! - `sync` wraps the synchronisation primitives; `guard` determines when removed values are dropped.
 //!
@@ -40,11 +40,11 @@
 
 mod bucket;
 mod catalog;
-mod column;
 mod contents;
 mod entry;
 mod footprint;
 mod guard;
+mod ids;
 mod index;
 mod node;
 mod policy;
@@ -57,6 +57,7 @@ mod times;
 pub mod word;
 mod word_bucket;
 mod word_index;
+mod word_sizes;
 mod writer;
 
 pub use entry::{Bounds, Entry, Inserted, NewEntry};

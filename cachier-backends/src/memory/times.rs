@@ -9,11 +9,22 @@ pub(super) struct RoundedNanos(u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times(u64);
 
+/// In a table, as a timed hit needs one.
+const POWERS_OF_TEN: [u64; 16] = {
+    let mut powers = [1; 16];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = 10 * powers[n - 1];
+        n += 1;
+    }
+    powers
+};
+
 impl RoundedNanos {
     const DIGIT_BITS: u32 = 12;
     const MAX_DIGITS: u64 = (1 << Self::DIGIT_BITS) - 1;
     /// 130 years.
-    const MAX: u64 = Self::MAX_DIGITS * 10_u64.pow(15);
+    const MAX: u64 = Self::MAX_DIGITS * POWERS_OF_TEN[15];
 
     pub(super) fn new(nanos: u64) -> Self {
         let nanos = nanos.min(Self::MAX);
@@ -29,7 +40,7 @@ impl RoundedNanos {
 
     pub(super) fn nanos(self) -> u64 {
         let digits = u64::from(self.0) & Self::MAX_DIGITS;
-        digits * 10_u64.pow(u32::from(self.0 >> Self::DIGIT_BITS))
+        digits * POWERS_OF_TEN[usize::from(self.0 >> Self::DIGIT_BITS)]
     }
 }
 
@@ -58,14 +69,13 @@ impl Times {
         (self.0 >> u16::BITS) * Self::NANOS_PER_MICRO
     }
 
-    /// The creation of an entry that counts as fresh from so much later: exact if from its creation.
-    pub(super) fn created_within(self, delay: u64) -> u64 {
-        let more = if delay < Self::NANOS_PER_MICRO {
-            delay
-        } else {
-            0
-        };
-        self.created() + more
+    /// The creation of an entry that counts as fresh from this moment: exact if that is the same.
+    pub(super) fn created_beside(self, since: u64) -> u64 {
+        let created = self.created();
+        match since.wrapping_sub(created) < Self::NANOS_PER_MICRO {
+            true => since,
+            false => created,
+        }
     }
 
     pub(super) fn compute_nanos(self) -> u64 {
@@ -99,8 +109,9 @@ mod tests {
     #[test]
     fn a_creation_is_exact_where_freshness_counts_from_it() {
         let times = Times::new(5_123, 0);
-        assert_eq!(times.created_within(5_123 - times.created()), 5_123);
-        assert_eq!(times.created_within(9_000 - times.created()), 5_000);
+        assert_eq!(times.created_beside(5_123), 5_123);
+        assert_eq!(times.created_beside(9_000), 5_000);
+        assert_eq!(times.created_beside(4_999), 5_000);
     }
 
     #[test]

@@ -12,14 +12,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::catalog::Position;
-use super::column::{Column, zeros};
 use super::entry::Entry;
+use super::ids::Ids;
 use super::index::Moved;
 use super::node::Uses;
-use super::sync::{AtomicShared, AtomicU32, AtomicU64, AtomicUsize, Guard, Shared, Tag};
+use super::sync::{AtomicShared, AtomicU64, AtomicUsize, Guard, Shared, Tag};
 use super::table::MIN_SHRUNK;
 use super::times::Times;
 use super::word_bucket::{Lookup, SLOTS, State, WordBucket};
+use super::word_sizes::{SMALL, bytes_up_to, most_items};
 
 /// The tables, as readers and writers share them.
 pub(super) struct WordIndex {
@@ -27,16 +28,17 @@ pub(super) struct WordIndex {
     current: AtomicUsize,
     /// Made when they are first needed, of growing size. Together they take less than 2 MB. The one that
     /// stands for the large table is always closed: a lookup notices as it notices a writer, without a branch for it.
-    small: [OnceLock<Table>; TABLES],
+    small: [SmallTable; TABLES],
     large: AtomicShared<Table>,
     hash: WordHash,
 }
 
+/// Of a power of two in bytes, so that a lookup finds one without a multiplication.
+#[repr(align(128))]
+struct SmallTable(OnceLock<Table>);
+
 /// The hash of a key, as lookups have it.
 pub(super) type WordHash = Box<dyn Fn(u64) -> u32 + Send + Sync>;
-
-/// The last of them has room for 17,000 entries. The model checker wants less to do.
-const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
 
 /// The number that stands for the large table.
 const LARGE: usize = SMALL;
@@ -52,10 +54,9 @@ struct Table {
     buckets: Vec<WordBucket>,
     // Parallel to the slots, in separate arrays: a hit touches only what it needs.
     times: Vec<AtomicU64>,
-    /// By how much later than from the microsecond of its creation an entry counts as fresh.
-    delays: Column<AtomicU64>,
-    /// For stores that evict.
-    ids: Column<AtomicU32>,
+    /// Since when an entry counts as fresh; absent while all do since the microsecond of their creation.
+    since: OnceLock<Box<[AtomicU64]>>,
+    ids: Ids,
 }
 
 /// An item to insert.
@@ -64,8 +65,8 @@ pub(super) struct WordItem {
     pub(super) key: u64,
     pub(super) value: u64,
     pub(super) times: Times,
-    /// By how much later than from the microsecond of its creation it counts as fresh; wraps around.
-    pub(super) delay: u64,
+    /// The time since which it counts as fresh.
+    pub(super) since: u64,
 }
 
 /// Where a value was found, and the state of the bucket.
@@ -86,12 +87,12 @@ impl WordIndex {
     pub(super) fn new(hash: WordHash) -> Self {
         let index = Self {
             current: AtomicUsize::new(0),
-            small: [const { OnceLock::new() }; TABLES],
+            small: [const { SmallTable(OnceLock::new()) }; TABLES],
             large: AtomicShared::null(),
             hash,
         };
         index.small_table(0);
-        index.small[LARGE].get_or_init(|| {
+        index.small[LARGE].0.get_or_init(|| {
             let table = Table::new(1);
             table.close();
             table
@@ -107,7 +108,7 @@ impl WordIndex {
         key: u64,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Found<'_> {
-        let small = self.small[self.current.load(Acquire) % TABLES].get();
+        let small = self.small[self.current.load(Acquire) % TABLES].0.get();
         let small = small.expect("the table in use was made");
         small.find_fresh(hash, key, fresh)
     }
@@ -139,7 +140,7 @@ impl WordIndex {
 
     /// The id of an item in the catalog, if there is one.
     pub(super) fn id(&self, position: Position, guard: &Guard) -> u32 {
-        self.table(guard).ids.read(slot_index(position))
+        self.table(guard).ids.get(slot_index(position))
     }
 
     pub(super) fn set_id(&self, position: Position, id: u32, guard: &Guard) {
@@ -247,14 +248,14 @@ impl WordIndex {
 
     /// The small table of this number.
     fn small_table(&self, number: usize) -> &Table {
-        self.small[number].get_or_init(|| Table::new(1 << number))
+        self.small[number].0.get_or_init(|| Table::new(1 << number))
     }
 
     /// The table in use, unless that changes just now.
     fn table_in_use<'a>(&'a self, guard: &'a Guard) -> Option<&'a Table> {
         match self.current.load(Acquire) {
             LARGE => self.large.load(Acquire, guard).as_ref(),
-            number => self.small[number].get(),
+            number => self.small[number].0.get(),
         }
     }
 
@@ -285,7 +286,7 @@ impl WordRef<'_> {
     /// When the value was computed, or one that has replaced it.
     pub(super) fn created(self) -> u64 {
         let times = self.table.times(self.position);
-        times.created_within(self.table.delay(self.position))
+        times.created_beside(self.table.since(self.position))
     }
 
     /// The value with its times, or those of one that has replaced it.
@@ -303,8 +304,8 @@ impl Table {
         Self {
             buckets: zeros(buckets),
             times: zeros(buckets * SLOTS),
-            delays: Column::new(),
-            ids: Column::new(),
+            since: OnceLock::new(),
+            ids: Ids::new(),
         }
     }
 
@@ -364,7 +365,7 @@ impl Table {
             let item = old.item(from);
             let position = self.insert_item(hash(item.key), item);
             self.uses(position).set(old.uses(from).copy());
-            let id = old.ids.read(slot_index(from));
+            let id = old.ids.get(slot_index(from));
             self.set_id(position, moved(id, position));
         }
     }
@@ -398,13 +399,22 @@ impl Table {
         let (bucket, index) = (&self.buckets[position.bucket()], slot_index(position));
         bucket.put(position.slot(), (item.key, item.value), || {
             self.times[index].store(item.times.to_word(), Relaxed);
-            self.delays.write(index, self.times.len(), item.delay);
+            self.set_since(index, item);
         });
     }
 
     fn set_id(&self, position: Position, id: u32) {
         let slots = self.times.len();
-        self.ids.write(slot_index(position), slots, id);
+        self.ids.set(slot_index(position), slots, id);
+    }
+
+    /// After its times are set.
+    fn set_since(&self, index: usize, item: WordItem) {
+        let created = |times: &AtomicU64| Times::from_word(times.load(Relaxed)).created();
+        let as_created = || self.times.iter().map(created).map(AtomicU64::new).collect();
+        if item.since != item.times.created() || self.since.get().is_some() {
+            self.since.get_or_init(as_created)[index].store(item.since, Relaxed);
+        }
     }
 
     fn item(&self, position: Position) -> WordItem {
@@ -413,7 +423,7 @@ impl Table {
             key,
             value,
             times: self.times(position),
-            delay: self.delay(position),
+            since: self.since(position),
         }
     }
 
@@ -425,13 +435,10 @@ impl Table {
     /// The time since which an item counts as fresh.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn since(&self, position: Position) -> u64 {
-        let created = self.times(position).created();
-        created.wrapping_add(self.delay(position))
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn delay(&self, position: Position) -> u64 {
-        self.delays.read(slot_index(position))
+        match self.since.get() {
+            Some(since) => since[slot_index(position)].load(Relaxed),
+            None => self.times(position).created(),
+        }
     }
 
     fn take(&self, hash: u32, position: Position) {
@@ -471,21 +478,9 @@ impl Table {
     }
 }
 
-/// How many items so many buckets take before too many of them overflow. A large table is fuller: there each lookup waits
-/// for memory, and the next bucket comes with the first.
-fn most_items(buckets: usize) -> usize {
-    let percent = if buckets >> SMALL == 0 { 70 } else { 85 };
-    buckets * SLOTS * percent / 100
-}
-
-/// What a table of so many buckets takes in a store that evicts, with the smaller ones that stay. Delays take an eighth more.
-fn bytes_up_to(buckets: usize) -> u64 {
-    let index = size_of::<AtomicU64>() + size_of::<AtomicU32>();
-    let bucket = size_of::<WordBucket>() + SLOTS * index;
-    let largest_small = 1 << (SMALL - 1);
-    let small = 2 * buckets.min(largest_small) - 1;
-    let large = if buckets > largest_small { buckets } else { 0 };
-    (bucket * (small + large)) as u64
+/// So many of them, empty.
+fn zeros<T: Default>(count: usize) -> Vec<T> {
+    std::iter::repeat_with(T::default).take(count).collect()
 }
 
 /// Where a slot stands among all slots of its table.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cached::macros::cached;
 use cachier::cachier;
 use cachier_bench::case::Mode;
-use cachier_bench::harness::{Effort, Subject, Timings, time};
+use cachier_bench::harness::{Effort, Subject, Timings, processor_time, time};
 use cachier_bench::machine;
 use cachier_bench::report::{Verdict, publish, verdicts};
 use cachier_bench::workload::shuffled;
@@ -21,7 +21,7 @@ fn main() {
     let mode = Mode::chosen();
     let effort = match mode {
         Mode::Full => Effort {
-            rounds: 25,
+            rounds: 49,
             calls: 20_000,
             repeats: 0,
         },
@@ -36,23 +36,18 @@ fn main() {
         .map(|n| format!("{n:016}"))
         .collect::<Vec<_>>()
         .leak();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let figures = [
-        Figures::measure(
+        Figures::of_misses(
             "miss, `u64 → u64`",
             &numbers(),
-            &[(0..calls as u64).collect()],
+            &(0..calls as u64).collect::<Vec<_>>(),
             effort,
         ),
-        Figures::measure(
-            "miss, `String → String`",
-            &words(),
-            &[texts.iter().map(String::as_str).collect()],
-            effort,
-        ),
-        Figures::measure("churn, one thread", &churn(), &[uniform(calls, 0)], effort),
-        Figures::measure(
+        Figures::of_misses("miss, `String → String`", &words(), &texts, effort),
+        Figures::of_churn("churn, one thread", &[uniform(calls, 0)], effort),
+        Figures::of_churn(
             "churn, two threads",
-            &churn(),
             &[uniform(calls, 1), uniform(calls, 2)],
             effort,
         ),
@@ -63,32 +58,47 @@ fn main() {
 /// Nanoseconds per call, ours first, then the peer that it is compared with.
 struct Figures {
     title: &'static str,
-    rows: Vec<(&'static str, Timings)>,
+    rows: Vec<(&'static str, f64)>,
 }
 
 impl Figures {
-    fn measure<A: Sync>(
+    /// The processor's time for each of many misses, with what it takes to grow.
+    fn of_misses<A>(
         title: &'static str,
         subjects: &[Subject<A>],
-        streams: &[Vec<A>],
+        arguments: &[A],
         effort: Effort,
     ) -> Self {
-        let (timings, _) = time(subjects, streams, effort);
+        let times = processor_time(subjects, arguments, effort.calls);
+        Self::new(title, subjects, times)
+    }
+
+    /// The time that passes for each call.
+    fn of_churn(title: &'static str, streams: &[Vec<u64>], effort: Effort) -> Self {
+        let (timings, _) = time(&churn(), streams, effort);
+        Self::new(title, &churn(), timings.iter().map(Timings::median))
+    }
+
+    fn new<A>(
+        title: &'static str,
+        subjects: &[Subject<A>],
+        times: impl IntoIterator<Item = f64>,
+    ) -> Self {
         let names = subjects.iter().map(|subject| subject.name);
         Self {
             title,
-            rows: names.zip(timings).collect(),
+            rows: names.zip(times).collect(),
         }
     }
 
     fn verdict(&self, at_most: f64) -> Verdict {
-        let [(ours, our_time), (theirs, their_time), ..] = &self.rows[..] else {
+        let [(ours, our_time), (theirs, their_time), ..] = self.rows[..] else {
             panic!("there are two subjects at least");
         };
         Verdict {
             what: format!("{}: {ours} : {theirs}", self.title),
             at_most,
-            measured: our_time.ratio(their_time),
+            measured: our_time / their_time,
         }
     }
 }
@@ -97,7 +107,7 @@ fn report(figures: &[Figures; 4]) -> String {
     let [numbers, words, _, churn] = figures;
     let mut text = format!(
         "# What a miss costs\n\nWritten by `cargo bench -p cachier-bench --bench misses` on {}. A churn has a capacity of \
-         {CAPACITY} and\n{KEYS} keys of the same probability. Metrics are off.\n\n",
+         {CAPACITY} and\n{KEYS} keys of the same probability. Metrics are off. Misses alone are processor time, with the growth to all keys.\n\n",
         machine::describe()
     );
     text.push_str(&verdicts(&[
@@ -107,8 +117,8 @@ fn report(figures: &[Figures; 4]) -> String {
     ]));
     text.push_str("\n| | subject | ns for each call |\n|---|---|--:|\n");
     for Figures { title, rows } in figures {
-        for (name, timings) in rows {
-            let _ = writeln!(text, "| {title} | {name} | {:.0} |", timings.median());
+        for (name, time) in rows {
+            let _ = writeln!(text, "| {title} | {name} | {time:.0} |");
         }
     }
     let _ = writeln!(

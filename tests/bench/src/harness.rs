@@ -99,6 +99,20 @@ pub fn time<A: Sync>(
     )
 }
 
+/// The processor's nanoseconds for each call of each subject, in turns of so many calls, each with an argument of its own.
+pub fn processor_time<A>(subjects: &[Subject<A>], arguments: &[A], calls: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; subjects.len()];
+    for turn in arguments.chunks_exact(calls) {
+        for (subject, sum) in subjects.iter().zip(&mut sums) {
+            let before = processor_nanos();
+            black_box((subject.run)(turn));
+            *sum += processor_nanos() - before;
+        }
+    }
+    let each = |sum| sum / arguments.len() as f64;
+    sums.into_iter().map(each).collect()
+}
+
 fn measure<A>(
     subjects: &[Subject<A>],
     stream: &[A],
