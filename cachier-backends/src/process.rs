@@ -175,6 +175,13 @@ pub struct ProcessOnce {
 }
 
 /// What tokio makes with the first runtime of a process.
+///
+/// ```
+/// use cachier_backends::process::FIRST_RUNTIME;
+///
+/// // With tokio: `|| drop(Builder::new_current_thread().enable_all().build())`.
+/// assert!(FIRST_RUNTIME.get(|| { /* has it make them */ }));
+/// ```
 pub static FIRST_RUNTIME: ProcessOnce = ProcessOnce::new();
 
 impl ProcessOnce {
