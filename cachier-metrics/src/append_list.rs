@@ -2,7 +2,7 @@
 
 use once_cell::race::OnceBox;
 
-/// A short list without duplicates.
+/// A short list.
 #[derive(Debug)]
 pub(crate) struct AppendList<T> {
     first: OnceBox<Node<T>>,
@@ -14,15 +14,15 @@ struct Node<T> {
     next: OnceBox<Node<T>>,
 }
 
-impl<T: Clone + PartialEq> AppendList<T> {
+impl<T: Clone> AppendList<T> {
     pub(crate) const fn new() -> Self {
         Self {
             first: OnceBox::new(),
         }
     }
 
-    /// Adds a value at the end, unless it is there.
-    pub(crate) fn add(&self, value: T) {
+    /// Adds a value at the end, unless one that is the `same` is there.
+    pub(crate) fn add(&self, value: T, same: impl Fn(&T, &T) -> bool) {
         let mut place = &self.first;
         loop {
             let node = place.get_or_init(|| {
@@ -31,7 +31,7 @@ impl<T: Clone + PartialEq> AppendList<T> {
                     next: OnceBox::new(),
                 })
             });
-            if node.value == value {
+            if same(&node.value, &value) {
                 return;
             }
             place = &node.next;
@@ -53,7 +53,7 @@ mod tests {
     fn a_value_is_listed_once_in_the_order_of_adding() {
         let list = AppendList::new();
         for value in [3, 1, 3, 2, 1] {
-            list.add(value);
+            list.add(value, i32::eq);
         }
         assert_eq!(list.iter().collect::<Vec<_>>(), [&3, &1, &2]);
     }

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use once_cell::race::OnceRef;
 
+use crate::append_list::AppendList;
 use crate::counter::{Counter, Writers};
 use crate::labels::{NearResult, Outcome};
 use crate::per_process::{PerProcess, copied};
@@ -36,16 +37,12 @@ pub(crate) struct Block {
 /// All blocks of one function.
 pub(crate) struct Blocks {
     rate: SamplingRate,
-    lists: PerProcess<Mutex<Lists>>,
+    all: AppendList<&'static Block>,
+    /// Those that ended threads have left.
+    free: PerProcess<Mutex<Vec<&'static Block>>>,
     /// For threads whose thread-locals are already destroyed.
     shared: OnceRef<'static, Block>,
     timed: TimedHits,
-}
-
-#[derive(Clone, Default)]
-struct Lists {
-    all: Vec<&'static Block>,
-    free: Vec<&'static Block>,
 }
 
 /// The timed hits that a reader found.
@@ -62,7 +59,8 @@ impl Blocks {
     pub(crate) fn new(rate: SamplingRate) -> Self {
         Self {
             rate,
-            lists: PerProcess::new(),
+            all: AppendList::new(),
+            free: PerProcess::new(),
             shared: OnceRef::new(),
             timed: TimedHits::new(),
         }
@@ -70,13 +68,13 @@ impl Blocks {
 
     /// A block without another writer: one left by an ended thread, or a new one.
     pub(crate) fn acquire(&'static self) -> &'static Block {
-        let left = self.lists().free.pop();
+        let left = self.free().pop();
         left.unwrap_or_else(|| self.create(Writers::One))
     }
 
     /// Leaves a block with its counts to the next thread.
     pub(crate) fn release(&self, block: &'static Block) {
-        self.lists().free.push(block);
+        self.free().push(block);
     }
 
     /// The block that any number of threads may write, atomically.
@@ -86,8 +84,7 @@ impl Blocks {
 
     /// Increases with every change.
     pub(crate) fn activity(&self) -> u64 {
-        let lists = self.lists();
-        let counted = lists.all.iter().map(|block| block.activity());
+        let counted = self.all.iter().map(|block| block.activity());
         let counted = counted.fold(0, u64::wrapping_add);
         counted.wrapping_add(self.timed.shared_activity())
     }
@@ -95,27 +92,25 @@ impl Blocks {
     /// Adds everything counted so far. While threads are adding their timed hits, some of these may be missing that were
     /// there before.
     pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
-        // Until the end, so that no thread passes its counts on meanwhile.
-        let lists = self.lists();
-        let total =
-            |read: fn(&Block) -> u64| lists.all.iter().map(|block| read(block)).sum::<u64>();
+        let blocks: Vec<&Block> = self.all.iter().copied().collect();
+        let total = |read: fn(&Block) -> u64| blocks.iter().map(|block| read(block)).sum::<u64>();
         snapshot.calls[Outcome::Hit] += total(|block| block.hits.get());
         snapshot.near_lookups[NearResult::Hit] += total(|block| block.near_hits.get());
-        let mut timed = self.read_timed(&lists);
+        let mut timed = self.read_timed(&blocks);
         for _ in 1..MAX_LOOKS {
             if timed.is_complete {
                 break;
             }
-            timed = self.read_timed(&lists);
+            timed = self.read_timed(&blocks);
         }
         timed.totals.add_to(snapshot);
     }
 
-    fn read_timed(&self, lists: &Lists) -> TimedRead {
+    fn read_timed(&self, blocks: &[&Block]) -> TimedRead {
         // In this order, so that none is read twice: those that were added, then those that were not.
-        let added: Vec<u64> = lists.all.iter().map(|block| block.latest.added()).collect();
+        let added: Vec<u64> = blocks.iter().map(|block| block.latest.added()).collect();
         let mut totals = self.timed.read();
-        let waiting = lists.all.iter().map(|block| block.latest.waiting());
+        let waiting = blocks.iter().map(|block| block.latest.waiting());
         let (taken, hits): (Vec<u64>, Vec<_>) =
             waiting.map(|found| (found.taken, found.hits)).unzip();
         totals.add_waiting(&hits.concat());
@@ -126,14 +121,14 @@ impl Blocks {
     }
 
     /// Empty in a child process that was forked while another thread held the lock.
-    fn lists(&self) -> MutexGuard<'_, Lists> {
-        lock(self.lists.get(copied))
+    fn free(&self) -> MutexGuard<'_, Vec<&'static Block>> {
+        lock(self.free.get(copied))
     }
 
     fn create(&'static self, writers: Writers) -> &'static Block {
         let seed = RandomState::new().hash_one(0_u64);
         let block: &'static Block = Box::leak(Box::new(Block::new(self, writers, seed)));
-        self.lists().all.push(block);
+        self.all.add(block, |one, other| std::ptr::eq(*one, *other));
         block
     }
 }
@@ -237,7 +232,7 @@ mod tests {
                 .join()
                 .unwrap();
         }
-        assert_eq!(metrics.blocks.lists().all.len(), 1);
+        assert_eq!(metrics.blocks.all.iter().count(), 1);
         assert_eq!(hits(metrics), 1000);
     }
 
@@ -264,7 +259,7 @@ mod tests {
             assert_eq!(snapshot.entry_age.sum, u128::from(round) * 16_000);
             assert_eq!(snapshot.time_saved, Some(u128::from(round) * 32_000));
         }
-        assert!(metrics.blocks.lists().all.len() <= 8);
+        assert!(metrics.blocks.all.iter().count() <= 8);
     }
 
     #[test]
@@ -316,7 +311,7 @@ mod tests {
             assert!(one.attached(&OTHER).is_none());
         }
         assert_eq!((hits(one), hits(two)), (10, 20));
-        assert_eq!(two.blocks.lists().all.len(), 1);
+        assert_eq!(two.blocks.all.iter().count(), 1);
     }
 
     const HIT: TimedHit = TimedHit {

@@ -138,6 +138,7 @@ fn windows_hold_for_every_metric() {
     let (metrics, clock) = metrics();
     let act = || {
         metrics.stale_found(StaleUse::Served);
+        metrics.refresh_suppressed();
         metrics.wait_timeout();
         metrics.rejected(10);
         metrics.removed(RemovalCause::Cleared, 1);

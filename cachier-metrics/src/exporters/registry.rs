@@ -149,7 +149,8 @@ impl MetricsRegistry {
     /// Exports the functions of the process whose names match a pattern, in which `*` stands for any text: those of now
     /// and those to come.
     pub fn register_matching(&self, pattern: &str) {
-        self.patterns.add(NamePattern::new(pattern));
+        self.patterns
+            .add(NamePattern::new(pattern), NamePattern::eq);
         self.change(|functions| functions.join(self.patterns.iter()));
     }
 
