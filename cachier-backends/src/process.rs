@@ -179,7 +179,7 @@ pub struct ProcessOnce {
 /// ```
 /// use cachier_backends::process::FIRST_RUNTIME;
 ///
-/// // With tokio: `|| drop(Builder::new_current_thread().enable_all().build())`.
+/// // With tokio, a runtime is built and shut down in the background.
 /// assert!(FIRST_RUNTIME.get(|| { /* has it make them */ }));
 /// ```
 pub static FIRST_RUNTIME: ProcessOnce = ProcessOnce::new();

@@ -213,7 +213,12 @@ fn run_on_own_thread(function: &'static Function, work: impl Future<Output = ()>
 /// Started when it is first needed. Backends do their I/O on another one, as functions may block this one.
 fn own_runtime() -> Option<&'static Runtime> {
     static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
-        if !FIRST_RUNTIME.get(|| drop(Builder::new_current_thread().enable_all().build())) {
+        // Dropped in a task, the runtime would wait for its threads, which panics there.
+        let first = || {
+            let first = Builder::new_current_thread().enable_all().build();
+            first.map_or((), Runtime::shutdown_background);
+        };
+        if !FIRST_RUNTIME.get(first) {
             return None;
         }
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
