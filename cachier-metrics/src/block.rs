@@ -96,13 +96,9 @@ impl Blocks {
         let total = |read: fn(&Block) -> u64| blocks.iter().map(|block| read(block)).sum::<u64>();
         snapshot.calls[Outcome::Hit] += total(|block| block.hits.get());
         snapshot.near_lookups[NearResult::Hit] += total(|block| block.near_hits.get());
-        let mut timed = self.read_timed(&blocks);
-        for _ in 1..MAX_LOOKS {
-            if timed.is_complete {
-                break;
-            }
-            timed = self.read_timed(&blocks);
-        }
+        let mut looks = (1..MAX_LOOKS).map(|_| self.read_timed(&blocks));
+        let complete = looks.find(|timed| timed.is_complete);
+        let timed = complete.unwrap_or_else(|| self.read_timed(&blocks));
         timed.totals.add_to(snapshot);
     }
 

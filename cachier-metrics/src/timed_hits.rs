@@ -181,3 +181,25 @@ impl TimedTotals {
         self.age.add(&figures.age);
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_that_find_no_part_free_are_shared() {
+        let timed = TimedHits::new();
+        for part in &timed.parts {
+            let part = part.get_or_init(Box::<Part>::default);
+            part.is_taken.store(true, Relaxed);
+        }
+        let hit = TimedHit {
+            started: 0,
+            ended: 10,
+            computed: 0,
+            compute: 100,
+        };
+        timed.add(&[Weighted { hit, weight: 3 }], &AtomicU64::new(0));
+        assert_eq!(timed.shared_activity(), 1);
+    }
+}

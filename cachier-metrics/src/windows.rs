@@ -117,10 +117,9 @@ impl Windows {
     fn forget_before(&mut self, second: u64) {
         let is_old =
             |change: &Change| second - change.until / SECOND >= STATES_PER_LEVEL << change.level;
-        while let Some(place) = self.recent.iter().position(is_old) {
-            let Some(forgotten) = self.recent.remove(place) else {
-                return;
-            };
+        while let Some(place) = self.recent.iter().position(is_old)
+            && let Some(forgotten) = self.recent.remove(place)
+        {
             if let Some(next) = self.recent.get_mut(place) {
                 next.counted = forgotten.counted.and(&next.counted);
             }
@@ -239,11 +238,8 @@ mod tests {
             .map(|change| change.counted.len())
             .sum();
         let room = packed + windows.recent.capacity() * size_of::<Change>();
-        assert!(
-            room < 128 << 10,
-            "{room} bytes of {} states",
-            windows.recent.len()
-        );
+        let states = windows.recent.len();
+        assert!(room < 128 << 10, "{room} bytes of {states} states");
         for window in [1, 60, HOUR, DAY / 2] {
             let state = windows.before((second - window) * SECOND);
             assert_eq!(*state.snapshot, busy(state.at / SECOND));

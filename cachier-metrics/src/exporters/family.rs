@@ -195,6 +195,8 @@ mod tests {
             one
         };
         use SampleValue::{Count, Number};
+        let empty = || SampleValue::Histogram(Cow::Owned(Histogram::default()));
+        assert_eq!(sum(empty(), empty()), empty());
         assert_eq!(sum(Count(2), Count(3)), Count(5));
         assert_eq!(sum(Number(2.0), Number(0.5)), Number(2.5));
         assert_eq!(sum(Count(2), Number(0.5)), Count(2));

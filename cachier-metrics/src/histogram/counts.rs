@@ -223,7 +223,7 @@ mod tests {
     fn histogram(buckets: &[(i32, u64)]) -> Histogram {
         let buckets = buckets
             .iter()
-            .map(|&(index, count)| Bucket { index, count })
+            .map(|&(index, count)| Bucket::new(index, count))
             .collect();
         Histogram {
             buckets,

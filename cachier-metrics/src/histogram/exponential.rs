@@ -9,9 +9,9 @@ use super::counts::{Bucket, Histogram};
 /// use cachier_metrics::{Bucket, Histogram};
 ///
 /// let mut histogram = Histogram::default();
-/// histogram.buckets = vec![Bucket { index: 1, count: 2 }, Bucket { index: 2, count: 3 }];
+/// histogram.buckets = vec![Bucket::new(1, 2), Bucket::new(2, 3)];
 /// let coarse = histogram.exponential(1);
-/// assert_eq!((coarse.schema, coarse.buckets), (3, vec![Bucket { index: 1, count: 5 }]));
+/// assert_eq!((coarse.schema, coarse.buckets), (3, vec![Bucket::new(1, 5)]));
 /// assert_eq!(histogram.exponential(2).schema, 4);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,6 +27,16 @@ pub(super) enum Place {
     Socket(PathBuf),
 }
 
+#[cfg(unix)]
+impl Place {
+    fn socket(&self) -> Option<PathBuf> {
+        match self {
+            Self::Socket(path) => Some(path.clone()),
+            Self::Address(_) => None,
+        }
+    }
+}
+
 /// A running server, stopped when dropped.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -93,10 +103,7 @@ impl Server {
         Ok(Self {
             address,
             #[cfg(unix)]
-            socket: match place {
-                Place::Socket(path) => Some(path.clone()),
-                Place::Address(_) => None,
-            },
+            socket: place.socket(),
             running: Some(running),
             thread: Some(thread),
             process: Process::current(),
