@@ -221,6 +221,22 @@ mod tests {
     }
 
     #[test]
+    fn hits_being_added_are_looked_for_again() {
+        let metrics = metrics(SamplingRate::ALL);
+        metrics.local(&SLOT).hit();
+        let hit = TimedHit {
+            started: 0,
+            ended: 1,
+            computed: 0,
+            compute: 2,
+        };
+        for block in metrics.blocks.all.iter() {
+            block.record(Weighted { hit, weight: 1 });
+            block.latest.drain(|_| assert_eq!(hits(metrics), 1));
+        }
+    }
+
+    #[test]
     fn consecutive_threads_count_in_one_block() {
         let metrics = metrics(SamplingRate::ALL);
         for _ in 0..10 {

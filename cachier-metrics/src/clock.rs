@@ -190,15 +190,12 @@ mod system {
     pub(super) fn synchronize() {
         if let Some(counter) = COUNTER.get() {
             SYNC.adjust(counter.nanos(), os::now());
-            return;
+        } else if is_calibrated_here() {
+            let counter = Counter::calibrated();
+            SYNC.begin(counter.nanos(), os::now());
+            // Published last, so that nobody reads it unsynchronised.
+            COUNTER.get_or_init(|| counter);
         }
-        if !is_calibrated_here() {
-            return;
-        }
-        let counter = Counter::calibrated();
-        SYNC.begin(counter.nanos(), os::now());
-        // Published last, so that nobody reads it unsynchronised.
-        COUNTER.get_or_init(|| counter);
     }
 
     #[inline]

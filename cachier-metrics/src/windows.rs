@@ -243,6 +243,8 @@ mod tests {
         for window in [1, 60, HOUR, DAY / 2] {
             let state = windows.before((second - window) * SECOND);
             assert_eq!(*state.snapshot, busy(state.at / SECOND));
+            let calls = windows.calls_before((second - window) * SECOND);
+            assert_eq!(*calls, state.snapshot.calls);
         }
     }
 

@@ -20,10 +20,12 @@ fn main() {
     let words = table.add(&words::unbounded());
     let pairs = table.add(&pairs::unbounded());
     publish("allocations", &table.0, Mode::chosen());
-    assert_eq!(words, 0.0, "a hit with a `&str` allocates");
-    assert_eq!(
-        pairs, 1.0,
-        "a hit allocates more than the clone of its value"
+    // But for the figures of a function's timed hits, made once with the first that are added to them.
+    const ONCE: f64 = 0.001;
+    assert!(words < ONCE, "a hit with a `&str` allocates {words} times");
+    assert!(
+        pairs < 1.0 + ONCE,
+        "a hit allocates {pairs} times, more than the clone of its value"
     );
 }
 
