@@ -190,11 +190,8 @@ mod system {
     pub(super) fn synchronize() {
         if let Some(counter) = COUNTER.get() {
             SYNC.adjust(counter.nanos(), os::now());
-        } else if is_calibrated_here() {
-            let counter = Counter::calibrated();
-            SYNC.begin(counter.nanos(), os::now());
-            // Published last, so that nobody reads it unsynchronised.
-            COUNTER.get_or_init(|| counter);
+        } else {
+            let _ = is_calibrated_here().then(begin);
         }
     }
 
@@ -204,6 +201,13 @@ mod system {
             Some(counter) => SYNC.time_of_counter(counter.nanos()),
             None => os::now(),
         }
+    }
+
+    fn begin() {
+        let counter = Counter::calibrated();
+        SYNC.begin(counter.nanos(), os::now());
+        // Published last, so that nobody reads it unsynchronised.
+        COUNTER.get_or_init(|| counter);
     }
 
     /// Whether this process began the calibration, or begins it now. A child of `fork` would wait for ever for that of its
