@@ -132,3 +132,17 @@ impl Functions {
         place
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_asks_for_all_functions_anew() {
+        let mut functions = Functions::new(Budget::default());
+        let pattern = NamePattern::new("nothing");
+        functions.join(std::iter::once(&pattern));
+        assert_eq!(functions.asked.len(), 1);
+        assert!(functions.inherited().asked.is_empty());
+    }
+}
