@@ -49,8 +49,9 @@ pub(super) fn background() -> Result<&'static Handle, Error> {
 fn build(mut builder: Builder) -> Result<Runtime, Error> {
     // Dropped in a task, the runtime would wait for its threads, which panics there.
     let first = || {
-        let first = Builder::new_current_thread().enable_all().build();
-        first.map_or((), Runtime::shutdown_background);
+        if let Ok(first) = Builder::new_current_thread().enable_all().build() {
+            first.shutdown_background();
+        }
     };
     if !FIRST_RUNTIME.get(first) {
         let message = "a thread of the process that this one was forked from was just starting its first tokio runtime: what \

@@ -215,8 +215,9 @@ fn own_runtime() -> Option<&'static Runtime> {
     static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
         // Dropped in a task, the runtime would wait for its threads, which panics there.
         let first = || {
-            let first = Builder::new_current_thread().enable_all().build();
-            first.map_or((), Runtime::shutdown_background);
+            if let Ok(first) = Builder::new_current_thread().enable_all().build() {
+                first.shutdown_background();
+            }
         };
         if !FIRST_RUNTIME.get(first) {
             return None;
