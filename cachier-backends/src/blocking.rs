@@ -11,7 +11,7 @@ use crate::backend::{
 use crate::error::Error;
 use crate::key::{Key, Scope};
 use crate::queue::QueueTimer;
-use crate::workers::unblock;
+use crate::unblock::unblock;
 
 /// A [`Backend`] whose operations block the thread; the methods and their contracts are the same.
 ///

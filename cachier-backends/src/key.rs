@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::canonical;
 use crate::error::Error;
+pub(crate) use crate::version::Version;
 
 /// The key of an entry: a function, the version of its code, and a hash of the arguments.
 ///
@@ -44,24 +45,6 @@ pub struct Scope {
     function: Box<str>,
     /// What `Display` shows, encoded once, as it is part of every key.
     path: Arc<str>,
-}
-
-/// The version of a function's code that computed an entry.
-///
-/// ```
-/// use cachier_backends::Version;
-///
-/// let versions = [Version::Unversioned, Version::Number(2), Version::Code(255)];
-/// assert_eq!(versions.map(|version| version.to_string()), ["none", "2", "code-00000000000000ff"]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Version {
-    /// The code does not matter: entries survive all changes of it.
-    Unversioned,
-    /// A number that the author of the function keeps.
-    Number(u64),
-    /// A hash of the function's code.
-    Code(u64),
 }
 
 /// The hash of a call's arguments.
@@ -226,26 +209,6 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)
     }
-}
-
-/// `none`, the number, or `code-` and 16 hexadecimal digits.
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unversioned => f.write_str("none"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Code(hash) => {
-                f.write_str("code-")?;
-                // Part of every name: not formatted, which would take longer than all else in it.
-                f.write_str(str::from_utf8(&hex(*hash)).unwrap_or_default())
-            }
-        }
-    }
-}
-
-/// All digits of a number, zeros in front included.
-fn hex(number: u64) -> [u8; 16] {
-    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place)) as usize & 15])
 }
 
 /// 64 hexadecimal digits.

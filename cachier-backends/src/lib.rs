@@ -14,7 +14,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "persistent")]
 mod backend;
+#[cfg(feature = "persistent")]
 pub mod blocking;
 pub mod canonical;
 #[cfg(feature = "_network")]
@@ -29,6 +31,7 @@ mod error;
 #[cfg(feature = "file")]
 pub mod file;
 pub mod home;
+#[cfg(feature = "persistent")]
 mod key;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -39,6 +42,7 @@ mod network;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod private_folder;
 pub mod process;
+#[cfg(feature = "persistent")]
 pub mod queue;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -50,18 +54,27 @@ pub mod s3;
     doc(cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql")))
 )]
 pub mod sql;
+#[cfg(feature = "persistent")]
+mod unblock;
 #[cfg(any(feature = "conformance", feature = "file", feature = "_network"))]
 mod unique;
+mod usage;
+mod version;
 pub mod workers;
 
+#[cfg(feature = "persistent")]
 pub use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, IntoBackend,
-    Lease, LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated,
-    WaitObserver, Watch, Watcher,
+    Backend, Capabilities, Capability, Change, EntryVersion, Figures, IntoBackend, Lease,
+    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Vacated, WaitObserver, Watch,
+    Watcher,
 };
+#[cfg(feature = "persistent")]
 pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};
-pub use crate::key::{Key, KeyHash, KeySecret, Scope, Version};
+#[cfg(feature = "persistent")]
+pub use crate::key::{Key, KeyHash, KeySecret, Scope};
+pub use crate::usage::{BoxFuture, Usage};
+pub use crate::version::Version;
 
 /// What the tests of the modules share with the others, under whose name of this crate.
 #[cfg(test)]

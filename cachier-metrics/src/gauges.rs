@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter::Sum;
 
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 /// Current sizes and configured limits; unknown ones are absent.
@@ -20,8 +21,8 @@ use serde::{Deserialize, Serialize};
 /// let processes: Gauges = [one.clone(), one].into_iter().sum();
 /// assert_eq!(processes.backend().entries, Some(12));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Gauges {
     /// In the near tier.
@@ -44,8 +45,8 @@ pub struct Gauges {
 /// let holding = Holding::new(Some(3), None);
 /// assert_eq!((holding.entries, holding.bytes), (Some(3), None)); // its bytes are not known
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Holding {
     /// Number of entries.
@@ -64,8 +65,8 @@ pub struct Holding {
 /// gauges.shared.insert("redis.internal:6379".to_owned(), on_redis);
 /// assert_eq!(gauges.backend().entries, Some(3));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Shared {
     /// Entries and bytes.

@@ -4,6 +4,7 @@ use std::iter::Sum;
 use std::ops::AddAssign;
 use std::time::Duration;
 
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 use crate::gauges::Gauges;
@@ -29,8 +30,8 @@ use crate::labels::{
 /// let both: Snapshot = [one, other].iter().sum();
 /// assert_eq!(Stats::from(&both).hit_rate(), Some(0.75));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The time span of the figures; after merging, the longest.
@@ -89,8 +90,8 @@ pub struct Snapshot {
 /// let activity = metrics.snapshot().activity;
 /// assert_eq!((activity.inflight_calls, activity.waiting_calls), (0, 0));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Activity {
     /// Unfinished calls off the hit path.

@@ -4,13 +4,15 @@
 //! of others. Neither starts again after a wait. Time in this process's queue does not count against the store as long as
 //! the queue moves; in a queue that does not move, the call waits for the store.
 
+#[cfg(feature = "persistent")]
+mod operation;
+
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
-
-use cachier_backends::queue;
-use futures_lite::future::yield_now;
 
 use crate::timer::{Timer, nanos};
 
@@ -87,41 +89,6 @@ impl Budget {
     /// Whether this call has waited for others.
     pub(crate) fn has_waited(&self) -> bool {
         self.waiting_since.load(Ordering::Relaxed) != NEVER
-    }
-
-    /// Waits for an operation of this call. Time in the queue before the store last `answered` anybody does not count.
-    pub(crate) async fn operation<F: Future>(
-        &self,
-        answered: impl Fn() -> Option<u64>,
-        work: F,
-    ) -> Result<F::Output, OperationTimeout> {
-        let (began, left) = (self.timer.now(), self.left.load(Ordering::Relaxed));
-        let queue_time = QueueTime::default();
-        let mut work = pin!(queue_time.observed(work));
-        let queued = || {
-            let moved = answered().map_or(0, |answered| answered.saturating_sub(began));
-            queue_time.waited().min(moved)
-        };
-        let done = loop {
-            let before = queued();
-            let deadline = began.saturating_add(left).saturating_add(before);
-            if let Some(output) = self.timer.timeout_at(deadline, work.as_mut()).await {
-                break Ok(output);
-            }
-            if queued() > before {
-                continue;
-            }
-            // It has just been polled: if it is still queued, its time in the queue grows with the next poll.
-            let waited = queue_time.waited();
-            match self.overtime(work.as_mut()).await {
-                Some(output) => break Ok(output),
-                None if queue_time.waited() > waited => break Err(OperationTimeout::NoPermit),
-                None => break Err(OperationTimeout::NoAnswer),
-            }
-        };
-        let took = self.timer.now().saturating_sub(began);
-        self.spend(took.saturating_sub(queued()));
-        done
     }
 
     /// Waits for another caller's or process's computation.
@@ -227,34 +194,20 @@ impl Budget {
     }
 }
 
-/// How long an operation has been queued in this process.
-#[derive(Default)]
-struct QueueTime {
-    /// The sum over its operations.
-    waited: AtomicU64,
-    /// The last value reported; each operation starts from zero.
-    reported: AtomicU64,
+/// Lets the executor run its other tasks first.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
-impl QueueTime {
-    fn waited(&self) -> u64 {
-        self.waited.load(Ordering::Relaxed)
-    }
-
-    async fn observed<F: Future>(&self, work: F) -> F::Output {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            let (poll, reported) = queue::observe(|| work.as_mut().poll(cx));
-            let reported = nanos(reported);
-            let more = reported.saturating_sub(self.reported.swap(reported, Ordering::Relaxed));
-            self.waited.fetch_add(more, Ordering::Relaxed);
-            poll
-        })
-        .await
-    }
-}
-
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(shuttle), feature = "persistent"))]
 mod tests {
     use std::cell::Cell;
     use std::future::pending;
@@ -262,6 +215,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::task::{Context, Poll, Wake, Waker};
 
+    use cachier_backends::queue;
     use cachier_metrics::Clock;
 
     use super::*;

@@ -15,9 +15,13 @@ use std::{
 use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{Clock, StoreSource, set_readiness_probe, tell_problems_by};
 
+#[cfg(feature = "persistent")]
 use crate::backends::Backends;
+#[cfg(feature = "persistent")]
 use crate::breaker::Limits;
 use crate::environment;
+#[cfg(not(feature = "persistent"))]
+use crate::no_backends::Backends;
 use crate::options::GlobalParams;
 use crate::pending::PendingWork;
 use crate::problems;
@@ -171,6 +175,7 @@ impl Context {
     }
 
     /// When breakers open, and for how long.
+    #[cfg(feature = "persistent")]
     pub(crate) fn breaker_limits(&self) -> Limits {
         let params = self.params();
         Limits {

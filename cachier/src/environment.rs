@@ -9,7 +9,9 @@ use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-use cachier_backends::{Error, ErrorKind, KeySecret, Operation, home};
+#[cfg(feature = "persistent")]
+use cachier_backends::KeySecret;
+use cachier_backends::{Error, ErrorKind, Operation, home};
 
 use crate::switches::Switches;
 use once_cell::race::OnceBox;
@@ -35,6 +37,7 @@ pub(crate) static S3_ENDPOINT: Variable<Address> = Variable::new("CACHIER_S3_END
 /// Which functions are switched off.
 static DISABLED: Variable<Switches> = Variable::new("CACHIER_DISABLED");
 /// Keys the hash of arguments against guessing.
+#[cfg(feature = "persistent")]
 static KEY_SECRET: Variable<KeySecret> = Variable::new("CACHIER_KEY_SECRET");
 /// Threads of each pool for background work.
 static MAX_WORKERS: Variable<NonZeroUsize> = Variable::new("CACHIER_MAX_WORKERS");
@@ -46,6 +49,7 @@ static STRICT: Variable<Flag> = Variable::new("CACHIER_STRICT");
 /// All variables, and what each concerns.
 const VARIABLES: &[(&(dyn Parsed + Sync), Concern)] = &[
     (&DISABLED, Concern::EveryFunction),
+    #[cfg(feature = "persistent")]
     (&KEY_SECRET, Concern::EveryFunction),
     (&MAX_WORKERS, Concern::EveryFunction),
     (&QUIET, Concern::EveryFunction),
@@ -123,6 +127,7 @@ pub(crate) fn switches() -> Switches {
     usable(&DISABLED).cloned().unwrap_or_default()
 }
 
+#[cfg(feature = "persistent")]
 pub(crate) fn key_secret() -> Option<&'static KeySecret> {
     usable(&KEY_SECRET)
 }
@@ -358,6 +363,7 @@ impl Value for CacheMode {
     }
 }
 
+#[cfg(feature = "persistent")]
 impl Value for KeySecret {
     const EXPECTED: &'static str = "the secret, which is not empty";
     const EMPTY: Empty = Empty::Unusable;

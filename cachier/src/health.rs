@@ -15,7 +15,6 @@ use crate::block_on::block_on;
 use crate::builtin;
 use crate::context::{self, Context};
 use crate::environment::{self, Concern};
-use crate::handle::Handle;
 use crate::options::{GlobalParams, Options, Policy};
 
 /// Whether one backend can be used right now.
@@ -154,25 +153,6 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
         first.get_or_insert(health);
     }
     first.expect("there is at least one of the name")
-}
-
-/// Includes the backends of these functions in [`check`], and the functions in what [`function`](crate::function) finds,
-/// before their first calls.
-///
-/// ```
-/// # use cachier::cachier;
-/// #[cachier]
-/// fn forecast(city: &str) -> String {
-///     format!("{city}: rain")
-/// }
-///
-/// cachier::expect([forecast::handle()]);
-/// ```
-pub fn expect(functions: impl IntoIterator<Item = Handle>) {
-    let context = context::current();
-    for function in functions {
-        context.registry.expect(function);
-    }
 }
 
 /// The backends to check by name, each once, and those that are missing.

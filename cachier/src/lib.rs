@@ -42,6 +42,13 @@
 //! answers at once until a probe succeeds. The operations of the companion do report failures, as [`Error`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "persistent"),
+    allow(
+        dead_code,
+        reason = "of what is shared, stores need more than memory does"
+    )
+)]
 #![allow(
     unreachable_pub,
     reason = "what the attribute's expansion names is public, though its module is not"
@@ -54,13 +61,17 @@ compile_error!(
      `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
 );
 
+#[cfg(feature = "persistent")]
 mod backend_handle;
+#[cfg(feature = "persistent")]
 mod backends;
 mod background;
 mod backoff;
 mod block_on;
+#[cfg(feature = "persistent")]
 mod breaker;
 mod budget;
+#[cfg(feature = "persistent")]
 mod builtin;
 mod cached_function;
 mod call;
@@ -74,12 +85,18 @@ mod function;
 mod gate;
 mod groups;
 mod handle;
+#[cfg(feature = "persistent")]
 mod health;
+#[cfg(any(feature = "persistent", feature = "tokio"))]
 mod heartbeat;
 mod identity;
 mod labels;
+#[cfg(feature = "persistent")]
 mod lease_status;
+#[cfg(feature = "persistent")]
 mod limiter;
+#[cfg(not(feature = "persistent"))]
+mod no_backends;
 mod options;
 mod pending;
 mod problems;
@@ -87,6 +104,7 @@ mod program;
 mod readiness;
 mod registered;
 mod registry;
+#[cfg(feature = "persistent")]
 mod sent;
 mod session;
 mod stamp;
@@ -126,12 +144,13 @@ pub use cachier_backends::redis::RedisBackend;
 pub use cachier_backends::s3::S3Backend;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub use cachier_backends::sql::SqlBackend;
+#[cfg(feature = "persistent")]
 pub use cachier_backends::{
-    Backend, Blocking, BlockingBackend, BoxFuture, Capabilities, Capability, Change, EntryVersion,
-    Error, ErrorKind, Figures, IntoBackend, Key, KeyHash, Lease, LeaseReply, Loaded, Operation,
-    Pool, Renewal, Scope, StoreReply, StoreRequest, Usage, Vacated, Version, WaitObserver, Watch,
-    Watcher,
+    Backend, Blocking, BlockingBackend, Capabilities, Capability, Change, EntryVersion, Figures,
+    IntoBackend, Key, KeyHash, Lease, LeaseReply, Loaded, Pool, Renewal, Scope, StoreReply,
+    StoreRequest, Vacated, WaitObserver, Watch, Watcher,
 };
+pub use cachier_backends::{BoxFuture, Error, ErrorKind, Operation, Usage, Version};
 #[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;
 #[doc = include_str!("methods.md")]
@@ -200,15 +219,16 @@ pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::groups::{stats_by_backend, stats_by_function, stats_of};
 pub use self::handle::Handle;
-pub use self::health::{
-    BackendHealth, check, check_async, check_backend, check_backend_async, expect,
-};
+#[cfg(feature = "persistent")]
+pub use self::health::{BackendHealth, check, check_async, check_backend, check_backend_async};
 pub use self::options::GlobalParams;
 pub use self::problems::on_problem;
 pub use self::program::{
-    disable, disable_caching, enable_caching, flush, flush_async, global_params,
-    is_caching_enabled, register_backend, set_default_backend, set_global_params,
+    disable, disable_caching, enable_caching, expect, flush, flush_async, global_params,
+    is_caching_enabled, set_global_params,
 };
+#[cfg(feature = "persistent")]
+pub use self::program::{register_backend, set_default_backend};
 
 /// The README, whose code blocks are tests.
 #[cfg(all(doctest, feature = "prometheus", feature = "testing"))]

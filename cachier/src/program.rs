@@ -1,9 +1,11 @@
 //! Program-wide settings and operations.
 
+#[cfg(feature = "persistent")]
 use cachier_backends::{Error, ErrorKind, IntoBackend, Operation};
 
 use crate::block_on::block_on;
 use crate::context;
+use crate::handle::Handle;
 use crate::options::GlobalParams;
 
 /// Sets the parameters that apply wherever an attribute leaves an argument out, from the next call on.
@@ -115,6 +117,7 @@ pub fn disable(pattern: &str) {
 ///
 /// # Errors
 /// [`ErrorKind::Identity`] for `memory`, whose entries are values and never pass through a [`Backend`].
+#[cfg(feature = "persistent")]
 #[doc(alias("mongetter", "sql_engine", "redis_client"))]
 pub fn register_backend<Form: ?Sized>(
     name: &str,
@@ -147,11 +150,31 @@ pub fn register_backend<Form: ?Sized>(
 /// of its own that is not [registered](register_backend) yet, or a built-in one whose feature is off. Also for `memory`, whose
 /// values have types: write `backend = "memory"` at the functions. All stays as it was then. Whether the store can be reached
 /// is not asked here, but by [`check`](crate::check).
+#[cfg(feature = "persistent")]
 pub fn set_default_backend(name: &str) -> Result<(), Error> {
     let context = context::current();
     context.backends.set_default(name)?;
     context.stores_changed();
     Ok(())
+}
+
+/// Includes the backends of these functions in `check`, and the functions in what [`function`](crate::function) finds,
+/// before their first calls.
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier]
+/// fn forecast(city: &str) -> String {
+///     format!("{city}: rain")
+/// }
+///
+/// cachier::expect([forecast::handle()]);
+/// ```
+pub fn expect(functions: impl IntoIterator<Item = Handle>) {
+    let context = context::current();
+    for function in functions {
+        context.registry.expect(function);
+    }
 }
 
 /// Waits until the background work of now is done, and what that leads to: refreshes, large stores, clean-ups. What calls begin

@@ -4,9 +4,12 @@
 use cachier_backends::Error;
 use cachier_metrics::{StoreFigures, StoreReadiness, StoreState};
 
+#[cfg(feature = "persistent")]
 use crate::backends::Backends;
 use crate::environment::{self, Concern};
 use crate::labels;
+#[cfg(not(feature = "persistent"))]
+use crate::no_backends::Backends;
 use crate::options::{BackendName, OnBackendError};
 use crate::registry::Registry;
 

@@ -11,6 +11,7 @@ mod operations;
 mod types;
 mod version;
 
+pub(crate) use crate::usage::{BoxFuture, Usage};
 pub use capability::{Capabilities, Capability};
 pub use change::{Change, Watch, Watcher};
 pub use figures::{Figures, Pool, WaitObserver};
@@ -18,6 +19,6 @@ pub use figures::{Figures, Pool, WaitObserver};
 pub(crate) use instance::{Instance, Reopen, backend_by_instance, instance};
 pub use into_backend::IntoBackend;
 pub use lease::{Lease, LeaseReply, Renewal, Vacated};
-pub use operations::{Backend, BoxFuture};
-pub use types::{Loaded, StoreReply, StoreRequest, Usage};
+pub use operations::Backend;
+pub use types::{Loaded, StoreReply, StoreRequest};
 pub use version::EntryVersion;

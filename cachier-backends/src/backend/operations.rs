@@ -1,27 +1,13 @@
 //! The trait itself, operation by operation.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Capabilities, EntryVersion, Figures, Lease, LeaseReply, Loaded, Renewal, StoreReply,
+    BoxFuture, Capabilities, EntryVersion, Figures, Lease, LeaseReply, Loaded, Renewal, StoreReply,
     StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
 };
-use crate::error::Error;
 use crate::key::{Key, Scope};
-
-/// The future of an operation of a [`Backend`].
-///
-/// ```
-/// use cachier_backends::BoxFuture;
-///
-/// fn entries<'a>(names: &'a [&'a str]) -> BoxFuture<'a, usize> {
-///     Box::pin(async move { Ok(names.len()) })
-/// }
-/// # drop(entries(&["a"]));
-/// ```
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A store of entries: opaque bytes under keys.
 ///

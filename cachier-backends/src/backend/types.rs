@@ -78,36 +78,11 @@ pub enum StoreReply {
     TooLarge,
 }
 
-/// The entries of one function in a store. Unknown figures are absent, not zero.
-///
-/// ```
-/// use cachier_backends::Usage;
-///
-/// let usage = Usage::new(Some(3), None);
-/// assert_eq!(usage.bytes.unwrap_or_default(), 0, "not known");
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Usage {
-    /// The number of entries.
-    pub entries: Option<u64>,
-    /// Their total size.
-    pub bytes: Option<u64>,
-}
-
 impl Loaded {
     /// The stored bytes, and the version that tells them apart from what is stored later.
     #[must_use]
     pub fn new(bytes: Vec<u8>, version: EntryVersion) -> Self {
         Self { bytes, version }
-    }
-}
-
-impl Usage {
-    /// The number of entries and their total size, as far as they are known.
-    #[must_use]
-    pub fn new(entries: Option<u64>, bytes: Option<u64>) -> Self {
-        Self { entries, bytes }
     }
 }
 

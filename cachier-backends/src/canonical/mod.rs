@@ -20,6 +20,8 @@
 //! To serde sets look like sequences, so a `HashSet` must be wrapped in [`Unordered`], or be a `BTreeSet`.
 
 mod error;
+#[cfg(feature = "persistent")]
+mod hash_sink;
 mod serializer;
 mod sink;
 
@@ -30,7 +32,8 @@ use serde::{Serialize, Serializer};
 use crate::depth::Depth;
 use crate::error::{Error, ErrorKind, Operation};
 use error::SerializeError;
-use sink::HashSink;
+#[cfg(feature = "persistent")]
+use hash_sink::HashSink;
 
 /// The canonical serialization of a value.
 ///
@@ -52,6 +55,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
 }
 
 /// The BLAKE3 hash of a value's canonical serialization, computed without building that.
+#[cfg(feature = "persistent")]
 pub(crate) fn hash<T: Serialize + ?Sized>(
     value: &T,
     key: Option<&[u8; 32]>,
@@ -63,6 +67,7 @@ pub(crate) fn hash<T: Serialize + ?Sized>(
 const OWN_KEY: &str = "key = ..";
 
 /// The same, for a tuple whose elements have these names, separated by `, `.
+#[cfg(feature = "persistent")]
 pub(crate) fn hash_named<T: Serialize + ?Sized>(
     value: &T,
     names: &str,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::backend::BoxFuture;
 use crate::entry::{self, Header};
 use crate::key::{Key, KeyHash, Scope, Version};
-use crate::workers::unblock;
+use crate::unblock::unblock;
 
 /// A lease period longer than any property runs.
 pub(super) const LONG_PERIOD: Duration = Duration::from_secs(60);

@@ -1,11 +1,12 @@
 //! Estimates the heap memory of a value from what it serializes.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::ser::{self, Serialize, Serializer};
 
 use super::lossless::Lossless;
-use crate::error::{Error, ErrorKind, Operation};
+use super::measure::NotMeasurable;
+use crate::error::Error;
 
 /// About how many heap bytes a value owns besides its `size_of`: texts, lists, maps and boxes.
 ///
@@ -25,11 +26,7 @@ use crate::error::{Error, ErrorKind, Operation};
 pub fn heap<V: Serialize>(value: &V) -> Result<u64, Error> {
     let taken = Lossless::unread(value)
         .serialize(Sizer)
-        .map_err(|NotMeasurable(reason)| {
-            let message = "the value cannot be serialized, so its size is not known";
-            Error::new(ErrorKind::Codec, Operation::Store, message)
-                .with_source(NotMeasurable(reason))
-        })?;
+        .map_err(NotMeasurable::into_error)?;
     // What exceeds the value's own size is boxed.
     let known = taken.inline.saturating_sub(taken.guessed);
     let boxed = known.saturating_sub(size_of::<V>() as u64);
@@ -55,9 +52,6 @@ struct HeapSize {
     guessed: u64,
     heap: u64,
 }
-
-#[derive(Debug)]
-struct NotMeasurable(String);
 
 struct Sizer;
 
@@ -412,20 +406,6 @@ impl ser::SerializeMap for Parts {
 
     fn end(self) -> Result<HeapSize, NotMeasurable> {
         Ok(self.taken())
-    }
-}
-
-impl Display for NotMeasurable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NotMeasurable {}
-
-impl ser::Error for NotMeasurable {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
     }
 }
 

@@ -39,6 +39,7 @@ const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 impl<'a, T: ?Sized> Lossless<'a, T> {
     /// A value that may be nested as deep as a reader follows.
+    #[cfg(feature = "persistent")]
     pub(super) fn new(value: &'a T) -> Self {
         let (depth, null) = (Depth::VALUE, Null::Itself);
         let position = Position { depth, null };

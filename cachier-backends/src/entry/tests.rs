@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::*;
+use crate::entry::*;
 use crate::support::golden::{assert_golden, bytes, hex};
 use crate::support::hostile::{key, with_right_checksum};
 use crate::{ErrorKind, Key, Scope, Version};

@@ -1,7 +1,5 @@
 //! Values as CBOR.
 
-use std::io::{self, Write};
-
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
@@ -76,43 +74,8 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Read<V> {
     }
 }
 
-/// The size of the encoded value in bytes, without encoding it.
-///
-/// ```
-/// use cachier_backends::entry::{encode_value, measure};
-///
-/// let value = ("Oslo", 3);
-/// assert_eq!(measure(&value)?, encode_value(&value)?.len() as u64);
-/// # Ok::<(), cachier_backends::Error>(())
-/// ```
-///
-/// # Errors
-/// [`ErrorKind::Codec`] for a value that fails to serialize, or is nested more than 128 levels deep.
-pub fn measure<V: Serialize + ?Sized>(value: &V) -> Result<u64, Error> {
-    let mut counted = Counter(0);
-    ciborium::into_writer(&Lossless::unread(value), &mut counted).map_err(|source| {
-        let message = "the value cannot be serialized, so its size is not known";
-        Error::new(ErrorKind::Codec, Operation::Store, message).with_source(source)
-    })?;
-    Ok(counted.0)
-}
-
 fn undecodable(message: &'static str) -> Error {
     Error::new(ErrorKind::Codec, Operation::Load, message)
-}
-
-/// Counts bytes written.
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     let owned = cached.keyed().map(|parameter| {
         let kept = parameter.owned_type();
         let owned = match parameter.is_encoded() {
-            true => code!(#krate::__private::KeyHash),
+            true => code!(#krate::__private::Encoding),
             false => code!(#krate::__owned_part!(#kept)),
         };
         match parameter.passing {

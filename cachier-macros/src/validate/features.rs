@@ -1,11 +1,29 @@
 //! Backends whose feature is off.
 
+use proc_macro2::Span;
+
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, Backend, BuiltIn};
 
 pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
     check_against(is_enabled, arguments, errors);
+    if cfg!(not(feature = "persistent")) {
+        check_in_memory(arguments, errors);
+    }
 }
+
+/// Where there are no stores, each function names the memory.
+fn check_in_memory(arguments: &Arguments, errors: &mut Errors) {
+    let place = match &arguments.backend {
+        None => Span::call_site(),
+        Some(argument) if matches!(argument.value, Backend::Registered(_)) => argument.span(),
+        Some(_) => return,
+    };
+    errors.at(place, WITHOUT_STORES);
+}
+
+const WITHOUT_STORES: &str = "values are kept in a store, which needs the feature of one, such as `file`, or `persistent` for \
+     one of your own; or keep them in the process with `backend = \"memory\"`";
 
 /// Whether the runtime has the backend.
 fn is_enabled(backend: BuiltIn) -> bool {
@@ -58,6 +76,20 @@ mod tests {
         let arguments = Arguments::new(&written, &mut errors);
         check_against(|backend| backend == BuiltIn::File, &arguments, &mut errors);
         errors.described()
+    }
+
+    #[test]
+    fn without_stores_functions_name_the_memory() {
+        let faults = |arguments: &str| {
+            let mut errors = Errors::default();
+            let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
+            let arguments = Arguments::new(&written, &mut errors);
+            check_in_memory(&arguments, &mut errors);
+            errors.described().len()
+        };
+        assert_eq!(faults("backend = \"memory\""), 0);
+        assert_eq!(faults("stale_after = \"1h\""), 1);
+        assert_eq!(faults("backend = registered(\"x\")"), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Histograms as plain numbers, for snapshots: merged and subtracted.
 
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
@@ -19,8 +20,8 @@ use super::scale::Scale;
 /// assert_eq!((hits.count(), hits.samples), (1, 1));
 /// assert_eq!(hits.count_up_to(i32::MAX), 1);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Histogram {
     /// Nonempty buckets by ascending index.
@@ -46,7 +47,8 @@ pub struct Histogram {
 /// let upper = (f64::from(bucket.index) / 16.0).exp2();
 /// assert_eq!(upper, 1.0 / 1024.0); // seconds, about a millisecond
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Bucket {
     /// Covers (2^((index-1)/16), 2^(index/16)] seconds or bytes.

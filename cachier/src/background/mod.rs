@@ -7,8 +7,10 @@
 mod on_runtime;
 mod pool;
 mod task;
+#[cfg(feature = "persistent")]
 mod unused_folders;
 
 pub(crate) use self::pool::{WorkerPool, run_on_thread, run_on_thread_if_any};
 pub(crate) use self::task::run_as_task;
+#[cfg(feature = "persistent")]
 pub(crate) use self::unused_folders::remove_unused_folders;

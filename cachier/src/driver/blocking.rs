@@ -13,6 +13,7 @@ use crate::flight::EnterGuard;
 use crate::storage::Store;
 #[cfg(feature = "memory")]
 use crate::storage::memory::ErasedMemory;
+#[cfg(feature = "persistent")]
 use crate::storage::persistent::Persistent;
 
 /// A synchronous function, its types erased: one driver serves all.
@@ -61,6 +62,7 @@ macro_rules! drive_blocking {
 }
 
 drive_blocking! {
+    #[cfg(feature = "persistent")]
     Persistent;
     #[cfg(feature = "memory")]
     ErasedMemory;

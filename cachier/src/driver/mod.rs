@@ -22,6 +22,7 @@ mod transition;
 mod work;
 
 pub(crate) use self::blocking::{BlockingDriver, DriveBlocking, SyncWork};
+#[cfg(feature = "persistent")]
 pub(crate) use self::cleanup::remove_in_background;
 pub use self::core::Core;
 pub(crate) use self::entry::EntryOperation;

@@ -1,5 +1,13 @@
 //! The companion's operations on all entries of a function.
 
+#![cfg_attr(
+    not(feature = "persistent"),
+    allow(
+        unused_variables,
+        reason = "of what was not called, memory has nothing"
+    )
+)]
+
 use std::path::PathBuf;
 
 use cachier_backends::{Error, Usage};
@@ -13,9 +21,10 @@ use crate::folder::Folder;
 use crate::function::Function;
 use crate::options::BackendName;
 use crate::registered::RegisteredFunction;
+#[cfg(feature = "persistent")]
 use crate::session::Session;
-use crate::storage::Store;
-use crate::storage::persistent::Persistent;
+#[cfg(feature = "persistent")]
+use crate::storage::{Store, persistent::Persistent};
 
 /// The marker of a generic free function's companion, in place of type arguments.
 const ANY_TYPES: &str = "<_>";
@@ -122,11 +131,14 @@ impl ErasedSite {
         marker: &'static str,
         mode: CallMode,
     ) -> Result<Option<u64>, Error> {
-        let Some((function, store)) = self.never_called(marker)? else {
-            return Ok(self.count_of_none(marker));
-        };
-        let session = Session::for_companion(&function, mode);
-        store.clear(&session).await
+        match self.never_called(marker)? {
+            #[cfg(feature = "persistent")]
+            Some(function) => {
+                let session = Session::for_companion(&function, mode);
+                Persistent::open().clear(&session).await
+            }
+            _ => Ok(self.count_of_none(marker)),
+        }
     }
 
     /// Drops the leases of the marker's function, if this process has not called it.
@@ -135,11 +147,14 @@ impl ErasedSite {
         marker: &'static str,
         mode: CallMode,
     ) -> Result<(), Error> {
-        let Some((function, store)) = self.never_called(marker)? else {
-            return Ok(());
-        };
-        let session = Session::for_companion(&function, mode);
-        store.clear_leases(&session).await
+        match self.never_called(marker)? {
+            #[cfg(feature = "persistent")]
+            Some(function) => {
+                let session = Session::for_companion(&function, mode);
+                Persistent::open().clear_leases(&session).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Entries and bytes of the marker's function, if this process has not called it.
@@ -148,12 +163,17 @@ impl ErasedSite {
         marker: &'static str,
         mode: CallMode,
     ) -> Result<Usage, Error> {
-        let Some((function, store)) = self.never_called(marker)? else {
-            let count = self.count_of_none(marker);
-            return Ok(Usage::new(count, count));
-        };
-        let session = Session::for_companion(&function, mode);
-        store.usage(&session).await
+        match self.never_called(marker)? {
+            #[cfg(feature = "persistent")]
+            Some(function) => {
+                let session = Session::for_companion(&function, mode);
+                Persistent::open().usage(&session).await
+            }
+            _ => {
+                let count = self.count_of_none(marker);
+                Ok(Usage::new(count, count))
+            }
+        }
     }
 
     /// The entries beside those of called instantiations where the marker adds none.
@@ -173,12 +193,9 @@ impl ErasedSite {
         (is_in_memory || !is_generic).then_some(0)
     }
 
-    /// The marker's function, if this process has not called it: its entries may outlive processes. Fails if another
-    /// function has its name.
-    fn never_called(
-        &'static self,
-        marker: &'static str,
-    ) -> Result<Option<(Function, Persistent)>, Error> {
+    /// The marker's function, if it is persistent, so that its entries may outlive processes, and this one has not called it.
+    /// Fails if another function has its name.
+    fn never_called(&'static self, marker: &'static str) -> Result<Option<Function>, Error> {
         if marker == ANY_TYPES {
             return Ok(None);
         }
@@ -190,7 +207,7 @@ impl ErasedSite {
             .contains_key(&function.storage_name)
         {
             let is_persistent = function.options.backend != BackendName::Memory;
-            return Ok(is_persistent.then(|| (function, Persistent::open())));
+            return Ok(is_persistent.then_some(function));
         }
         let mut called = self.instantiations().into_iter();
         match called.any(|known| known.storage_name() == function.storage_name) {

@@ -1,20 +1,12 @@
 //! The arguments of one call, as its store kind needs them.
 
-use cachier_backends::{Error, KeyHash};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use cachier_backends::Error;
 
 use super::instance::{Instance, StoreKind};
 use super::return_type::ReturnType;
-use super::stored_key_part::Fingerprint;
-use super::value_codec::{CborCodec, ValueCodec};
-use crate::driver::{Core, remove_in_background};
-use crate::environment;
-use crate::function::Function;
+use super::value_codec::ValueCodec;
 use crate::stamp::Stamp;
 use crate::storage::Store;
-use crate::storage::persistent::Persistent;
-use crate::verification::Finding;
 
 /// A value found without the driver, with its times.
 pub struct DetailedHit<V> {
@@ -69,68 +61,4 @@ impl<V> DetailedHit<V> {
             confirmed: self.computed,
         }
     }
-}
-
-/// Arguments for a persistent backend, and their names separated by `, `.
-pub struct StoredArguments<A>(pub A, pub &'static str);
-
-impl StoreKind for Persistent {
-    type Store = Self;
-    type NearTier = ();
-
-    fn open(_: &Function) -> ((), Self) {
-        ((), Self::open())
-    }
-}
-
-impl<S, A> Arguments<S> for StoredArguments<A>
-where
-    S: ReturnType,
-    S::Value: Serialize + DeserializeOwned,
-    A: Serialize + Fingerprint,
-{
-    type StoreKind = Persistent;
-    type Codec = CborCodec;
-
-    #[inline]
-    fn hit(&self, _: &'static Instance<Persistent>) -> Option<S::Value> {
-        None
-    }
-
-    #[inline]
-    fn detailed_hit(&self, _: &'static Instance<Persistent>) -> Option<DetailedHit<S::Value>> {
-        None
-    }
-
-    fn key(&self) -> Result<KeyHash, Error> {
-        hash(&self.0, self.1)
-    }
-
-    fn verify(&self, instance: &'static Instance<Persistent>, key: &KeyHash) -> Result<(), Error> {
-        if !A::EXISTS {
-            return Ok(());
-        }
-        let function = &instance.core.function;
-        let verified = function
-            .verification
-            .arguments(key, |hasher| self.0.add_to(hasher));
-        verified.map_err(|finding| collision(&instance.core, key, finding))
-    }
-
-    fn codec(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> CborCodec {
-        CborCodec
-    }
-}
-
-/// The error of a key collision. The entry, whose owner is unknown, is removed.
-pub(super) fn collision(core: &'static Core<Persistent>, key: &KeyHash, finding: Finding) -> Error {
-    if let Finding::KeyCollision = finding {
-        remove_in_background(core, *key);
-    }
-    core.function.report_finding(finding)
-}
-
-/// The hash of a tuple of arguments with these names.
-pub(super) fn hash(arguments: &impl Serialize, names: &str) -> Result<KeyHash, Error> {
-    KeyHash::of_arguments(arguments, names, environment::key_secret())
 }

@@ -1,18 +1,17 @@
 //! Arguments as parts of a typed key: borrowed for lookups, owned once something is stored.
 //!
 //! Most arguments use their own `Hash` and `Eq`. Floats have neither; their bits are used, with every NaN equal and `-0.0`
-//! and `0.0` different. What has no `Hash` either, as a `HashMap`, or borrows, counts by the hash of its encoding, as in a
-//! stored key. The compiler is asked which of these applies, in [`argument`](super::argument).
+//! and `0.0` different. What has no `Hash` either, as a `HashMap`, or borrows, counts by its encoding, of which a stored key
+//! has the hash. The compiler is asked which of these applies, in [`argument`](super::argument).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cachier_backends::memory::{BorrowedKey, word};
-use cachier_backends::{Error, KeyHash};
+use cachier_backends::{Error, canonical};
 use equivalent::Equivalent;
 use serde::Serialize;
 
 use super::stored_key_part::{Fingerprint, NoPart};
-use crate::environment;
 
 /// One argument as part of a borrowed key.
 pub trait KeyPart {
@@ -267,35 +266,35 @@ impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
     }
 }
 
-/// What an argument without a key is owned as. Nothing is stored under it.
-const NO_KEY: KeyHash = KeyHash::from_bytes([0; 32]);
+/// What an argument is owned as that counts by its encoding; empty for one without a key, under which nothing is stored.
+pub type Encoding = Vec<u8>;
 
-/// An argument by the hash of its encoding, as a stored key has it, and of its own `Hash` if it has one, which tells apart
+/// An argument by its encoding, of which a stored key has the hash, and by its own `Hash` if it has one, which tells apart
 /// what serde does not.
-pub struct ByEncoding(Result<KeyHash, Error>);
+pub struct ByEncoding(Result<Encoding, Error>);
 
 impl ByEncoding {
     pub(super) fn of(part: &(impl Serialize + Fingerprint)) -> Self {
         let mut hasher = DefaultHasher::new();
         part.add_to(&mut hasher);
         let distinct = (part, hasher.finish());
-        Self(KeyHash::of(&distinct, environment::key_secret()))
+        Self(canonical::to_vec(&distinct))
     }
 }
 
 impl KeyPart for ByEncoding {
-    type Owned = KeyHash;
+    type Owned = Encoding;
 
     fn hash_part<H: Hasher>(&self, hasher: &mut H) {
-        self.to_owned_part().hash(hasher);
+        self.0.as_deref().unwrap_or_default().hash(hasher);
     }
 
-    fn equals(&self, owned: &KeyHash) -> bool {
-        self.0.as_ref().is_ok_and(|hash| hash == owned)
+    fn equals(&self, owned: &Encoding) -> bool {
+        self.0.as_ref().is_ok_and(|encoding| encoding == owned)
     }
 
-    fn to_owned_part(&self) -> KeyHash {
-        *self.0.as_ref().unwrap_or(&NO_KEY)
+    fn to_owned_part(&self) -> Encoding {
+        self.0.as_ref().cloned().unwrap_or_default()
     }
 
     fn word(&self) -> Option<u64> {
@@ -309,16 +308,16 @@ impl KeyPart for ByEncoding {
 
 /// Stands for an argument that cannot be part of a key, which is an error elsewhere.
 impl KeyPart for NoPart {
-    type Owned = KeyHash;
+    type Owned = Encoding;
 
     fn hash_part<H: Hasher>(&self, _: &mut H) {}
 
-    fn equals(&self, _: &KeyHash) -> bool {
+    fn equals(&self, _: &Encoding) -> bool {
         false
     }
 
-    fn to_owned_part(&self) -> KeyHash {
-        NO_KEY
+    fn to_owned_part(&self) -> Encoding {
+        Encoding::new()
     }
 
     fn word(&self) -> Option<u64> {

@@ -18,7 +18,11 @@ mod kept_type;
 #[cfg(feature = "memory")]
 mod key_part;
 mod known_sites;
+#[cfg(feature = "memory")]
+mod memory_arguments;
 mod method;
+#[cfg(all(feature = "memory", feature = "persistent"))]
+mod near_arguments;
 mod no_operations;
 mod own_key;
 #[cfg(feature = "memory")]
@@ -27,9 +31,9 @@ mod registered;
 mod return_type;
 mod returned;
 mod site;
+#[cfg(feature = "persistent")]
+mod stored_arguments;
 mod stored_key_part;
-#[cfg(feature = "memory")]
-mod typed_arguments;
 mod value_codec;
 mod value_spec;
 mod work;
@@ -38,7 +42,7 @@ pub use std::option::Option;
 pub use std::result::Result;
 
 pub use crate::block_on::block_on;
-pub use cachier_backends::{KeyHash, Version};
+pub use cachier_backends::Version;
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 
 pub use self::absent::{CollectsMetrics, HasFolder};
@@ -46,7 +50,7 @@ pub use self::all_entries::IsAsync;
 #[cfg(feature = "memory")]
 pub use self::argument::optional;
 pub use self::argument::{encoded, key};
-pub use self::arguments::{Arguments, StoredArguments};
+pub use self::arguments::Arguments;
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::erased_site::ErasedSite;
@@ -59,7 +63,13 @@ pub use self::instance::{Instance, NearTier, StoreKind};
 pub use self::kept_type::{
     MemoryValue, PlainProbe, ReturnTypeOf, ReturnTypeProbe, UnfitValue, ValueProbe, return_kind,
 };
+#[cfg(feature = "memory")]
+pub use self::key_part::Encoding;
+#[cfg(feature = "memory")]
+pub use self::memory_arguments::MemoryArguments;
 pub use self::method::{AsyncMethodCache, InFolder, InNoFolder, Metered, MethodCache, Unmetered};
+#[cfg(all(feature = "memory", feature = "persistent"))]
+pub use self::near_arguments::NearArguments;
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 pub use self::own_key::{KeyArgument, KeyResult, OwnResult, PassedByReference};
 #[cfg(feature = "memory")]
@@ -67,8 +77,8 @@ pub use self::owned_part::{ByEncodingProbe, KeyPartProbe, OwnedKeyPart, key_part
 pub use self::return_type::{ReturnType, StoredAs};
 pub use self::returned::returned;
 pub use self::site::Site;
-#[cfg(feature = "memory")]
-pub use self::typed_arguments::{MemoryArguments, NearArguments};
+#[cfg(feature = "persistent")]
+pub use self::stored_arguments::StoredArguments;
 pub use self::value_codec::{SizeProbe, Unmeasured};
 pub use self::value_spec::{TakesFailures, ValueSpec};
 pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};
@@ -80,8 +90,9 @@ pub use crate::options::{BackendName, OnBackendError, Options, Switch};
 pub use crate::session::CallStart;
 #[cfg(feature = "memory")]
 pub use crate::storage::memory::{ErasedMemory, Memory};
-#[cfg(feature = "memory")]
+#[cfg(all(feature = "memory", feature = "persistent"))]
 pub use crate::storage::near::Near;
+#[cfg(feature = "persistent")]
 pub use crate::storage::persistent::Persistent;
 
 /// The type name of a marker, which tells instantiations apart.

@@ -5,9 +5,7 @@
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use cachier_backends::KeyHash;
-
-use super::key_part::Bits;
+use super::key_part::{Bits, Encoding};
 
 /// Asks the compiler what a type is as part of a key.
 pub struct KeyPartProbe<T: ?Sized>(PhantomData<T>);
@@ -45,7 +43,7 @@ impl<T: Bits + ?Sized> OwnedKeyPart<{ key_part_kind::BY_BITS }> for T {
 }
 
 impl<T: ?Sized> OwnedKeyPart<{ key_part_kind::BY_ENCODING }> for T {
-    type Owned = KeyHash;
+    type Owned = Encoding;
 }
 
 /// Kinds of key parts, as numbers.

@@ -7,7 +7,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Serialize, Serializer};
 
 use super::fit::Answer;
 use crate::flight::SharedError;
@@ -264,8 +265,20 @@ impl<S: ReturnType> ReturnType for Unkept<S> {
 }
 
 /// The value of what is not kept.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum Never {}
+
+impl Serialize for Never {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom("there is no such value"))
+    }
+}
 
 /// A return type whose stored type is the one that the attribute read off the tokens.
 #[diagnostic::on_unimplemented(

@@ -1,17 +1,13 @@
 //! Codecs between values and what stores keep.
 
-use std::time::Duration;
-
 use cachier_backends::Error;
-use cachier_backends::entry::{self, Header};
+use cachier_backends::entry;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::return_type::ReturnType;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
-use crate::storage::encoded::{Encoded, moment};
 
 /// Measures a value, if its type can be measured.
 pub type Measure<V> = Option<fn(&V, WantSize) -> Result<ValueSize, Error>>;
@@ -64,38 +60,6 @@ pub trait ValueCodec<V>: Clone + Send + Sync + 'static {
     fn stored(&self, _: &V, _: Stamp) {}
     /// The stored value is no longer valid.
     fn invalidated(&self) {}
-}
-
-/// Encodes values as CBOR, for persistent backends.
-#[derive(Clone, Copy)]
-pub struct CborCodec;
-
-#[diagnostic::do_not_recommend]
-impl<V: Serialize + DeserializeOwned> ValueCodec<V> for CborCodec {
-    type Encoded = Encoded;
-
-    fn decode(&self, found: Found<Encoded>) -> Result<V, Error> {
-        entry::decode_value(found.value.value())
-    }
-
-    fn encode(
-        &self,
-        value: &V,
-        stamp: Stamp,
-        _: WantSize,
-        _: Measure<V>,
-    ) -> Result<Found<Encoded>, Error> {
-        let value = entry::encode_value(value)?;
-        let mut header = Header::new(moment(stamp.created));
-        header.compute = Some(Duration::from_nanos(stamp.compute_nanos));
-        header.expires = stamp.expires.map(moment);
-        let bytes = Some(value.len() as u64);
-        Ok(Found {
-            value: Encoded::computed(header, value),
-            stamp,
-            bytes,
-        })
-    }
 }
 
 /// Asks the compiler whether values can be measured.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cachier_backends::process::Process;
 use cachier_backends::{Backend, Capability, Lease};
 
-use crate::heartbeat::{self, Heartbeat};
+use crate::heartbeat::renewal::{self, Heartbeat};
 use crate::lease_status::LeaseStatus;
 
 /// The right to store what is being computed.
@@ -105,7 +105,7 @@ impl Drop for LeaseGuard {
             return;
         };
         if self.owner.is_current() {
-            heartbeat::release_later(&self.backend, lease, self.release_delay);
+            renewal::release_later(&self.backend, lease, self.release_delay);
         } else {
             forget((lease, self.heartbeat.take()));
         }

@@ -1,17 +1,23 @@
 //! Stores of values, as the driver sees them: the memory of the process, or a persistent backend.
 
+#[cfg(feature = "persistent")]
 mod active_leases;
+#[cfg(feature = "persistent")]
 pub(crate) mod encoded;
 #[cfg(feature = "memory")]
 pub(crate) mod erased;
+#[cfg(feature = "persistent")]
 mod lease_guard;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
-#[cfg(feature = "memory")]
+#[cfg(all(feature = "memory", feature = "persistent"))]
 pub(crate) mod near;
+#[cfg(feature = "persistent")]
 mod near_watcher;
+#[cfg(feature = "persistent")]
 pub(crate) mod persistent;
 mod store;
+#[cfg(feature = "persistent")]
 mod target;
 
 pub use store::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};

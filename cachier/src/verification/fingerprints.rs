@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use cachier_backends::KeyHash;
-
 /// The fingerprint of the arguments that first had each key.
 #[derive(Clone, Default)]
 pub(super) struct Fingerprints {
-    of_keys: HashMap<KeyHash, Remembered>,
+    of_keys: HashMap<[u8; 32], Remembered>,
 }
 
 /// What is remembered of a key.
@@ -35,7 +33,7 @@ impl Fingerprints {
     pub(super) const MAX_KEYS: usize = 1_024;
 
     /// Compares the arguments of a key with those remembered.
-    pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> KeyOwner {
+    pub(super) fn compare(&mut self, key: &[u8; 32], fingerprint: u64) -> KeyOwner {
         match self.of_keys.get_mut(key) {
             Some(Remembered::One(known)) if *known == fingerprint => KeyOwner::Only,
             Some(Remembered::Several) => KeyOwner::KnownSeveral,
@@ -57,10 +55,10 @@ impl Fingerprints {
 mod tests {
     use super::*;
 
-    fn key(number: usize) -> KeyHash {
+    fn key(number: usize) -> [u8; 32] {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&number.to_le_bytes());
-        KeyHash::from_bytes(bytes)
+        bytes
     }
 
     fn agree(fingerprints: &mut Fingerprints, number: usize, fingerprint: u64) -> bool {

@@ -4,7 +4,6 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cachier_backends::KeyHash;
 use cachier_backends::process::{PerProcess, copied};
 
 use super::allowance::Allowance;
@@ -63,7 +62,7 @@ impl Verification {
     #[inline]
     pub(crate) fn arguments(
         &self,
-        key: &KeyHash,
+        key: &[u8; 32],
         arguments: impl FnOnce(&mut DefaultHasher),
     ) -> Result<(), Finding> {
         if !self.calls.is_left() {
@@ -74,7 +73,7 @@ impl Verification {
         self.fingerprint(key, hasher.finish())
     }
 
-    fn fingerprint(&self, key: &KeyHash, fingerprint: u64) -> Result<(), Finding> {
+    fn fingerprint(&self, key: &[u8; 32], fingerprint: u64) -> Result<(), Finding> {
         if !self.calls.take() {
             return Ok(());
         }
@@ -137,8 +136,8 @@ mod tests {
 
     use super::*;
 
-    fn key(number: u8) -> KeyHash {
-        KeyHash::from_bytes([number; 32])
+    fn key(number: u8) -> [u8; 32] {
+        [number; 32]
     }
 
     fn call(verification: &Verification, key_of: u8, argument: &str) -> bool {
