@@ -39,7 +39,7 @@ const FORMAT: u16 = 2;
 const CHECKSUM: std::ops::Range<usize> = 8..16;
 const FIELDS_LENGTH: std::ops::Range<usize> = 16..20;
 
-/// The bytes to store under `key` for a value encoded by [`encode_value`].
+/// The bytes to store under `key` for a value encoded by [`encode_value`](super::encode_value).
 ///
 /// ```
 /// use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::error::Error;
 /// map.
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that is nested more than 128 levels deep.
+/// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for a value that refuses to be serialized, and for one that is nested more than 128 levels deep.
 ///
 /// ```
 /// use cachier_backends::entry::heap;
