@@ -73,7 +73,7 @@ impl fmt::Display for BackendHealth {
 
 /// Checks whether the backends work, for readiness probes: registered ones; those named by the environment, the program's
 /// parameters or [`set_default_backend`](crate::set_default_backend); and those of functions that have been called or are
-/// [expected](expect). A missing backend and an unusable variable are unhealthy.
+/// [expected](crate::expect). A missing backend and an unusable variable are unhealthy.
 ///
 /// A check does what a miss does: it loads, and takes a lease. Success closes the circuit breaker.
 ///
