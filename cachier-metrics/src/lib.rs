@@ -75,7 +75,7 @@ pub use stores::{Durations, StoreFigures, StoreSource};
 pub use table::StatsTable;
 pub use timed_hits::TimedHit;
 #[doc(hidden)]
-pub use warning::tell_problems_by;
+pub use warning::set_warning_handler;
 
 /// The README, whose code blocks are tests.
 #[cfg(doctest)]

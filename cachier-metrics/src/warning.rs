@@ -1,23 +1,23 @@
-//! What a person should know.
+//! Problems that a person should know of.
 
 use std::io::{self, Write};
 
 use once_cell::race::OnceBox;
 
-/// Tells a problem, given its cause, of which it is told once.
-type Tell = fn(cause: &str, problem: &str);
+/// Reports a problem; once per cause.
+type WarningHandler = fn(cause: &str, problem: &str);
 
-static TELL: OnceBox<Tell> = OnceBox::new();
+static WARNING_HANDLER: OnceBox<WarningHandler> = OnceBox::new();
 
-/// Has `tell` tell problems, which go to standard error else.
+/// Sets what reports problems; the default is standard error. The first call counts.
 #[doc(hidden)]
-pub fn tell_problems_by(tell: Tell) {
-    TELL.get_or_init(|| Box::new(tell));
+pub fn set_warning_handler(handler: WarningHandler) {
+    WARNING_HANDLER.get_or_init(|| Box::new(handler));
 }
 
 pub(crate) fn warn(cause: &str, problem: &str) {
-    match TELL.get() {
-        Some(tell) => tell(cause, problem),
+    match WARNING_HANDLER.get() {
+        Some(handler) => handler(cause, problem),
         // A failed write is ignored: the stream may be closed.
         None => drop(writeln!(io::stderr(), "cachier: {problem}")),
     }
@@ -30,13 +30,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_to_be_told_is_told() {
-        static TOLD: AtomicU64 = AtomicU64::new(0);
+    fn problems_go_to_the_handler_once_set() {
+        static WARNED: AtomicU64 = AtomicU64::new(0);
         warn("nobody", "on standard error");
-        tell_problems_by(|_, problem| {
-            TOLD.fetch_add(problem.len() as u64, Ordering::Relaxed);
+        set_warning_handler(|_, problem| {
+            WARNED.fetch_add(problem.len() as u64, Ordering::Relaxed);
         });
         warn("somebody", "here");
-        assert_eq!(TOLD.load(Ordering::Relaxed), 4);
+        assert_eq!(WARNED.load(Ordering::Relaxed), 4);
     }
 }

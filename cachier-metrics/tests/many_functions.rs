@@ -7,8 +7,8 @@ use std::time::Duration;
 use cachier_metrics::{CacheMetrics, MetricsOptions, PrometheusExporter};
 use rustix::time::{ClockId, clock_gettime};
 
-const FEW: usize = 500;
-const MANY: usize = 5_000;
+const FEW_FUNCTIONS: usize = 500;
+const MANY_FUNCTIONS: usize = 5_000;
 
 /// What exporting takes of the processor: registering each function, registering all, and a scrape. Each is the shortest of
 /// some attempts, as others use its caches, too.
@@ -53,16 +53,16 @@ fn create(numbers: std::ops::Range<usize>) {
 fn many_functions_are_exported_in_proportion() {
     /// Quadratic work is at a hundred, work in proportion at ten.
     const MAX_RATIO: f64 = 40.0;
-    create(0..FEW);
+    create(0..FEW_FUNCTIONS);
     let few = times();
-    create(FEW..MANY);
+    create(FEW_FUNCTIONS..MANY_FUNCTIONS);
     let many = times();
     let steps = ["registering each", "registering all", "a scrape"];
     for ((step, few), many) in steps.into_iter().zip(few).zip(many) {
         let ratio = many.as_secs_f64() / few.as_secs_f64();
         assert!(
             ratio < MAX_RATIO,
-            "{step}: {few:?} for {FEW}, {many:?} for {MANY}"
+            "{step}: {few:?} for {FEW_FUNCTIONS}, {many:?} for {MANY_FUNCTIONS}"
         );
     }
 }

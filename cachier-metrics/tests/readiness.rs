@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cachier_metrics::{PrometheusExporter, StoreReadiness, StoreState, set_readiness_probe};
 
-static ASKED: AtomicU64 = AtomicU64::new(0);
+static PROBES: AtomicU64 = AtomicU64::new(0);
 
 fn probe() -> Vec<StoreReadiness> {
-    ASKED.fetch_add(1, Ordering::Relaxed);
+    PROBES.fetch_add(1, Ordering::Relaxed);
     let store = |name: &str, state| StoreReadiness {
         name: name.to_owned(),
         store: String::new(),
@@ -52,7 +52,7 @@ fn what_can_never_work_is_not_ready() {
     assert!(json["stores"][0]["error"].is_null());
     assert_eq!(json["stores"][2]["error"], "not_registered");
     assert!(ask("/ready?strict").starts_with("HTTP/1.1 503"));
-    assert_eq!(ASKED.load(Ordering::Relaxed), 1, "one answer is for both");
+    assert_eq!(PROBES.load(Ordering::Relaxed), 1, "one answer is for both");
     // The process is there, whatever the stores do.
     assert!(ask("/health").starts_with("HTTP/1.1 200"));
 }

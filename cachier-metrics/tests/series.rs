@@ -34,22 +34,22 @@ fn of<'a>(all: &'a HashMap<String, f64>, function: &str) -> Vec<&'a str> {
         .collect()
 }
 
-static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static WARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn tell(cause: &str, problem: &str) {
-    TOLD.lock().unwrap().push(format!("{cause}: {problem}"));
+    WARNED.lock().unwrap().push(format!("{cause}: {problem}"));
 }
 
 /// The warnings of the usual budget, which one test exceeds.
 fn told() -> Vec<String> {
-    let told = TOLD.lock().unwrap().clone();
+    let told = WARNED.lock().unwrap().clone();
     let of_the_usual = |warning: &String| warning.contains("at most 20000 series");
     told.into_iter().filter(of_the_usual).collect()
 }
 
 #[test]
 fn a_program_keeps_within_its_series() {
-    tell_problems_by(tell);
+    set_warning_handler(tell);
     let exporter = PrometheusExporter::builder().build().unwrap();
     let functions: Vec<_> = (0..300)
         .map(|number| in_use_for_long(&format!("f{number}")))

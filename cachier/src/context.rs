@@ -13,7 +13,7 @@ use std::{
 };
 
 use cachier_backends::process::{PerProcess, copied};
-use cachier_metrics::{Clock, StoreSource, set_readiness_probe, tell_problems_by};
+use cachier_metrics::{Clock, StoreSource, set_readiness_probe, set_warning_handler};
 
 #[cfg(feature = "persistent")]
 use crate::backends::Backends;
@@ -86,7 +86,7 @@ fn main() -> &'static Context {
     static MAIN: OnceBox<Context> = OnceBox::new();
     static STORES: OnceBox<StoreSource> = OnceBox::new();
     MAIN.get_or_init(|| {
-        tell_problems_by(problems::report);
+        set_warning_handler(problems::report);
         set_readiness_probe(|| {
             MAIN.get()
                 .map_or_else(Vec::new, |main| readiness(&main.backends, &main.registry))

@@ -14,7 +14,7 @@ use super::*;
 use crate::key::{KeyHash, Version};
 use crate::queue;
 
-const AMPLE: Duration = Duration::from_secs(1);
+const AMPLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Records the threads it runs on.
 #[derive(Default)]
@@ -94,7 +94,7 @@ fn use_all(backend: &Blocking<Threads>) -> Vec<ThreadId> {
 fn inline_operations_run_on_the_thread_that_polls() {
     let backend = Blocking::new(Threads::default());
     let here = thread::current().id();
-    assert_eq!(inline(AMPLE, || use_all(&backend)), [here; 5]);
+    assert_eq!(inline(AMPLE_TIMEOUT, || use_all(&backend)), [here; 5]);
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn other_operations_run_on_the_pool() {
 fn the_first_poll_decides_and_not_the_creation() {
     let backend = Blocking::new(Threads::default());
     let key = key();
-    let load = inline(AMPLE, || backend.load(&key));
+    let load = inline(AMPLE_TIMEOUT, || backend.load(&key));
     block_on(load).unwrap();
     let load = backend.load(&key);
-    inline(AMPLE, || block_on(load)).unwrap();
+    inline(AMPLE_TIMEOUT, || block_on(load)).unwrap();
     let threads = backend.get_ref().0.lock().unwrap();
     let here = thread::current().id();
     assert_eq!([threads[0] == here, threads[1] == here], [false, true]);
@@ -121,7 +121,7 @@ fn the_first_poll_decides_and_not_the_creation() {
 #[test]
 fn offloaded_operations_run_on_other_threads() {
     let backend = Blocking::new(Threads::default());
-    let threads = inline(AMPLE, || offload(|| use_all(&backend)));
+    let threads = inline(AMPLE_TIMEOUT, || offload(|| use_all(&backend)));
     assert!(!threads.contains(&thread::current().id()));
 }
 
@@ -178,8 +178,8 @@ fn waiting_for_a_thread_is_told_from_slowness() {
 
 #[test]
 fn a_panic_ends_inline_mode() {
-    inline(AMPLE, || inline(AMPLE, || ()));
+    inline(AMPLE_TIMEOUT, || inline(AMPLE_TIMEOUT, || ()));
     assert!(allowance().is_none());
-    assert!(catch_unwind(|| inline(AMPLE, || panic!("on purpose"))).is_err());
+    assert!(catch_unwind(|| inline(AMPLE_TIMEOUT, || panic!("on purpose"))).is_err());
     assert!(allowance().is_none());
 }

@@ -122,7 +122,7 @@ fn has_holes(_: &File, _: &Metadata) -> io::Result<bool> {
 
 /// The version of anything that is not an entry: shorter than an entry's.
 fn not_an_entry_version() -> EntryVersion {
-    EntryVersion::new(*b"obstacle")
+    EntryVersion::new(*b"not-file")
 }
 
 /// Reads up to `length` bytes. `read_to_end` would take more system calls.

@@ -15,8 +15,8 @@ pub(super) fn failed(
     path: &Path,
     source: io::Error,
 ) -> Error {
-    let obstacle = NotAFile::of(&source).map(|obstacle| obstacle.path().to_owned());
-    let path = obstacle.as_deref().unwrap_or(path);
+    let not_a_file = NotAFile::of(&source).map(|not_a_file| not_a_file.path().to_owned());
+    let path = not_a_file.as_deref().unwrap_or(path);
     if LockTimedOut::is(&source) {
         // The store works.
         let error = Error::io(operation, message, source).caused_by_caller();

@@ -11,7 +11,7 @@ use crate::entry::{ALLOCATION, HEADER};
 const MAX_ALIGN: i64 = 8;
 
 /// A writer's record of an entry: position, queue and perhaps a ghost, in lists with spare capacity.
-const LEDGER: u64 = 30;
+const WRITER_RECORD: u64 = 30;
 
 /// A node's overhead: a reference count and the link for reclamation.
 const SHARED: u64 = 16 + ALLOCATION;
@@ -22,12 +22,12 @@ const TABLE_SHARE: u64 = 64 * 16 / (9 * BUCKET_SLOTS as u64);
 /// A key and a value behind a pointer; `value_heap` is what the value owns besides its `size_of`.
 pub(super) fn of_node<K: Hash, V>(key: &K, value_heap: u64) -> u64 {
     let node = size_of::<Node<K, V>>() as u64;
-    node + SHARED + TABLE_SHARE + LEDGER + heap_of_key(key) + value_heap
+    node + SHARED + TABLE_SHARE + WRITER_RECORD + heap_of_key(key) + value_heap
 }
 
 /// So many machine words, with tables of this size.
 pub(super) fn of_words(entries: u64, tables: u64) -> u64 {
-    tables + entries * LEDGER
+    tables + entries * WRITER_RECORD
 }
 
 /// What a key owns besides its `size_of`: the texts and lists that it hashes.

@@ -13,7 +13,7 @@ const EPOCHS_UNTIL_FREED: usize = 4;
 const THREADS_PER_SWEEP: usize = 32;
 
 /// How many threads have begun to use stores.
-static BEGUN: AtomicUsize = AtomicUsize::new(0);
+static STARTED_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// While it lives, no store drops a removed value in this thread.
 ///
@@ -107,7 +107,7 @@ fn pin_first() -> Option<Guard> {
     // Initialises the guards' thread-local first, so that it is destroyed last.
     let guard = Guard::new();
     EXIT_GUARD.with(|_| LIFE_STAGE.set(LifeStage::Running));
-    if !BEGUN
+    if !STARTED_THREADS
         .fetch_add(1, Relaxed)
         .is_multiple_of(THREADS_PER_SWEEP)
     {

@@ -70,7 +70,7 @@ impl Times {
     }
 
     /// The creation of an entry that counts as fresh from this moment: exact if that is the same.
-    pub(super) fn created_beside(self, since: u64) -> u64 {
+    pub(super) fn created_near(self, since: u64) -> u64 {
         let created = self.created();
         match since.wrapping_sub(created) < Self::NANOS_PER_MICRO {
             true => since,
@@ -109,9 +109,9 @@ mod tests {
     #[test]
     fn a_creation_is_exact_where_freshness_counts_from_it() {
         let times = Times::new(5_123, 0);
-        assert_eq!(times.created_beside(5_123), 5_123);
-        assert_eq!(times.created_beside(9_000), 5_000);
-        assert_eq!(times.created_beside(4_999), 5_000);
+        assert_eq!(times.created_near(5_123), 5_123);
+        assert_eq!(times.created_near(9_000), 5_000);
+        assert_eq!(times.created_near(4_999), 5_000);
     }
 
     #[test]

@@ -286,7 +286,7 @@ impl WordRef<'_> {
     /// When the value was computed, or one that has replaced it.
     pub(super) fn created(self) -> u64 {
         let times = self.table.times(self.position);
-        times.created_beside(self.table.since(self.position))
+        times.created_near(self.table.since(self.position))
     }
 
     /// The value with its times, or those of one that has replaced it.

@@ -186,8 +186,8 @@ impl Inner {
 
 /// How many requests share an attempt: each holds a reference, as does the link.
 fn requests(attempt: &Arc<Attempt>) -> usize {
-    const HELD_BY_LINK: usize = 1;
-    Arc::strong_count(attempt).saturating_sub(HELD_BY_LINK)
+    const LINK_REFERENCES: usize = 1;
+    Arc::strong_count(attempt).saturating_sub(LINK_REFERENCES)
 }
 
 /// An unanswered request.

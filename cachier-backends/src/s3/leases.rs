@@ -43,7 +43,7 @@ pub(super) enum LeasePlace {
     /// At the name of the entry, which does not exist.
     InPlaceOfEntry,
     /// Next to the entry, which had this `ETag`.
-    BesideEntry { seen: String },
+    NextToEntry { seen: String },
 }
 
 /// Changes with each renewal.
@@ -75,7 +75,7 @@ impl Bucket {
         let lease = name_of_lease(name, seen);
         let place = match seen {
             None => LeasePlace::InPlaceOfEntry,
-            Some(seen) => LeasePlace::BesideEntry { seen: etag(seen) },
+            Some(seen) => LeasePlace::NextToEntry { seen: etag(seen) },
         };
         let asked = self.lease_object(lease, place, period, number).await?;
         if seen.is_none() {
@@ -151,7 +151,7 @@ impl Bucket {
                 (Some(entry), _) => {
                     let seen = entry.etag.clone();
                     let lease = names::of_lease(name, &seen);
-                    (lease, LeasePlace::BesideEntry { seen }, Condition::Always)
+                    (lease, LeasePlace::NextToEntry { seen }, Condition::Always)
                 }
                 (None, Some(lease)) => {
                     let condition = Condition::Is(&lease.etag);
@@ -181,7 +181,7 @@ impl Bucket {
     /// Whether a lease that was just granted is on the current entry. Checked only now: an earlier owner may have
     /// stored its entry since, and ended its lease.
     async fn is_for_current_entry(&self, name: &str, owned: &OwnedLease) -> Result<bool, Error> {
-        let LeasePlace::BesideEntry { seen } = &owned.place else {
+        let LeasePlace::NextToEntry { seen } = &owned.place else {
             return Ok(true);
         };
         let there = self.head(name).await?;
@@ -199,7 +199,7 @@ impl Bucket {
         if !state.is_valid() || !self.is_still_held(owned, &mut state).await? {
             return Ok(None);
         }
-        let LeasePlace::BesideEntry { seen } = &owned.place else {
+        let LeasePlace::NextToEntry { seen } = &owned.place else {
             return Ok(Some(VacatedEntry::WasAbsent));
         };
         let asked_at = Instant::now();
@@ -332,7 +332,7 @@ impl OwnedLease {
     pub(super) fn seen(&self) -> Option<EntryVersion> {
         match &self.place {
             LeasePlace::InPlaceOfEntry => None,
-            LeasePlace::BesideEntry { seen } => Some(EntryVersion::new(seen)),
+            LeasePlace::NextToEntry { seen } => Some(EntryVersion::new(seen)),
         }
     }
 

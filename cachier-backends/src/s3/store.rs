@@ -66,7 +66,7 @@ impl Bucket {
                     stored => stored,
                 }
             }
-            LeasePlace::BesideEntry { seen } => {
+            LeasePlace::NextToEntry { seen } => {
                 // The entry's `ETag` reveals a late store, but not a lost lease on an unchanged entry.
                 if !self.is_still_held(owned, &mut state).await? {
                     return Ok(LeasedStore::superseded());
@@ -83,7 +83,7 @@ impl Bucket {
             let _ = self.delete_if(owned.name(), &state.etag).await;
         }
         let obsolete = match (owned.place(), ends) {
-            (LeasePlace::BesideEntry { .. }, false) => Some(owned.name().to_owned()),
+            (LeasePlace::NextToEntry { .. }, false) => Some(owned.name().to_owned()),
             _ => None,
         };
         stored.map(|reply| LeasedStore { reply, obsolete })

@@ -154,7 +154,7 @@ impl Database {
                     (options.clone(), pooler.clone(), pooler.clone());
                 let source = Source::own(
                     move || connecting.options(&options),
-                    move |error| failing.learns_from(error),
+                    move |error| failing.detect_in(error),
                     Destination::of_server(),
                     max(8),
                     waits,
@@ -235,10 +235,10 @@ impl Database {
     }
 
     /// Whether an error revealed a pooler, so that a retry may succeed.
-    pub(super) fn learns_from(&self, error: &sqlx::Error) -> bool {
+    pub(super) fn detect_pooler(&self, error: &sqlx::Error) -> bool {
         #[cfg(feature = "postgres")]
         if let Some((_, pooler)) = self.postgres() {
-            return pooler.learns_from(error);
+            return pooler.detect_in(error);
         }
         let _ = error;
         false

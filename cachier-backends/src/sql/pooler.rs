@@ -49,7 +49,7 @@ impl Pooler {
     }
 
     /// Learns from an error; whether a retry may succeed now that the pooler is known.
-    pub(super) fn learns_from(&self, error: &sqlx::Error) -> bool {
+    pub(super) fn detect_in(&self, error: &sqlx::Error) -> bool {
         let is_there = is_of_pooler(error);
         if is_there {
             self.0.store(true, Ordering::Relaxed);

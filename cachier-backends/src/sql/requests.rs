@@ -35,7 +35,7 @@ pub(super) type Token = [u8; 16];
 /// Upper bound for the statement and its arguments other than the entry.
 const REQUEST_OVERHEAD: u64 = 4096;
 
-/// How often a statement is tried while the obstacle passes.
+/// How often a statement is tried before its error is final.
 const MAX_ATTEMPTS: u32 = 5;
 
 impl Requests {
@@ -391,7 +391,7 @@ impl Requests {
             match request().await {
                 Err(error) if may_succeed_again(&error) && attempt < MAX_ATTEMPTS => attempt += 1,
                 Err(error)
-                    if attempt < MAX_ATTEMPTS && self.client.database.learns_from(&error) =>
+                    if attempt < MAX_ATTEMPTS && self.client.database.detect_pooler(&error) =>
                 {
                     attempt += 1;
                 }

@@ -93,7 +93,7 @@ impl Listening {
                     self.receive(listener).await;
                 }
                 Ok(Err(error)) => {
-                    self.pooler.learns_from(&error);
+                    self.pooler.detect_in(&error);
                 }
                 _ => {}
             }

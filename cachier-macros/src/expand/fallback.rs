@@ -7,7 +7,7 @@ use syn::Ident;
 
 use super::expanded::{Expanded, Outside, OutsideCompanion};
 use super::{attributes, code};
-use crate::model::{Cached, CompanionKind, Obstacle};
+use crate::model::{Cached, CompanionError, CompanionKind};
 use crate::parse::{Function, is_cachier};
 
 /// The errors, the function as it is, and items that other code may refer to.
@@ -34,8 +34,8 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> Expanded {
 /// Whether a stub companion makes no errors of its own.
 fn has_room(cached: &Cached) -> bool {
     matches!(
-        Obstacle::of(cached.arguments, cached.function),
-        None | Some(Obstacle::Undeclared | Obstacle::AsyncInTrait)
+        CompanionError::of(cached.arguments, cached.function),
+        None | Some(CompanionError::Undeclared | CompanionError::AsyncInTrait)
     )
 }
 

@@ -3,18 +3,18 @@
 use syn::Ident;
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Companion, CompanionKind, Obstacle};
+use crate::model::{Arguments, Companion, CompanionError, CompanionKind};
 use crate::parse::Function;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     let own = &function.signature.ident;
     let companion = CompanionKind::of(arguments, function);
-    if let Some(obstacle) = Obstacle::of(arguments, function) {
+    if let Some(error) = CompanionError::of(arguments, function) {
         let (place, name) = match &companion {
             CompanionKind::Enum(name) => (name.span(), name),
             _ => (own.span(), own),
         };
-        errors.at(place, message(obstacle, name));
+        errors.at(place, message(error, name));
     }
     if let (CompanionKind::Function(name), true) = (&companion, is_named(arguments))
         // A method's companion is a function in the same namespace.
@@ -32,22 +32,24 @@ fn is_named(arguments: &Arguments) -> bool {
     companion.is_some_and(|argument| matches!(argument.value, Companion::Named(_)))
 }
 
-fn message(obstacle: Obstacle, name: &Ident) -> String {
-    let why = match obstacle {
-        Obstacle::Undeclared => return UNDECLARED.to_owned(),
-        Obstacle::TraitImpl => return IN_TRAIT_IMPL.to_owned(),
-        Obstacle::AsyncInTrait => return ASYNC_IN_TRAIT.to_owned(),
-        Obstacle::Primitive => format!("would hide the primitive type `{name}`"),
-        Obstacle::Hiding => format!("would hide the crate or module `{name}`, which is used here"),
-        Obstacle::Imported => return taken("`use` of another", name),
-        Obstacle::Reexported => {
+fn message(error: CompanionError, name: &Ident) -> String {
+    let why = match error {
+        CompanionError::Undeclared => return UNDECLARED.to_owned(),
+        CompanionError::TraitImpl => return IN_TRAIT_IMPL.to_owned(),
+        CompanionError::AsyncInTrait => return ASYNC_IN_TRAIT.to_owned(),
+        CompanionError::Primitive => format!("would hide the primitive type `{name}`"),
+        CompanionError::Hiding => {
+            format!("would hide the crate or module `{name}`, which is used here")
+        }
+        CompanionError::Imported => return taken("`use` of another", name),
+        CompanionError::Reexported => {
             return format!(
                 "the companion is a type, and `use {name}::{name}` brings it in beside the module `{name}`, with which it clashes; give it another name: `companion = {name}_cache`"
             );
         }
-        Obstacle::Taken("mod") => return taken("module", name),
-        Obstacle::Taken("type") => return taken("type alias", name),
-        Obstacle::Taken(keyword) => return taken(keyword, name),
+        CompanionError::Taken("mod") => return taken("module", name),
+        CompanionError::Taken("type") => return taken("type alias", name),
+        CompanionError::Taken(keyword) => return taken(keyword, name),
     };
     format!("the companion is a type and {why}; give it another name: `companion = {name}_cache`")
 }

@@ -104,10 +104,10 @@ pub(super) fn check_signature(arguments: &Arguments, function: &Function, errors
     for input in &function.signature.inputs {
         if let FnArg::Typed(argument) = input {
             Opaque(errors).visit_type(&argument.ty);
-            Elsewhere { header, errors }.visit_type(&argument.ty);
+            UndefinedTypes { header, errors }.visit_type(&argument.ty);
         }
     }
-    Elsewhere { header, errors }.visit_return_type(&function.signature.output);
+    UndefinedTypes { header, errors }.visit_return_type(&function.signature.output);
 }
 
 /// Finds argument types without a name.
@@ -123,12 +123,12 @@ impl<'ast> Visit<'ast> for Opaque<'_> {
 }
 
 /// Finds associated types that the impl does not define.
-struct Elsewhere<'a> {
+struct UndefinedTypes<'a> {
     header: &'a Header,
     errors: &'a mut Errors,
 }
 
-impl<'ast> Visit<'ast> for Elsewhere<'_> {
+impl<'ast> Visit<'ast> for UndefinedTypes<'_> {
     fn visit_type_path(&mut self, path: &'ast TypePath) {
         let mut segments = path.path.segments.iter();
         if path.qself.is_none()

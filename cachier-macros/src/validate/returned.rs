@@ -18,7 +18,7 @@ pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut E
     if is_rewritten {
         errors.at(signature.ident.span(), REWRITTEN);
     } else {
-        Unkept(errors).visit_return_type(&signature.output);
+        UncacheableParts(errors).visit_return_type(&signature.output);
     }
 }
 
@@ -71,12 +71,12 @@ fn is_future(bound: &TypeParamBound) -> bool {
 }
 
 /// Finds parts of a type that borrow, or have no name.
-struct Unkept<'e>(&'e mut Errors);
+struct UncacheableParts<'e>(&'e mut Errors);
 
 const BORROWED: &str = "a cached value outlives the call, so it cannot borrow; return an owned type, such as `String` for `&str`, \
                         `Vec<T>` for `&[T]`, or `Arc<T>`";
 
-impl<'ast> Visit<'ast> for Unkept<'_> {
+impl<'ast> Visit<'ast> for UncacheableParts<'_> {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
         if is_static(reference.lifetime.as_ref()) {
             visit::visit_type(self, &reference.elem);

@@ -12,10 +12,10 @@ use crate::counter::float;
 pub(crate) const SLOTS: usize = 742;
 
 /// Durations, in nanoseconds.
-pub(crate) static SECONDS: Scale = Scale::new(1_000_000_000, SHORTEST);
+pub(crate) static SECONDS: Scale = Scale::new(1_000_000_000, FIRST_SECONDS_INDEX);
 
 /// The bucket up to 8 ns.
-const SHORTEST: i32 = -430;
+const FIRST_SECONDS_INDEX: i32 = -430;
 
 /// Sizes, in bytes.
 pub(crate) static BYTES: Scale = Scale::new(1, 0);
@@ -155,7 +155,10 @@ mod tests {
 
     #[test]
     fn the_tables_are_those_of_their_units() {
-        let (seconds, bytes) = (Scale::new(1_000_000_000, SHORTEST), Scale::new(1, 0));
+        let (seconds, bytes) = (
+            Scale::new(1_000_000_000, FIRST_SECONDS_INDEX),
+            Scale::new(1, 0),
+        );
         assert_eq!((seconds.upper, seconds.base), (SECONDS.upper, SECONDS.base));
         assert_eq!((bytes.upper, bytes.base), (BYTES.upper, BYTES.base));
     }

@@ -183,13 +183,13 @@ fn unshared_computations_do_not_outlive_an_invalidation() {
 
 /// Whether a caller asks before it waits.
 #[derive(Clone, Copy)]
-enum Ask {
+enum DependencyCheck {
     First,
     Never,
 }
 
 /// Two computations that need each other's keys.
-fn need_each_other(ask: Ask) {
+fn need_each_other(ask: DependencyCheck) {
     let flights: Arc<Flights<u8, u64>> = Arc::new(Flights::new());
     let callers: Vec<_> = [(1, 2), (2, 1)]
         .map(|(own, other)| {
@@ -201,7 +201,7 @@ fn need_each_other(ask: Ask) {
                     flights.join(&other, ComputationId::next(), || Recheck::Unchanged)
                 {
                     let needs = depend(Some(computation), flight.computation);
-                    if needs.is_ok() || matches!(ask, Ask::Never) {
+                    if needs.is_ok() || matches!(ask, DependencyCheck::Never) {
                         let _ =
                             block_on(flight.result(Instant::now(), &Budget::unlimited(), || None));
                     }
@@ -219,11 +219,11 @@ fn need_each_other(ask: Ask) {
 
 #[test]
 fn computations_that_need_each_other_complete() {
-    shuttle::check_random(|| need_each_other(Ask::First), SCHEDULES);
+    shuttle::check_random(|| need_each_other(DependencyCheck::First), SCHEDULES);
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
 fn without_the_wait_graph_a_deadlock_is_found() {
-    shuttle::check_random(|| need_each_other(Ask::Never), SCHEDULES);
+    shuttle::check_random(|| need_each_other(DependencyCheck::Never), SCHEDULES);
 }

@@ -142,9 +142,9 @@ async fn call_barely(function: &Function, counts: &Counts, cell: Cell) {
 }
 
 async fn call_and_give_up(function: &Function, counts: &Counts, cell: Cell) {
-    let patience = Duration::from_micros(fastrand::u64(..20_000));
+    let limit = Duration::from_micros(fastrand::u64(..20_000));
     let called = AssertUnwindSafe(call(How::Plainly, function, counts, cell));
-    if tokio::time::timeout(patience, called).await.is_err() {
+    if tokio::time::timeout(limit, called).await.is_err() {
         counts.abandoned.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -96,7 +96,7 @@ fn a_file_in_the_place_of_the_folder() {
 }
 
 /// The part of a process with an unusable folder.
-fn calls_in_vain() {
+fn call_with_unusable_folder() {
     let text = |length| {
         let call = repeat::call_detailed(CallOptions::new(), length);
         assert_eq!(call.value.len(), length);
@@ -127,7 +127,7 @@ fn with_mount(test: &str, options: &str) -> Option<[String; 2]> {
 #[test]
 fn a_full_disk() {
     if part().is_some() {
-        return calls_in_vain();
+        return call_with_unusable_folder();
     }
     if let Some([outcomes, errors]) = with_mount("a_full_disk", "size=64k") {
         // What does not fit is computed each time, the rest is stored.
@@ -142,7 +142,7 @@ fn a_full_disk() {
 #[test]
 fn a_folder_that_may_only_be_read() {
     if part().is_some() {
-        return calls_in_vain();
+        return call_with_unusable_folder();
     }
     if let Some([outcomes, errors]) = with_mount("a_folder_that_may_only_be_read", "ro") {
         assert_eq!(outcomes, ["unavailable Some(Denied)"; 4].join(", "));
@@ -153,7 +153,7 @@ fn a_folder_that_may_only_be_read() {
 #[test]
 fn a_user_without_a_home() {
     if part().is_some() {
-        return calls_in_vain();
+        return call_with_unusable_folder();
     }
     let process = Process::start("file_faults::a_user_without_a_home", "call", |command| {
         command

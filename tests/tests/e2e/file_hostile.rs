@@ -1,4 +1,4 @@
-//! A cache folder that others may write to, and obstacles in it, as seen by calls, companions and `check`.
+//! A cache folder that others may write to, and what may stand in its way, as seen by calls, companions and `check`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

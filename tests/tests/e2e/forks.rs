@@ -27,7 +27,7 @@ const PROMPT_LIMIT: Duration = Duration::from_secs(5);
 const COMPUTE_TIME: Duration = Duration::from_secs(3);
 
 /// Runs something in a process of its own, which must succeed.
-fn apart(test: &str, run: impl FnOnce()) {
+fn in_own_process(test: &str, run: impl FnOnce()) {
     if part().is_some() {
         return run();
     }
@@ -75,7 +75,7 @@ fn parent_computes(key: u32) -> thread::JoinHandle<u32> {
 
 #[test]
 fn a_child_inherits_values_but_not_flights() {
-    apart("a_child_inherits_values_but_not_flights", || {
+    in_own_process("a_child_inherits_values_but_not_flights", || {
         let parent = id();
         quick(1);
         let computing = parent_computes(1);
@@ -98,7 +98,7 @@ fn a_child_inherits_values_but_not_flights() {
 
 #[test]
 fn a_wait_in_a_child_ends_in_time() {
-    apart("a_wait_in_a_child_ends_in_time", || {
+    in_own_process("a_wait_in_a_child_ends_in_time", || {
         // The parent's timer has a thread.
         set_global_params(global_params().wait_for_calc_timeout(Duration::from_millis(300)));
         let computing = parent_computes(1);
@@ -118,7 +118,7 @@ fn a_wait_in_a_child_ends_in_time() {
 
 #[test]
 fn a_child_refreshes_and_flushes() {
-    apart("a_child_refreshes_and_flushes", || {
+    in_own_process("a_child_refreshes_and_flushes", || {
         refreshed(1);
         thread::sleep(Duration::from_millis(5));
         // The parent's worker pool has threads.
@@ -138,7 +138,7 @@ fn a_child_refreshes_and_flushes() {
 
 #[test]
 fn a_child_counts_what_it_does_itself() {
-    apart("a_child_counts_what_it_does_itself", || {
+    in_own_process("a_child_counts_what_it_does_itself", || {
         (0..10).for_each(|key| assert_eq!(quick(key), id()));
         (0..10).for_each(|key| assert_eq!(quick(key), id()));
         let computing = parent_computes(1);
@@ -170,7 +170,7 @@ fn a_child_counts_what_it_does_itself() {
 
 #[test]
 fn a_child_knows_the_functions_and_switches_them() {
-    apart("a_child_knows_the_functions_and_switches_them", || {
+    in_own_process("a_child_knows_the_functions_and_switches_them", || {
         quick(1);
         let child = Forked::start(|| {
             assert_eq!(functions().len(), 1);
@@ -189,7 +189,7 @@ fn a_child_knows_the_functions_and_switches_them() {
 
 #[test]
 fn children_of_busy_processes_do_not_hang() {
-    apart("children_of_busy_processes_do_not_hang", || {
+    in_own_process("children_of_busy_processes_do_not_hang", || {
         static IS_OVER: AtomicBool = AtomicBool::new(false);
         let busy: Vec<_> = (0..4_u32)
             .map(|thread| {
@@ -243,7 +243,7 @@ fn call_many() {
 #[test]
 fn a_child_calls_generic_functions_at_any_moment() {
     let test = "a_child_calls_generic_functions_at_any_moment";
-    apart(test, || {
+    in_own_process(test, || {
         let parent = thread::spawn(call_many);
         while !parent.is_finished() {
             let child = Forked::start(|| {
@@ -293,7 +293,7 @@ fn a_child_goes_on_without_a_near_tier_being_changed() {
     }
 
     let test = "a_child_goes_on_without_a_near_tier_being_changed";
-    apart(test, || {
+    in_own_process(test, || {
         in_folder(|_| {
             let (parent, context) = (id(), IsolatedContext::current());
             assert_eq!([near(SlowKey(1)), near(SlowKey(2))], [parent; 2]);
@@ -332,7 +332,7 @@ fn a_child_of_the_first_s3_backends_goes_on() {
         key
     }
 
-    apart("a_child_of_the_first_s3_backends_goes_on", || {
+    in_own_process("a_child_of_the_first_s3_backends_goes_on", || {
         let parent = thread::spawn(|| (0..20).for_each(|_| drop(s3())));
         let mut children = Vec::new();
         while !parent.is_finished() && children.len() < MOST_CHILDREN {

@@ -110,8 +110,8 @@ fn always_the_same(cases: u32) -> ProptestConfig {
 /// Runs a test in a context whose time passes in leaps, none of which is too long for the backend.
 fn in_patient_folder<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
     in_folder(|_| {
-        let patience = Duration::from_secs(1 << 30);
-        cachier::set_global_params(cachier::global_params().operation_timeout(patience));
+        let limit = Duration::from_secs(1 << 30);
+        cachier::set_global_params(cachier::global_params().operation_timeout(limit));
         let map = MapBackend::default();
         cachier::register_backend("map", map.clone()).unwrap();
         test(&map)

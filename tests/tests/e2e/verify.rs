@@ -119,13 +119,13 @@ fn the_users_own_key_is_what_is_compared() {
         request.tenant.to_owned()
     }
     #[cachier(backend = "file", key = |request| request.clone())]
-    fn apart(request: &Request) -> String {
+    fn separate(request: &Request) -> String {
         request.tenant.to_owned()
     }
 
     in_folder(|_| {
         assert_eq!([shared(&of("a")), shared(&of("b"))], ["a", "a"]);
-        assert_eq!([apart(&of("a")), apart(&of("b"))], ["a", "b"]);
+        assert_eq!([separate(&of("a")), separate(&of("b"))], ["a", "b"]);
     });
 }
 

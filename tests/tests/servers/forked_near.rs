@@ -9,7 +9,7 @@ use cachier::{CallOptions, Tier, cachier};
 use cachier_tests::forked::Forked;
 use cachier_tests::wait::until;
 
-use crate::forks::{PROMPT_LIMIT, apart};
+use crate::forks::{PROMPT_LIMIT, in_own_process};
 use crate::store::Subject;
 
 crate::on_every_store! {
@@ -28,13 +28,13 @@ fn near(_key: u32) -> u32 {
 }
 
 fn a_child_drops_inherited_near_copies(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         after_invalidation(|ready| fs::write(ready, "").unwrap())
     });
 }
 
 fn a_child_hears_what_others_invalidate(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         after_invalidation(|ready| {
             until("what was inherited is gone", || !is_near());
             until("it is near again", is_near);

@@ -83,7 +83,7 @@ fn of(key: u32) -> String {
 }
 
 /// Runs something in a process of its own, which must succeed.
-pub(crate) fn apart(subject: &Subject, run: impl FnOnce()) {
+pub(crate) fn in_own_process(subject: &Subject, run: impl FnOnce()) {
     if part().is_some() {
         return run();
     }
@@ -91,7 +91,7 @@ pub(crate) fn apart(subject: &Subject, run: impl FnOnce()) {
 }
 
 fn parent_and_child_have_each_their_own_answers(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         (0..KEYS).for_each(|key| drop(value(key)));
         hits();
         let child = Forked::start(hits);
@@ -112,7 +112,7 @@ fn hits() {
 }
 
 fn parent_and_child_get_their_own_answers(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         let here = runtime();
         here.block_on(async {
             for key in 0..KEYS {
@@ -150,7 +150,7 @@ async fn hits_in_tasks() {
 }
 
 fn a_forked_child_works_at_once(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         value(0);
         large(0);
         flush();
@@ -224,7 +224,7 @@ fn slow(key: u32) -> u32 {
 /// The parent's heartbeat goes on, so nobody takes its lease. The child, which knows nothing of the flight, waits like
 /// any other process.
 fn what_the_parent_computes_reaches_the_child(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         set_global_params(global_params().lease_period(PERIOD));
         let parent = id();
         let computing = thread::spawn(|| slow(1));
@@ -241,7 +241,7 @@ fn what_the_parent_computes_reaches_the_child(subject: &Subject) {
 }
 
 fn waiting_for_the_parent_times_out(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         set_global_params(global_params().lease_period(Duration::from_secs(60)));
         let computing = thread::spawn(|| slow(1));
         until("the parent computes", || BEGUN.get() == 1);
@@ -272,7 +272,7 @@ fn refreshed(key: u32) -> (u32, u32) {
 }
 
 fn a_child_refreshes_despite_its_parents_refresh(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         for key in 0..2 {
             refreshed(key);
         }
@@ -345,7 +345,7 @@ fn forks(key: u32) -> u32 {
 static CHILD: AtomicI32 = AtomicI32::new(0);
 
 fn a_forking_body_stores_in_the_parent(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         let parent = id();
         let computed = forks(1);
         assert_eq!(computed, id(), "each has its own value");
@@ -368,7 +368,7 @@ fn a_forking_body_stores_in_the_parent(subject: &Subject) {
 
 /// A runtime dropped by the child, with a call of the parent in it that holds a lease.
 fn a_childs_drops_spare_the_parent(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         set_global_params(global_params().lease_period(Duration::from_secs(60)));
         let here = one_thread();
         let computing = here.spawn(waiting_async(1));
@@ -407,7 +407,7 @@ async fn waiting_async(key: u32) -> u32 {
 /// Parent and child inherit the same randomness for their lease tokens.
 fn parent_and_child_have_different_leases(subject: &Subject) {
     const LEASE_PERIOD: Duration = Duration::from_secs(60);
-    apart(subject, || {
+    in_own_process(subject, || {
         value(1);
         let (key, backend) = (subject.last_key(), subject.bare());
         let folder = tempfile::tempdir().unwrap();
@@ -431,7 +431,7 @@ fn parent_and_child_have_different_leases(subject: &Subject) {
 /// In which the client of the store makes what it keeps for the whole process.
 fn a_child_of_the_first_call_goes_on(subject: &Subject) {
     const MOST_CHILDREN: usize = 32;
-    apart(subject, || {
+    in_own_process(subject, || {
         let folder = tempfile::tempdir().unwrap();
         let over = folder.path().join("over");
         let (first, mut children) = (thread::spawn(|| value(0)), Vec::new());
@@ -453,7 +453,7 @@ fn a_child_of_the_first_call_goes_on(subject: &Subject) {
 }
 
 fn a_child_computes_without_the_programs_own_client(subject: &Subject) {
-    apart(subject, || {
+    in_own_process(subject, || {
         let here = runtime();
         subject.register_backend(here.block_on(subject.store.given(&subject.address)));
         (0..KEYS).for_each(|key| drop(value(key)));

@@ -69,13 +69,13 @@ fn runs_here(subject: &Subject) -> bool {
 }
 
 /// Makes a subject's store hang, and resume.
-enum Obstacle {
+enum HangableStore {
     Proxy(Proxy),
     /// Another program that locks the database.
     Holder(String, Option<SqliteConnection>),
 }
 
-impl Obstacle {
+impl HangableStore {
     /// In front of the store, which is registered through it.
     fn before(subject: &Subject) -> Self {
         if subject.store == Store::Sqlite {
@@ -133,13 +133,14 @@ fn call(is_async: bool, options: CallOptions) -> Call<u64> {
 
 fn a_hung_refresh_blocks_no_call(subject: &Subject) {
     for is_async in [false, true] {
-        let obstacle: &Mutex<Obstacle> = Box::leak(Box::new(Mutex::new(Obstacle::before(subject))));
+        let store: &Mutex<HangableStore> =
+            Box::leak(Box::new(Mutex::new(HangableStore::before(subject))));
         let recent = || CallOptions::new().max_age(Duration::from_nanos(1));
         until("it is served", || {
             call(is_async, CallOptions::new()).outcome == Outcome::Stale
         });
         // It hangs from the middle of a refresh on.
-        *MIDDLE.lock().unwrap() = Some(Box::new(|| obstacle.lock().unwrap().hang()));
+        *MIDDLE.lock().unwrap() = Some(Box::new(|| store.lock().unwrap().hang()));
         until("a refresh runs", || {
             call(is_async, CallOptions::new());
             MIDDLE.lock().unwrap().is_none()
@@ -151,7 +152,7 @@ fn a_hung_refresh_blocks_no_call(subject: &Subject) {
         for call in crowd.values() {
             assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
         }
-        obstacle.lock().unwrap().serve();
+        store.lock().unwrap().serve();
         let served = Instant::now();
         until("a call joins no hung refresh", || {
             call(is_async, recent()).outcome != Outcome::Unavailable
@@ -167,13 +168,13 @@ fn a_hung_refresh_blocks_no_call(subject: &Subject) {
 
 /// More than a pool has connections, each on a lost one.
 fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
-    let mut obstacle = Obstacle::before(subject);
+    let mut store = HangableStore::before(subject);
     calls();
-    obstacle.hang();
+    store.hang();
     let companion = Callers::new()
         .on_threads(24, || refreshed::invalidate(2).is_ok())
         .in_tasks(48, || async { refreshed_async::peek(2).await.is_ok() });
-    calls_are_served_soon(&mut obstacle);
+    calls_are_served_soon(&mut store);
     drop(companion.values());
 }
 
@@ -183,10 +184,10 @@ fn calls() -> [Call<u64>; 2] {
 }
 
 /// The store hangs, serves again, and has lost what it was asked meanwhile.
-fn calls_are_served_soon(obstacle: &mut Obstacle) {
+fn calls_are_served_soon(store: &mut HangableStore) {
     // Others have sent their requests before these have timed out.
     assert!(calls().iter().all(|call| call.backend_error.is_some()));
-    obstacle.serve();
+    store.serve();
     let served = Instant::now();
     until("it is served", || {
         calls().iter().all(|call| call.backend_error.is_none())
@@ -223,7 +224,7 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
     const ASYNC: u64 = 24;
     /// Threads for work in the background.
     const WORKERS: u64 = 8;
-    let mut obstacle = Obstacle::before(subject);
+    let mut store = HangableStore::before(subject);
     calls();
     (0..SYNC).for_each(|number| _ = held(number));
     (0..ASYNC).for_each(|number| _ = runtime().block_on(held_async(number)));
@@ -238,35 +239,35 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
         });
     }
     BEFORE_STORING.until_arrived(WORKERS + ASYNC);
-    obstacle.hang();
+    store.hang();
     BEFORE_STORING.open();
-    calls_are_served_soon(&mut obstacle);
+    calls_are_served_soon(&mut store);
 }
 
 /// While the store hangs, and on connections that it has lost.
 fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
     /// What the companion has for a small value, and what it may take beside on a loaded machine.
     const BOUND: Duration = Duration::from_secs(5 + 2);
-    let mut obstacle = Obstacle::before(subject);
+    let mut store = HangableStore::before(subject);
     until("it is served", || {
         precached().iter().all(|(stored, _)| *stored)
     });
     for is_lost in [false, true] {
-        obstacle.hang();
+        store.hang();
         let precaching = precaching();
         if is_lost {
             // They have asked before these have waited in vain.
             for is_async in [false, true] {
                 call(is_async, CallOptions::new());
             }
-            obstacle.serve();
+            store.serve();
         }
         for (stored, took) in precaching.values() {
             assert!(took < BOUND, "it took {took:?}");
             assert!(is_lost || !stored, "it hangs");
         }
         if !is_lost {
-            obstacle.serve();
+            store.serve();
         }
         // An operation that was given up may arrive late, between two steps of this one: the value then counts as stored and
         // forgotten.

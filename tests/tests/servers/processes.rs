@@ -102,19 +102,19 @@ fn fifty(callers: Callers<u32>, metrics: &CacheMetrics) {
 
 fn eight_processes_of_fifty_callers_compute_once(subject: &Subject) {
     if !plays_a_part() {
-        compute_once_apart(subject, "fifty callers");
+        compute_once_on_own_server(subject, "fifty callers");
     }
 }
 
 fn eight_processes_of_fifty_tasks_compute_once(subject: &Subject) {
     if !plays_a_part() {
-        compute_once_apart(subject, "fifty tasks");
+        compute_once_on_own_server(subject, "fifty tasks");
     }
 }
 
 /// For moto on a server of its own: it serves one request at a time, and 400 callers would delay other tests until
 /// their leases expire.
-fn compute_once_apart(subject: &Subject, part: &str) {
+fn compute_once_on_own_server(subject: &Subject, part: &str) {
     let server = match subject.store {
         Store::Moto => subject.store.private(),
         _ => None,

@@ -112,7 +112,7 @@ fn explore_under(schedules: usize, check: impl Fn() + Send + Sync + 'static) {
 }
 
 /// Looks up key 0 while `write` runs: it must always be found, and never go backwards.
-fn explore_readers_beside(write: fn(&mut Written)) {
+fn explore_concurrent_readers(write: fn(&mut Written)) {
     explore(move || {
         let mut written = Written::new();
         let index = written.index;
@@ -135,7 +135,7 @@ fn explore_readers_beside(write: fn(&mut Written)) {
 
 #[test]
 fn a_permanent_item_is_found_during_other_changes() {
-    explore_readers_beside(|written| {
+    explore_concurrent_readers(|written| {
         for _ in 0..3 {
             (1..4).for_each(|key| written.insert(key));
             (1..4).for_each(|key| written.remove(key));
@@ -145,7 +145,7 @@ fn a_permanent_item_is_found_during_other_changes() {
 
 #[test]
 fn a_permanent_item_is_found_while_growing() {
-    explore_readers_beside(|written| {
+    explore_concurrent_readers(|written| {
         for key in 1..14 {
             written.insert(key);
         }
@@ -154,7 +154,7 @@ fn a_permanent_item_is_found_while_growing() {
 
 #[test]
 fn a_key_is_found_during_its_replacement() {
-    explore_readers_beside(|written| {
+    explore_concurrent_readers(|written| {
         (1..5).for_each(|version| written.replace(Item { key: 0, version }));
     });
 }
@@ -162,7 +162,7 @@ fn a_key_is_found_during_its_replacement() {
 #[test]
 #[should_panic = "lost an item"]
 fn the_checker_notices_a_replacement_in_two_steps() {
-    explore_readers_beside(|written| {
+    explore_concurrent_readers(|written| {
         written.remove(0);
         written.insert(0);
     });
@@ -171,7 +171,7 @@ fn the_checker_notices_a_replacement_in_two_steps() {
 #[test]
 #[should_panic = "lost an item"]
 fn the_checker_notices_a_table_filled_after_publication() {
-    explore_readers_beside(|written| {
+    explore_concurrent_readers(|written| {
         written.clear();
         written.insert(0);
     });
@@ -392,7 +392,7 @@ fn words_are_never_mixed_while_tables_clear() {
 
 #[test]
 fn items_are_found_while_tables_shrink() {
-    explore_readers_beside(|written| {
+    explore_concurrent_readers(|written| {
         (1..14).for_each(|key| written.insert(key));
         (1..14).for_each(|key| written.remove(key));
         assert!(written.index.is_sparse(1, &Guard::new()));

@@ -174,8 +174,8 @@ mod tests {
         let sent = move |request: &[u8]| {
             let mut client = std::net::TcpStream::connect(address).unwrap();
             client.write_all(request).unwrap();
-            let patience = Duration::from_secs(20);
-            client.set_read_timeout(Some(patience)).unwrap();
+            let read_timeout = Duration::from_secs(20);
+            client.set_read_timeout(Some(read_timeout)).unwrap();
             client.read_to_end(&mut Vec::new())
         };
         let mut runtime = tokio::runtime::Builder::new_current_thread();

@@ -8,7 +8,7 @@ use crate::surroundings::{Container, Contents, Shown};
 
 /// Why a companion cannot stand where it would.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Obstacle {
+pub(crate) enum CompanionError {
     /// The function is in an impl or a trait, and nothing in it says so.
     Undeclared,
     /// The impl of a trait holds nothing but the trait's own.
@@ -27,8 +27,8 @@ pub(crate) enum Obstacle {
     Reexported,
 }
 
-impl Obstacle {
-    /// The first obstacle, as far as tokens and file show it.
+impl CompanionError {
+    /// The first error, as far as tokens and file show it.
     pub(crate) fn of(arguments: &Arguments, function: &Function) -> Option<Self> {
         let container = function.surroundings.block.container;
         match CompanionKind::of(arguments, function) {
