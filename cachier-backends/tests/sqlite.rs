@@ -291,7 +291,7 @@ async fn a_file_gives_space_back_after_removals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clear_that_fails_half_way_gives_space_back() {
+async fn a_half_failed_clear_gives_space_back() {
     let (folder, backend, full) = filled().await;
     let fails = "CREATE TRIGGER fails BEFORE DELETE ON cachier_entries WHEN OLD.rowid = 31 \
         BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
@@ -301,7 +301,7 @@ async fn a_clear_that_fails_half_way_gives_space_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn space_that_was_not_given_back_is_by_the_next_clear() {
+async fn the_next_clear_gives_leftover_space_back() {
     let (folder, former, full) = filled().await;
     drop(former);
     // As of a process that ended before it had given any back.
@@ -345,7 +345,7 @@ async fn while_entries_come_and_go<T>(backend: &SqlBackend, ends: impl Future<Ou
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_space_waits_for_no_later_removals() {
+async fn waiting_for_space_ignores_later_removals() {
     let (folder, backend, full) = filled().await;
     for _ in 0..3 {
         backend.clear(&scope()).await.unwrap();
@@ -395,7 +395,7 @@ async fn vacant(folder: &Path) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_was_removed_is_not_made_again_to_give_space_back() {
+async fn giving_space_back_recreates_no_removed_folder() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("inner");
     for _ in 0..10 {

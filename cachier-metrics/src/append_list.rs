@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_listed_once_in_the_order_of_adding() {
+    fn values_are_listed_once_in_insertion_order() {
         let list = AppendList::new();
         for value in [3, 1, 3, 2, 1] {
             list.add(value, i32::eq);

@@ -115,7 +115,7 @@ fn timed_hits_pass_to_the_function_unnoticed() {
 
 #[test]
 #[should_panic = "a hit was read twice"]
-fn the_checker_notices_hits_read_in_the_wrong_order() {
+fn the_checker_notices_misordered_hit_reads() {
     let check = || {
         let (ring, timed) = &*Box::leak(Box::new((Ring::new(), TimedHits::new())));
         let put = move || {

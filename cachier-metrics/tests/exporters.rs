@@ -250,7 +250,7 @@ fn one_export_reads_a_function_at_one_moment() {
 }
 
 #[test]
-fn an_export_says_when_it_was_read_and_when_counting_began() {
+fn an_export_has_read_and_start_times() {
     let registry = MetricsRegistry::new("lines");
     registry.register_function(on("timed", "memory"));
     let export = registry.gather();

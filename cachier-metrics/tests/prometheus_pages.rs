@@ -187,7 +187,7 @@ mod unix {
     }
 
     #[test]
-    fn the_socket_of_a_killed_process_is_taken_over() {
+    fn a_killed_process_leaves_a_reusable_socket() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.sock");
         drop(UnixListener::bind(&path).unwrap());

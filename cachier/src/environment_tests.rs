@@ -44,7 +44,7 @@ fn addresses_have_a_scheme() {
 }
 
 #[test]
-fn a_cache_folder_is_for_its_user_or_its_group() {
+fn cache_folders_are_for_users_or_groups() {
     for group in ["0770", "770", "0660", "2770", " 02770\n"] {
         assert_eq!(parsed(group), Ok(Some(CacheMode::Group)), "{group}");
     }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_fails_only_calls_that_count_on_it() {
+    fn a_store_fails_only_calls_needing_it() {
         let mut figures = StoreFigures::new("redis", "redis.internal:6379");
         let states = |figures: &_| [false, true].map(|fails_calls| state(figures, fails_calls));
         assert_eq!(states(&figures), [StoreState::Works; 2]);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_is_expected_again_takes_no_more_room() {
+    fn expecting_a_function_again_takes_no_room() {
         static ONE: Stub = Stub(1);
         static OTHER: Stub = Stub(2);
         let registry = Registry::new(Switches::default());

@@ -363,7 +363,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_timeout_of_a_key_grows_with_its_value() {
+    fn a_keys_timeout_grows_with_its_value() {
         let seconds = |bytes| one_key_timeout(bytes).as_secs();
         assert_eq!([0, 1, 1 << 20].map(seconds), [5; 3]);
         assert_eq!([(1 << 20) + 1, 11 << 20].map(seconds), [6, 15]);

@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_duration_is_off_by_an_eighth_of_a_percent_at_most(
+        fn durations_are_rounded_by_an_eighth_percent(
             nanos in (0..RoundedNanos::MAX, 0..62).prop_map(|(nanos, less)| nanos >> less),
         ) {
             let rounded = RoundedNanos::new(nanos).nanos();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_creation_is_exact_where_freshness_counts_from_it() {
+    fn a_creation_equal_to_the_freshness_is_exact() {
         let times = Times::new(5_123, 0);
         assert_eq!(times.created_near(5_123), 5_123);
         assert_eq!(times.created_near(9_000), 5_000);

@@ -128,7 +128,7 @@ fn paths_show_what_names_are() {
 }
 
 #[test]
-fn functions_that_are_brought_in_beside_their_module_are_found() {
+fn functions_reexported_from_their_module_are_found() {
     let is_reexported = |source: &str| of_place(source, |position| position.is_reexported("f"));
     assert!(is_reexported("mod f { pub fn f() {} } pub use f::f;"));
     assert!(is_reexported(

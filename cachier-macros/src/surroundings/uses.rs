@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_use_is_read_to_its_end() {
+    fn malformed_uses_are_read_to_their_end() {
         for source in ["", "}", "a::{", "as", "{{{,}", ":::", "self;", "::{self};"] {
             let _ = read(source);
         }

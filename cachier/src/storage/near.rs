@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_from_before_a_change_is_never_served() {
+    fn values_older_than_a_change_are_never_served() {
         let spec = FunctionSpec {
             identity: "near".to_owned(),
             path: "near".to_owned(),

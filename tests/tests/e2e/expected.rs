@@ -128,7 +128,7 @@ async fn entries_of_other_processes_are_reached() {
 }
 
 #[test]
-fn what_a_store_holds_of_a_generic_function_is_unknown() {
+fn a_generic_functions_stored_usage_is_unknown() {
     in_folder(|_| {
         cachier::expect([generic::handle(), generic_in_memory::handle()]);
         let known = cachier::function(&named("generic")).unwrap();

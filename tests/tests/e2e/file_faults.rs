@@ -70,7 +70,7 @@ fn an_intact_entry_with_a_hostile_value() {
 }
 
 #[test]
-fn a_folder_or_an_endless_device_in_the_place_of_an_entry() {
+fn folders_and_devices_in_place_of_entries() {
     let is_replaced = |replace: fn(&Path)| {
         is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
             fs::remove_file(file).unwrap();

@@ -283,7 +283,7 @@ impl Hash for SlowKey {
 
 /// Keys are compared while the tier is changed, which no other thread can do meanwhile.
 #[test]
-fn a_child_goes_on_without_a_near_tier_being_changed() {
+fn a_child_bypasses_a_near_tier_being_changed() {
     /// Less than a store in memory is waited for.
     const LIMIT: Duration = Duration::from_millis(1500);
 
@@ -292,7 +292,7 @@ fn a_child_goes_on_without_a_near_tier_being_changed() {
         id()
     }
 
-    let test = "a_child_goes_on_without_a_near_tier_being_changed";
+    let test = "a_child_bypasses_a_near_tier_being_changed";
     in_own_process(test, || {
         in_folder(|_| {
             let (parent, context) = (id(), IsolatedContext::current());
@@ -324,7 +324,7 @@ fn s3() -> S3Backend {
 
 /// The first one makes what all clients for S3 share.
 #[test]
-fn a_child_of_the_first_s3_backends_goes_on() {
+fn a_child_of_s3_backends_goes_on() {
     const MOST_CHILDREN: usize = 12;
 
     #[cachier(backend = registered("s3-of-a-child"))]
@@ -332,7 +332,7 @@ fn a_child_of_the_first_s3_backends_goes_on() {
         key
     }
 
-    in_own_process("a_child_of_the_first_s3_backends_goes_on", || {
+    in_own_process("a_child_of_s3_backends_goes_on", || {
         let parent = thread::spawn(|| (0..20).for_each(|_| drop(s3())));
         let mut children = Vec::new();
         while !parent.is_finished() && children.len() < MOST_CHILDREN {

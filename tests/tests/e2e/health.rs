@@ -172,7 +172,7 @@ fn a_check_asks_each_named_folder() {
 }
 
 #[test]
-fn a_check_leaves_folders_out_that_nobody_uses_any_more() {
+fn a_check_omits_folders_no_longer_used() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let checked_in = |folder: &Path| {
         set_global_params(GlobalParams::new().cache_dir(folder));

@@ -260,7 +260,7 @@ fn a_large_value_replaces_its_near_copy() {
 
 /// A change whose answer nobody waits for may happen all the same, after others have loaded the old value.
 #[test]
-fn what_is_loaded_during_a_cancelled_change_is_forgotten() {
+fn loads_during_a_cancelled_change_are_forgotten() {
     with_map(|map| {
         let tier = || block_on(newest_async::call_detailed(CallOptions::new(), 3)).tier;
         let operations: [fn() -> BoxedFuture; 2] = [

@@ -163,7 +163,7 @@ fn a_user_without_a_home_is_told_that() {
 }
 
 #[test]
-fn each_folder_that_cannot_be_used_is_told_of() {
+fn each_unusable_folder_is_reported() {
     identity!(one, backend = "file", cache_dir = "/dev/null/one");
 
     identity!(other, backend = "file", cache_dir = "/dev/null/other");
@@ -174,7 +174,7 @@ fn each_folder_that_cannot_be_used_is_told_of() {
         }
         return;
     }
-    let test = "each_folder_that_cannot_be_used_is_told_of";
+    let test = "each_unusable_folder_is_reported";
     let lines = lines(test, "call", |_| {});
     assert_eq!(lines.len(), 2, "{lines:?}");
     for (line, folder) in lines.iter().zip(["/dev/null/one", "/dev/null/other"]) {
@@ -243,7 +243,7 @@ fn each_failure_of_a_store_is_told_once() {
 }
 
 #[test]
-fn each_kind_of_unreachable_store_is_told_of_once() {
+fn each_unreachable_kind_of_store_is_reported_once() {
     #[cachier(backend = "sql", operation_timeout = "1s")]
     fn in_sql(text: &str) -> String {
         text.to_owned()
@@ -296,7 +296,7 @@ fn each_kind_of_unreachable_store_is_told_of_once() {
         ("s3", "CACHIER_S3_ENDPOINT", "http://127.0.0.1:1"),
         ("file", "CACHIER_QUIET", "0"),
     ] {
-        let test = "each_kind_of_unreachable_store_is_told_of_once";
+        let test = "each_unreachable_kind_of_store_is_reported_once";
         let lines = lines(test, store, |command| {
             command
                 .env("AWS_ACCESS_KEY_ID", "user")

@@ -12,7 +12,7 @@ fn page(number: u64) -> Vec<u8> {
 
 /// Plays a part in a process of its own, which ends at once; what the file and its log take then.
 fn after(played: &str, folder: &Path) -> u64 {
-    let test = "space::a_cleared_file_is_small_when_the_process_ends";
+    let test = "space::a_cleared_file_is_small_at_exit";
     let process = Process::start(test, played, |command| {
         command.env("CACHIER_CACHE_DIR", folder);
         command.env_remove("CACHIER_SQL_URL");
@@ -24,7 +24,7 @@ fn after(played: &str, folder: &Path) -> u64 {
 }
 
 #[test]
-fn a_cleared_file_is_small_when_the_process_ends() {
+fn a_cleared_file_is_small_at_exit() {
     if let Some(part) = part() {
         match &*part {
             "fill" => (0..60).for_each(|number| _ = page(number)),

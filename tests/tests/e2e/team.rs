@@ -171,8 +171,8 @@ fn share(backend: &str, folder: &Path, alice: &mut User, bob: &mut User) {
 }
 
 #[test]
-fn a_folder_of_one_user_says_how_to_share_it() {
-    let cache = ("a_folder_of_one_user_says_how_to_share_it", "file", "");
+fn a_private_folder_says_how_to_share_it() {
+    let cache = ("a_private_folder_says_how_to_share_it", "file", "");
     on_stage(cache, [ALICE, BOB], |_, alice, bob| {
         assert_eq!(alice.answer("1"), "miss");
         let denied = bob.answer("1");
@@ -182,8 +182,8 @@ fn a_folder_of_one_user_says_how_to_share_it() {
 }
 
 #[test]
-fn a_stranger_to_the_group_uses_nothing_of_it() {
-    let cache = ("a_stranger_to_the_group_uses_nothing_of_it", "file", "0770");
+fn nonmembers_use_nothing_of_a_groups_folder() {
+    let cache = ("nonmembers_use_nothing_of_a_groups_folder", "file", "0770");
     on_stage(cache, [ALICE, STRANGER], |folder, alice, stranger| {
         assert_eq!(alice.answer("1"), "miss");
         let denied = stranger.answer("1");

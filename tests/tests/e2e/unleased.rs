@@ -44,7 +44,7 @@ macro_rules! unleased {
             }
 
             #[test]
-            fn a_value_from_before_an_invalidation_is_not_shared() {
+            fn values_older_than_an_invalidation_are_unshared() {
                 static SOURCE: AtomicU64 = AtomicU64::new(1);
                 static RUNS: Counter = Counter::new();
                 static GATE: Gate = Gate::new();
@@ -82,7 +82,7 @@ macro_rules! unleased {
             }
 
             #[test]
-            fn a_fallback_from_before_an_invalidation_is_not_shared() {
+            fn fallbacks_older_than_an_invalidation_are_unshared() {
                 static RUNS: Counter = Counter::new();
                 static GATE: Gate = Gate::new();
 

@@ -24,7 +24,7 @@ fn path(folder: &TempDir) -> &str {
 }
 
 #[test]
-fn a_program_without_tracing_tells_of_a_problem_once() {
+fn a_problem_is_reported_once_without_tracing() {
     let (projects, caches) = folders();
     let program = Program::build(&projects.path().join("app"), "app", 1, None);
     let problems = |variables: &[_]| program.problems(caches.path(), variables);

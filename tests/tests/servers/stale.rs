@@ -10,7 +10,7 @@ use futures_lite::future::block_on;
 use crate::store::Subject;
 
 crate::on_every_store! {
-    who_asks_for_a_younger_value_finds_a_stale_one
+    a_younger_value_wanted_finds_a_stale_one
 }
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
@@ -37,7 +37,7 @@ const FUNCTIONS: [Function; 2] = [
     ),
 ];
 
-fn who_asks_for_a_younger_value_finds_a_stale_one(_: &Subject) {
+fn a_younger_value_wanted_finds_a_stale_one(_: &Subject) {
     for (call, snapshot) in FUNCTIONS {
         let younger = || CallOptions::new().max_age(Duration::from_secs(60));
         assert_eq!(call(CallOptions::new()).outcome, Outcome::Miss);

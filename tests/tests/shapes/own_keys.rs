@@ -108,7 +108,7 @@ fn generic<S: Copy + Into<u64>, T: ToString>(name: &str, small: S, item: &T) -> 
 }
 
 #[tokio::test]
-async fn numbers_arrive_by_value_in_methods_generics_and_futures() {
+async fn numbers_arrive_by_value_in_every_function_kind() {
     in_folder_async(async |_| {
         assert_eq!(asynchronous("ab", 13).await, 15);
         assert_eq!(asynchronous("ab", 23).await, 15);

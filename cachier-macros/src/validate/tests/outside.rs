@@ -114,7 +114,7 @@ fn companions_meet_no_other_types() {
 }
 
 #[test]
-fn names_that_may_be_macros_or_misspelt_operations_hinder_nothing() {
+fn possible_macros_and_misspelt_operations_hinder_nothing() {
     let mut contents = Contents::default();
     contents.paths.insert("f".to_owned(), Shown::Unlikely);
     assert_eq!(faults_within(block(contents), "", F), []);

@@ -190,7 +190,7 @@ mod tests {
     use crate::histogram::Bucket;
 
     #[test]
-    fn numbers_are_as_long_as_they_need_to_be() {
+    fn numbers_take_the_fewest_bytes() {
         let mut message = Message::default();
         message.number(1, 150);
         message.signed(2, -2);

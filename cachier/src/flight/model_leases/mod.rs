@@ -207,7 +207,7 @@ fn failed_requests_share_nothing_invalidated() {
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn sharing_what_was_computed_without_a_lease_is_found() {
+fn sharing_a_value_computed_unleased_is_found() {
     check_failing(Variant::SharesUnleased, Request::Claim, &CALLS_OF_TWO);
 }
 

@@ -29,7 +29,7 @@ const LOST: [(&str, &str); 11] = [
 ];
 
 #[test]
-fn lints_of_cached_functions_are_those_of_plain_ones() {
+fn cached_and_plain_functions_have_equal_lints() {
     if !has_clippy() {
         return;
     }
