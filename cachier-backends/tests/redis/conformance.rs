@@ -57,7 +57,7 @@ conformance!(on_a_cluster, |property| {
     support::runtime().block_on(property(&subject(&url)));
 });
 
-conformance!(on_a_cluster_with_as_few_rights_as_it_needs, |property| {
+conformance!(on_a_cluster_with_minimal_rights, |property| {
     let rights = format!("{RIGHTS} +cluster|slots");
     let Some(url) = support::guarded_cluster_url(rights) else {
         return;

@@ -38,7 +38,7 @@ conformance!(on_another_executor, |property| {
     block_on(property(&subject(place)));
 });
 
-conformance!(with_a_client_of_the_program_and_a_prefix, |property| {
+conformance!(with_a_programs_client_and_a_prefix, |property| {
     let Some(place) = support::place() else {
         return;
     };

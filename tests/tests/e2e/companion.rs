@@ -93,7 +93,7 @@ companions! {
     of_a_function_on_near: (backend = "file", near_cache = 10), {fn}, identity, {};
     of_a_function_on_near_bounded_in_bytes: (backend = "file", near_cache = 10, capacity_bytes = "10KB"), {fn}, identity, {};
     of_an_async_function_on_memory: (backend = "memory"), {async fn}, in_task, {yield_now().await;};
-    of_an_async_function_on_memory_bounded_in_bytes:
+    of_async_on_memory_bounded_in_bytes:
         (backend = "memory", capacity_bytes = "10KB"), {async fn}, in_task, {yield_now().await;};
     of_an_async_function_on_file: (backend = "file"), {async fn}, in_task, {yield_now().await;};
     of_an_async_function_on_near: (backend = "file", near_cache = 10), {async fn}, in_task, {yield_now().await;};
@@ -120,11 +120,11 @@ macro_rules! too_large_values {
 }
 
 too_large_values! {
-    what_memory_has_no_room_for_is_not_said_to_be_stored: (backend = "memory", capacity_bytes = "1KB");
-    what_files_have_no_room_for_is_not_said_to_be_stored: (backend = "file", capacity_bytes = "1KB");
-    what_near_has_no_room_for_is_not_said_to_be_stored: (backend = "file", near_cache = 10, capacity_bytes = "1KB");
-    what_is_over_the_limit_in_memory_is_not_said_to_be_stored: (backend = "memory", entry_size_limit = "1KB");
-    what_is_over_the_limit_in_files_is_not_said_to_be_stored: (backend = "file", entry_size_limit = "1KB");
+    unstorable_values_are_not_reported_stored_memory: (backend = "memory", capacity_bytes = "1KB");
+    unstorable_values_are_not_reported_stored_files: (backend = "file", capacity_bytes = "1KB");
+    unstorable_values_are_not_reported_stored_near: (backend = "file", near_cache = 10, capacity_bytes = "1KB");
+    oversized_values_are_not_reported_stored_memory: (backend = "memory", entry_size_limit = "1KB");
+    oversized_values_are_not_reported_stored_files: (backend = "file", entry_size_limit = "1KB");
 }
 
 #[test]

@@ -44,8 +44,8 @@ macro_rules! expires {
 }
 
 expires! {
-    an_entry_that_has_expired_is_as_good_as_none_and_counts_when_it_is_replaced: 10;
-    a_large_one_that_is_replaced_in_the_background_counts_too: 2_000_000;
+    expired_entries_are_misses_counted_when_replaced: 10;
+    large_entries_count_when_replaced_in_background: 2_000_000;
 }
 
 #[test]

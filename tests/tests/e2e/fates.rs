@@ -202,10 +202,10 @@ macro_rules! cancelled {
 }
 
 cancelled! {
-    after_a_cancellation_one_takes_over_for_all_on_memory: (backend = "memory"), in_tasks;
-    after_a_cancellation_one_takes_over_for_all_on_file: (backend = "file"), in_tasks;
-    after_a_cancellation_one_takes_over_for_tasks_and_threads_on_memory: (backend = "memory"), mixed;
-    after_a_cancellation_one_takes_over_for_tasks_and_threads_on_file: (backend = "file"), mixed;
+    one_takes_over_after_cancellation_on_memory: (backend = "memory"), in_tasks;
+    one_takes_over_after_cancellation_on_file: (backend = "file"), in_tasks;
+    one_takes_over_for_tasks_and_threads_memory: (backend = "memory"), mixed;
+    one_takes_over_for_tasks_and_threads_file: (backend = "file"), mixed;
 }
 
 #[test]

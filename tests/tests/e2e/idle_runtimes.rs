@@ -329,10 +329,10 @@ macro_rules! large_values {
 }
 
 large_values! {
-    a_large_value_outlasts_a_runtime_of_one_thread_on_file: (backend = "file"), one_thread;
-    a_large_value_outlasts_a_runtime_of_one_thread_on_sqlite: (backend = "sql"), one_thread;
-    a_large_value_outlasts_a_runtime_of_two_threads_on_file: (backend = "file"), two_threads;
-    a_large_value_outlasts_a_runtime_of_two_threads_on_sqlite: (backend = "sql"), two_threads;
+    large_values_outlast_a_current_thread_runtime_file: (backend = "file"), one_thread;
+    large_values_outlast_a_current_thread_runtime_sqlite: (backend = "sql"), one_thread;
+    large_values_outlast_a_multi_thread_runtime_file: (backend = "file"), two_threads;
+    large_values_outlast_a_multi_thread_runtime_sqlite: (backend = "sql"), two_threads;
 }
 
 #[test]

@@ -252,10 +252,10 @@ macro_rules! unstored {
 }
 
 unstored! {
-    a_refresh_that_cannot_be_stored_is_not_repeated_at_once:
+    an_unstorable_refresh_is_not_repeated_at_once:
         1, Fault::FailsToStore(ErrorKind::Full);
-    a_large_refresh_that_cannot_be_stored_is_not_repeated_at_once:
+    a_large_unstorable_refresh_is_not_repeated:
         2 << 20, Fault::FailsToStore(ErrorKind::Full);
-    a_refresh_that_gets_no_lease_is_not_repeated_at_once:
+    an_unleased_refresh_is_not_repeated_at_once:
         1, Fault::FailsToLease(ErrorKind::Denied);
 }

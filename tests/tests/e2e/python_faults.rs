@@ -88,9 +88,9 @@ macro_rules! stale_values {
 }
 
 stale_values! {
-    recomputing_does_not_refresh_hide_or_lose_the_stale_value_in_memory: (backend = "memory");
-    recomputing_does_not_refresh_hide_or_lose_the_stale_value_in_files: (backend = "file");
-    recomputing_does_not_refresh_hide_or_lose_the_stale_value_near: (backend = "file", near_cache = 10);
+    recomputing_keeps_the_stale_value_in_memory: (backend = "memory");
+    recomputing_keeps_the_stale_value_in_files: (backend = "file");
+    recomputing_keeps_the_stale_value_near: (backend = "file", near_cache = 10);
 }
 
 #[test]

@@ -381,5 +381,5 @@ irreplaceable! {
     a_value_without_room_begins_a_pause: u8, 1, 2, ();
     a_large_value_too_large_begins_a_pause: Vec<u8>, vec![1], vec![2; 2 << 20], ();
     an_oversized_value_begins_a_pause: Vec<u8>, vec![1], vec![2; 2000], (, entry_size_limit = "1KB");
-    a_value_gone_at_its_source_begins_a_pause: Option<u8>, Some(1), None, ();
+    a_value_missing_at_its_source_pauses: Option<u8>, Some(1), None, ();
 }

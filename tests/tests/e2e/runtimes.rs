@@ -231,8 +231,8 @@ macro_rules! large_values {
 }
 
 large_values! {
-    a_large_value_is_stored_in_the_background_of_a_thread: on_threads, {fn};
-    a_large_value_is_stored_in_the_background_of_a_task: in_tasks, {async fn};
+    threads_store_large_values_in_the_background: on_threads, {fn};
+    tasks_store_large_values_in_the_background: in_tasks, {async fn};
 }
 
 #[tokio::test]

@@ -160,8 +160,8 @@ macro_rules! overwriting {
 }
 
 overwriting! {
-    values_that_are_overwritten_at_the_same_time_are_all_stored_in_memory: (backend = "memory");
-    values_that_are_overwritten_at_the_same_time_are_all_stored_in_files: (backend = "file");
+    concurrent_overwrites_are_all_stored_in_memory: (backend = "memory");
+    concurrent_overwrites_are_all_stored_in_files: (backend = "file");
 }
 
 #[test]

@@ -38,8 +38,8 @@ macro_rules! recursion {
 }
 
 recursion! {
-    a_function_that_needs_its_own_key_computes_it_again_on_memory: (backend = "memory");
-    a_function_that_needs_its_own_key_computes_it_again_on_file: (backend = "file");
+    needing_its_own_key_computes_again_memory: (backend = "memory");
+    needing_its_own_key_computes_again_file: (backend = "file");
 }
 
 #[test]
