@@ -57,6 +57,11 @@ pub fn crate_of(module: &'static str) -> &'static str {
     module.split("::").next().unwrap_or(module)
 }
 
+/// The type name of a marker, which tells instantiations apart.
+pub fn name_of<M>(_: &M) -> &'static str {
+    std::any::type_name::<M>()
+}
+
 /// The path of the method around or next to a marker: `a::S<u8>::get` for `a::S<u8>::get_cache::{{closure}}`.
 pub fn identity_of_method(marker: &str, name: &str) -> String {
     let path = without_closures(marker);

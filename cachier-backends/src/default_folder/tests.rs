@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
-use std::time::{Duration, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::last_use::{LAST_USE_FILE, TOUCH_INTERVAL, touch};
-use super::name::{HASH_DIGITS, MAX_NAME_BYTES, is_of_package};
-use super::*;
+use super::name::{HASH_DIGITS, MAX_NAME_BYTES, folder_name, is_of_package};
+use super::{DefaultFolder, unused};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -36,7 +38,7 @@ impl Packages {
         fs::create_dir_all(&entries).unwrap();
         fs::write(entries.join("entry"), "entry").unwrap();
         folder.into_parts().1.unwrap().note(today() - ago);
-        self.folder(package).path
+        self.folder(package).into_parts().0
     }
 
     fn clean(&self, now: SystemTime) {

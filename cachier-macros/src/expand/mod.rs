@@ -5,6 +5,7 @@
 mod accessor;
 mod arguments;
 mod attributes;
+mod cached;
 mod call;
 mod companion_enum;
 mod companion_function;
@@ -25,34 +26,8 @@ mod stored;
 mod tests;
 mod without_companion;
 
+pub(crate) use self::cached::expand;
 pub(crate) use self::expanded::Expanded;
 pub(crate) use self::fallback::fallback;
 pub(crate) use self::implementation::implementation;
 use self::quoting::{Place, code, krate_at};
-use crate::model::{Cached, CompanionKind};
-
-/// The wrapper, with all other generated items.
-pub(crate) fn expand(cached: &Cached) -> Expanded {
-    let item = match &cached.companion {
-        CompanionKind::Enum(companion) => {
-            let dispatch = code!(#companion::__dispatch);
-            let wrapper = call::wrapper(cached, &code!(#companion::__site()), &dispatch);
-            let companion = companion_enum::companion(cached, companion);
-            code!(#wrapper #companion)
-        }
-        CompanionKind::Function(companion) => {
-            if let Some(header) = cached.in_impl_of_trait() {
-                return hidden_trait::method(cached, header, companion);
-            }
-            let names = hidden_names::Names::of(cached);
-            let wrapper = call::wrapper(cached, &names.site(), &names.dispatch());
-            let siblings = companion_function::siblings(cached, &names, companion);
-            code!(#wrapper #siblings)
-        }
-        CompanionKind::None => without_companion::whole(cached),
-    };
-    Expanded {
-        item,
-        outside: None,
-    }
-}

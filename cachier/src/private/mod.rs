@@ -84,7 +84,7 @@ pub use self::value_spec::{TakesFailures, ValueSpec};
 pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};
 pub use crate::flight::SharedError;
 pub use crate::identity::{
-    FunctionSpec, Package, crate_of, identity_of_function, identity_of_method,
+    FunctionSpec, Package, crate_of, identity_of_function, identity_of_method, name_of,
 };
 pub use crate::options::{BackendName, OnBackendError, Options, Switch};
 pub use crate::session::CallStart;
@@ -94,8 +94,3 @@ pub use crate::storage::memory::{ErasedMemory, Memory};
 pub use crate::storage::near::Near;
 #[cfg(feature = "persistent")]
 pub use crate::storage::persistent::Persistent;
-
-/// The type name of a marker, which tells instantiations apart.
-pub fn name_of<M>(_: &M) -> &'static str {
-    std::any::type_name::<M>()
-}

@@ -1,6 +1,6 @@
 //! Arguments that exclude or need each other.
 
-use super::{F, fine, refused};
+use super::support::{F, fine, refused};
 
 #[test]
 fn arguments_that_exclude_each_other() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{F, faults_within, fine, refused};
+use super::support::{F, faults_within, fine, refused};
 use crate::surroundings::{Container, Contents, Import, Shown, Surroundings};
 
 fn within(container: Container) -> Surroundings {

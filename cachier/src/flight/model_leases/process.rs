@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use shuttle::thread::{self, JoinHandle};
 
 use self::caller::Caller;
-use super::Variant;
 use super::store::{Claim, Reply, Shared};
+use super::variant::Variant;
 use crate::decision::{Intent, OnStale, Rules};
 use crate::flight::{
     ComputationId, FlightResult, Flights, Joined, Leader, Recheck, Reservation, Validity,

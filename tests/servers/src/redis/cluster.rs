@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::certificate::Certificate;
-use super::{installed, serve};
+use super::installed::installed;
+use super::single::serve;
 use crate::{START_TIMEOUT, Server, free_port};
 
 /// Name and password of the restricted user of [`start_cluster_with_password`].

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{BUCKET, Place, S3};
+use super::place::{BUCKET, Place};
+use super::server::S3;
 use crate::{Server, StoreServer, fetched, folder, free_port, killed_with_parent, skip};
 
 /// Names an existing server: `http://access-key:secret@host:port/bucket`.

@@ -8,8 +8,8 @@ use shuttle::future::block_on;
 use super::{Call, KEY, Leads, Lease, Process, RULES, Size};
 use crate::budget::Budget;
 use crate::decision::{Action, ClaimState, Intent, Stored, decide};
-use crate::flight::model_leases::Variant;
 use crate::flight::model_leases::store::{Claim, Entry, Shared};
+use crate::flight::model_leases::variant::Variant;
 use crate::flight::{ComputationId, Flight, FlightResult, Joined, LookupResult, Recheck, Validity};
 use crate::sync::Arc;
 

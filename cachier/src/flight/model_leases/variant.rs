@@ -1,0 +1,27 @@
+//! The model, whole and broken.
+
+/// What a variant leaves out, for the checker to find.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variant {
+    Whole,
+    /// Unshared and overwriting computations are stored without a lease.
+    WithoutLease,
+    /// A refused value is shared with whoever has joined the flight.
+    SharesRefused,
+    /// The same for a refresh.
+    SharesRefusedRefresh,
+    /// The same for a large value, refused when it is stored in the background.
+    SharesRefusedLarge,
+    /// The same for a large value that was to replace an entry invalidated before.
+    SharesRefusedOverwrite,
+    /// A stored value is shared with whoever has joined the flight, even after an invalidation.
+    SharesStored,
+    /// A large value is shared with whoever joins while it is being stored.
+    SharesWhileStoring,
+    /// A value computed without a lease, as the store gave no answer, is shared with whoever has joined the flight.
+    SharesUnleased,
+    /// A value whose store failed is shared with whoever had joined the flight when it was sent.
+    SharesUnstored,
+    /// A refresh is not reserved before it leads its flight.
+    WithoutReservation,
+}
