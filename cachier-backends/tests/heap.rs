@@ -41,13 +41,7 @@ fn growth(work: impl FnOnce()) -> i64 {
 
 /// An entry of this microsecond.
 fn created_at<V>(value: V, micros: u64) -> NewEntry<V> {
-    NewEntry {
-        value,
-        created: 1000 * micros,
-        since: 1000 * micros,
-        compute_nanos: 0,
-        bytes: Some(1),
-    }
+    NewEntry::new(value, 1000 * micros, 0).sized(Some(1))
 }
 
 fn fill<K, V>(store: &MemoryStore<K, V>, key: fn(u64) -> K, value: fn(u64) -> V)
@@ -69,11 +63,7 @@ fn text(n: u64) -> String {
 }
 
 fn bounds() -> [Bounds; 2] {
-    let bounded = Bounds {
-        entries: Some(ENTRIES),
-        bytes: None,
-    };
-    [Bounds::default(), bounded]
+    [Bounds::default(), Bounds::new(Some(ENTRIES), None)]
 }
 
 /// Fills a store, takes entries out, and returns what it took before and after.
@@ -166,15 +156,9 @@ fn expired_entries_give_memory_back() {
 #[test]
 fn entries_evicted_together_give_memory_back() {
     let _alone = alone();
-    let bounds = Bounds {
-        entries: None,
-        bytes: Some(ENTRIES),
-    };
+    let bounds = Bounds::new(None, Some(ENTRIES));
     let (before, after) = before_and_after(bounds, (text, text), |store| {
-        let large = NewEntry {
-            bytes: Some(ENTRIES - 10),
-            ..created_at(text(0), 0)
-        };
+        let large = created_at(text(0), 0).sized(Some(ENTRIES - 10));
         assert_eq!(store.insert(text(ENTRIES), large).evicted, ENTRIES - 10);
         // What was evicted is dropped by later calls.
         store.remove(&text(ENTRIES));
@@ -225,23 +209,14 @@ where
     K: Eq + Hash + Send + Sync + 'static,
     V: Serialize + Clone + Send + Sync + 'static,
 {
-    let store = MemoryStore::new(Bounds {
-        entries: None,
-        bytes: Some(limit),
-    });
+    let store = MemoryStore::new(Bounds::new(None, Some(limit)));
     settle();
     let counted = measure(|| {
         for n in 0..limit / 40 {
             let (key, value) = (key(n), value(n));
             let heap = entry::heap(&value).unwrap_or(u64::MAX);
             let bytes = Some(MemoryStore::<K, V>::footprint(&key, heap));
-            let _ = store.insert(
-                key,
-                NewEntry {
-                    bytes,
-                    ..created_at(value, n)
-                },
-            );
+            let _ = store.insert(key, created_at(value, n).sized(bytes));
         }
         // Drops what was evicted.
         for n in 0..1000 {

@@ -209,11 +209,7 @@ mod tests {
 
     fn metrics(sampling: SamplingRate) -> &'static CacheMetrics {
         let options = MetricsOptions::new("blocks", "memory");
-        CacheMetrics::create(MetricsOptions {
-            sampling,
-            listed: false,
-            ..options
-        })
+        CacheMetrics::create(options.sampling(sampling).unlisted())
     }
 
     fn hits(metrics: &CacheMetrics) -> u64 {

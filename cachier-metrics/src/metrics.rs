@@ -54,15 +54,11 @@ pub struct CacheMetrics {
 /// ```
 /// use cachier_metrics::{CacheMetrics, Clock, MetricsOptions, SamplingRate};
 ///
-/// let metrics = CacheMetrics::create(MetricsOptions {
-///     sampling: SamplingRate::new(0.1),
-///     clock: Clock::manual(),
-///     listed: false,
-///     ..MetricsOptions::new("forecast", "memory")
-/// });
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory").sampling(SamplingRate::new(0.1)).clock(Clock::manual()).unlisted());
 /// assert_eq!((metrics.name(), metrics.sampling_rate()), ("forecast", 0.1));
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MetricsOptions {
     /// The function's name, a label of everything exported.
     pub function: String,
@@ -106,6 +102,27 @@ impl MetricsOptions {
             sampling: SamplingRate::AUTO,
             clock: Clock::system(),
             listed: true,
+        }
+    }
+
+    /// Times this share of calls.
+    #[must_use]
+    pub fn sampling(self, sampling: SamplingRate) -> Self {
+        Self { sampling, ..self }
+    }
+
+    /// Takes the time from this clock.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Keeps the function out of the list of the process.
+    #[must_use]
+    pub fn unlisted(self) -> Self {
+        Self {
+            listed: false,
+            ..self
         }
     }
 }

@@ -164,12 +164,12 @@ fn metrics(clock: &Clock) -> &'static CacheMetrics {
 }
 
 fn metrics_at(sampling: SamplingRate, clock: &Clock) -> &'static CacheMetrics {
-    CacheMetrics::create(MetricsOptions {
-        sampling,
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new("checked", "memory")
-    })
+    CacheMetrics::create(
+        MetricsOptions::new("checked", "memory")
+            .sampling(sampling)
+            .clock(clock.clone())
+            .unlisted(),
+    )
 }
 
 #[test]

@@ -8,18 +8,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use cachier_metrics::*;
 
 fn on(name: &str, backend: &str) -> &'static CacheMetrics {
-    CacheMetrics::create(MetricsOptions {
-        clock: Clock::manual(),
-        listed: false,
-        ..MetricsOptions::new(name, backend)
-    })
+    CacheMetrics::create(
+        MetricsOptions::new(name, backend)
+            .clock(Clock::manual())
+            .unlisted(),
+    )
 }
 
 fn listed(name: &str) -> &'static CacheMetrics {
-    CacheMetrics::create(MetricsOptions {
-        clock: Clock::manual(),
-        ..MetricsOptions::new(name, "memory")
-    })
+    CacheMetrics::create(MetricsOptions::new(name, "memory").clock(Clock::manual()))
 }
 
 fn call(metrics: &'static CacheMetrics, outcome: Outcome) {

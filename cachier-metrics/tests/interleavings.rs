@@ -103,12 +103,7 @@ proptest! {
         scripts in prop::collection::vec(prop::collection::vec(step(), 0..60), 1..4),
         rate in prop_oneof![Just(0.0), Just(0.3), Just(1.0)],
     ) {
-        let metrics = CacheMetrics::create(MetricsOptions {
-            sampling: SamplingRate::new(rate),
-            clock: Clock::manual(),
-            listed: false,
-            ..MetricsOptions::new("interleaved", "memory")
-        });
+        let metrics = CacheMetrics::create(MetricsOptions::new("interleaved", "memory").sampling(SamplingRate::new(rate)).clock(Clock::manual()).unlisted());
         let threads: Vec<_> = scripts
             .into_iter()
             .map(|steps| thread::spawn(move || run(metrics, &steps)))

@@ -265,12 +265,8 @@ fn functions_of_one_name_are_one_series() {
 
 #[test]
 fn one_name_on_two_backends_is_two_series() {
-    let on = |backend: &str| {
-        CacheMetrics::create(MetricsOptions {
-            listed: false,
-            ..MetricsOptions::new("spread", backend)
-        })
-    };
+    let on =
+        |backend: &str| CacheMetrics::create(MetricsOptions::new("spread", backend).unlisted());
     let exporter = exporter();
     exporter
         .register_functions(["memory", "file"].map(on))
@@ -287,10 +283,7 @@ fn one_name_on_two_backends_is_two_series() {
 fn all_functions_of_now_and_later_are_exported() {
     let listed = |name: &str| {
         let clock = Clock::manual();
-        CacheMetrics::create(MetricsOptions {
-            clock,
-            ..MetricsOptions::new(name, "memory")
-        })
+        CacheMetrics::create(MetricsOptions::new(name, "memory").clock(clock))
     };
     let (before, exporter) = (listed("before"), exporter());
     exporter.register_function(before).unwrap();
@@ -307,10 +300,7 @@ fn all_functions_of_now_and_later_are_exported() {
 
 #[test]
 fn stores_are_exported_once() {
-    let metrics = CacheMetrics::create(MetricsOptions {
-        listed: false,
-        ..MetricsOptions::new("figures", "store-test")
-    });
+    let metrics = CacheMetrics::create(MetricsOptions::new("figures", "store-test").unlisted());
     let exporter = exporter();
     exporter.register_function(metrics).unwrap();
     let source = || {

@@ -138,11 +138,11 @@ fn other_names_are_served_on_request() {
         }));
     };
     let on = |backend: &str| {
-        CacheMetrics::create(MetricsOptions {
-            clock: Clock::manual(),
-            listed: false,
-            ..MetricsOptions::new("renamed", backend)
-        })
+        CacheMetrics::create(
+            MetricsOptions::new("renamed", backend)
+                .clock(Clock::manual())
+                .unlisted(),
+        )
     };
     let rendered = |naming| {
         let exporter = PrometheusExporter::builder()

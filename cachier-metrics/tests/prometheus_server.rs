@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use cachier_metrics::*;
 
 fn metrics(name: &str) -> &'static CacheMetrics {
-    CacheMetrics::create(MetricsOptions {
-        clock: Clock::manual(),
-        listed: false,
-        ..MetricsOptions::new(name, "file")
-    })
+    CacheMetrics::create(
+        MetricsOptions::new(name, "file")
+            .clock(Clock::manual())
+            .unlisted(),
+    )
 }
 
 fn exporter() -> PrometheusExporter {

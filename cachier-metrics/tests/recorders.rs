@@ -9,12 +9,12 @@ use cachier_metrics::*;
 
 fn metrics(sampling: f64) -> (&'static CacheMetrics, Clock) {
     let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        sampling: SamplingRate::try_from(sampling).unwrap(),
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new("recorded", "memory")
-    });
+    let metrics = CacheMetrics::create(
+        MetricsOptions::new("recorded", "memory")
+            .sampling(SamplingRate::try_from(sampling).unwrap())
+            .clock(clock.clone())
+            .unlisted(),
+    );
     (metrics, clock)
 }
 
@@ -334,10 +334,7 @@ fn listed_functions_are_found_and_others_are_not() {
 
 #[test]
 fn an_automatic_rate_tells_the_share_so_far() {
-    let metrics = CacheMetrics::create(MetricsOptions {
-        listed: false,
-        ..MetricsOptions::new("automatic", "memory")
-    });
+    let metrics = CacheMetrics::create(MetricsOptions::new("automatic", "memory").unlisted());
     assert_eq!(metrics.sampling_rate(), 1.0);
     for sampled in [ONE, None, None, ONE] {
         metrics

@@ -30,12 +30,12 @@ fn take(
     running: usize,
 ) -> Snapshot {
     let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        clock: clock.clone(),
-        sampling: SamplingRate::new(rate),
-        listed: false,
-        ..MetricsOptions::new("merged", "memory")
-    });
+    let metrics = CacheMetrics::create(
+        MetricsOptions::new("merged", "memory")
+            .clock(clock.clone())
+            .sampling(SamplingRate::new(rate))
+            .unlisted(),
+    );
     let mut gauges = Gauges::default();
     gauges.near = Holding::new(entries.map(u64::from), None);
     gauges.capacity_entries = capacity.map(u64::from);
@@ -123,11 +123,11 @@ fn labels_read_as_in_the_catalogue() {
 #[test]
 fn statistics_read_as_a_table() {
     let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new("shown", "memory")
-    });
+    let metrics = CacheMetrics::create(
+        MetricsOptions::new("shown", "memory")
+            .clock(clock.clone())
+            .unlisted(),
+    );
     let mut gauges = Gauges::default();
     gauges.memory = Holding::new(Some(2), Some(3_000_000));
     metrics.set_gauges(Box::new(move || gauges.clone()));
@@ -284,11 +284,11 @@ fn shared_entries_count_once() {
 #[test]
 fn long_times_have_two_units() {
     let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new("aged", "memory")
-    });
+    let metrics = CacheMetrics::create(
+        MetricsOptions::new("aged", "memory")
+            .clock(clock.clone())
+            .unlisted(),
+    );
     let advances = [
         (Duration::ZERO, "0ns"),
         (Duration::from_nanos(12_345), "12.3µs"),

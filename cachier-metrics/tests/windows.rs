@@ -101,11 +101,11 @@ fn assert_agrees(stats: &Stats, calls: &[Call], now: u64) -> Result<(), TestCase
 
 fn metrics() -> (&'static CacheMetrics, Clock) {
     let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new("windowed", "memory")
-    });
+    let metrics = CacheMetrics::create(
+        MetricsOptions::new("windowed", "memory")
+            .clock(clock.clone())
+            .unlisted(),
+    );
     (metrics, clock)
 }
 

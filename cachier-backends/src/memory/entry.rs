@@ -5,11 +5,12 @@
 /// ```
 /// use cachier_backends::memory::{Bounds, MemoryStore};
 ///
-/// let bounds = Bounds { entries: Some(1000), ..Bounds::default() };
+/// let bounds = Bounds::new(Some(1000), None);
 /// let store = MemoryStore::<u64, String>::new(bounds);
 /// assert_eq!(store.entries(), 0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bounds {
     /// The most entries.
     pub entries: Option<u64>,
@@ -22,12 +23,12 @@ pub struct Bounds {
 /// ```
 /// # use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
 /// let store = MemoryStore::new(Bounds::default());
-/// let entry = NewEntry { value: "rain", created: 100, since: 100, compute_nanos: 7, bytes: None };
-/// let _ = store.insert(3_u32, entry);
+/// let _ = store.insert(3_u32, NewEntry::new("rain", 100, 7));
 /// let found = store.peek(&3_u32).expect("it was inserted");
 /// assert_eq!((found.value, found.created, found.compute_nanos), ("rain", 100, 7));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry<V> {
     /// The value itself.
     pub value: V,
@@ -46,10 +47,11 @@ pub struct Entry<V> {
 /// use cachier_backends::memory::NewEntry;
 ///
 /// // From a store, where it had been computed a while ago.
-/// let entry = NewEntry { value: "rain", created: 100, since: 250, compute_nanos: 7, bytes: None };
-/// assert!(entry.since >= entry.created);
+/// let entry = NewEntry::new("rain", 100, 7).fresh_since(250);
+/// assert_eq!((entry.created, entry.since), (100, 250));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewEntry<V> {
     /// The value itself.
     pub value: V,
@@ -67,16 +69,14 @@ pub struct NewEntry<V> {
 ///
 /// ```
 /// # use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
-/// # fn new<V>(value: V) -> NewEntry<V> {
-/// #     NewEntry { value, created: 0, since: 0, compute_nanos: 0, bytes: None }
-/// # }
 /// let store = MemoryStore::new(Bounds::default());
-/// let inserted = store.insert(3_u32, new("rain".to_owned()));
+/// let inserted = store.insert(3_u32, NewEntry::new("rain".to_owned(), 100, 7));
 /// assert!(inserted.kept);
 /// assert_eq!((inserted.entries, inserted.evicted), (1, 0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub struct Inserted {
     /// Whether the store kept the entry; not if it exceeds a bound by itself.
     pub kept: bool,
@@ -87,6 +87,12 @@ pub struct Inserted {
 }
 
 impl Bounds {
+    /// Limits of entries, of bytes, or of both.
+    #[must_use]
+    pub const fn new(entries: Option<u64>, bytes: Option<u64>) -> Self {
+        Self { entries, bytes }
+    }
+
     #[inline]
     pub(super) fn are_set(&self) -> bool {
         self.entries.is_some() || self.bytes.is_some()
@@ -103,5 +109,33 @@ impl Bounds {
         let sum = bytes.checked_add(size.unwrap_or(0));
         let fits = |limit| sum.is_some_and(|sum| sum <= limit);
         self.entries.is_none_or(|limit| (entries as u64) < limit) && self.bytes.is_none_or(fits)
+    }
+}
+
+impl<V> NewEntry<V> {
+    /// An entry that counts as fresh since its creation, of unknown size.
+    #[inline]
+    pub const fn new(value: V, created: u64, compute_nanos: u64) -> Self {
+        Self {
+            value,
+            created,
+            since: created,
+            compute_nanos,
+            bytes: None,
+        }
+    }
+
+    /// The same, counting as fresh since another moment.
+    #[inline]
+    #[must_use]
+    pub fn fresh_since(self, since: u64) -> Self {
+        Self { since, ..self }
+    }
+
+    /// The same, of this size where it is known.
+    #[inline]
+    #[must_use]
+    pub fn sized(self, bytes: Option<u64>) -> Self {
+        Self { bytes, ..self }
     }
 }

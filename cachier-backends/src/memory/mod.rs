@@ -6,8 +6,8 @@
 //! ```
 //! use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
 //!
-//! let store: MemoryStore<String, u64> = MemoryStore::new(Bounds { entries: Some(2), bytes: None });
-//! store.insert("a".to_owned(), NewEntry { value: 1, created: 0, since: 0, compute_nanos: 250, bytes: None });
+//! let store: MemoryStore<String, u64> = MemoryStore::new(Bounds::new(Some(2), None));
+//! store.insert("a".to_owned(), NewEntry::new(1, 0, 250));
 //!
 //! // The lookup borrows its key, and asks about freshness before it clones the value.
 //! assert_eq!(store.get("a", Some(|since| since < 60)), Some(1));

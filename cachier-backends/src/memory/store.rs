@@ -45,9 +45,8 @@ const PAIR_OF_WORDS: u64 = 2 * size_of::<u64>() as u64;
 /// ```
 /// use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
 ///
-/// let store = MemoryStore::<String, u32>::new(Bounds { entries: Some(100), bytes: None });
-/// let entry = NewEntry { value: 7, created: 100, since: 100, compute_nanos: 5, bytes: None };
-/// assert!(store.insert("Oslo".to_owned(), entry).kept);
+/// let store = MemoryStore::<String, u32>::new(Bounds::new(Some(100), None));
+/// assert!(store.insert("Oslo".to_owned(), NewEntry::new(7, 100, 5)).kept);
 ///
 /// let is_fresh = |since: u64| 160 - since <= 60;
 /// assert_eq!(store.get("Oslo", Some(is_fresh)), Some(7));

@@ -7,11 +7,11 @@ use cachier_metrics::*;
 /// A function on a clock of its own.
 pub(super) fn metrics(name: &str) -> (&'static CacheMetrics, Clock) {
     let clock = Clock::manual();
-    let metrics = CacheMetrics::create(MetricsOptions {
-        clock: clock.clone(),
-        listed: false,
-        ..MetricsOptions::new(name, "file")
-    });
+    let metrics = CacheMetrics::create(
+        MetricsOptions::new(name, "file")
+            .clock(clock.clone())
+            .unlisted(),
+    );
     (metrics, clock)
 }
 

@@ -122,12 +122,13 @@ pub(super) fn create_metrics(
     context: &'static Context,
 ) -> Option<&'static CacheMetrics> {
     let sampling = spec.options.metrics?;
-    Some(CacheMetrics::create(MetricsOptions {
-        function: identity::name(spec),
-        backend: context.backends.label(&spec.options.backend),
-        sampling,
-        clock: context.clock.clone(),
-        listed: context.id == ContextId::MAIN,
+    let backend = context.backends.label(&spec.options.backend);
+    let options = MetricsOptions::new(identity::name(spec), backend)
+        .sampling(sampling)
+        .clock(context.clock.clone());
+    Some(CacheMetrics::create(match context.id == ContextId::MAIN {
+        true => options,
+        false => options.unlisted(),
     }))
 }
 

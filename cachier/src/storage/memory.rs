@@ -34,10 +34,7 @@ where
 {
     pub(crate) fn open(function: &Function) -> Self {
         let options = &function.options;
-        let bounds = Bounds {
-            entries: options.capacity,
-            bytes: options.capacity_bytes,
-        };
+        let bounds = Bounds::new(options.capacity, options.capacity_bytes);
         Self {
             store: MemoryStore::new(bounds),
             warned: AtomicBool::new(false),
@@ -261,13 +258,14 @@ where
     ) -> Box<dyn FnOnce() -> StoreOutcome + 'a> {
         let bytes = Self::bytes(key, &found.value);
         let key = key.get::<K>().clone();
-        let entry = NewEntry {
-            value: found.value.into_inner::<V>(),
-            created: found.stamp.created,
-            since: since(function, found.stamp.created),
-            compute_nanos: found.stamp.compute_nanos,
-            bytes,
-        };
+        let Stamp {
+            created,
+            compute_nanos,
+            ..
+        } = found.stamp;
+        let entry = NewEntry::new(found.value.into_inner::<V>(), created, compute_nanos)
+            .fresh_since(since(function, created))
+            .sized(bytes);
         Box::new(move || {
             let inserted = self.store.insert(key, entry);
             note(function, &self.warned, inserted.evicted, inserted.entries);

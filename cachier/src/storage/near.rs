@@ -51,10 +51,7 @@ where
 {
     pub(crate) fn open(function: &Function) -> Self {
         let entries = function.options.near_cache;
-        let bounds = Bounds {
-            entries,
-            bytes: None,
-        };
+        let bounds = Bounds::new(entries, None);
         Self {
             store: MemoryStore::new(bounds).max_wait_in_child(MAX_WAIT_IN_CHILD),
             log: PerProcess::new(|before| {
@@ -167,13 +164,8 @@ where
         value: V,
         stamp: Stamp,
     ) {
-        let entry = NewEntry {
-            value,
-            created: stamp.created,
-            since: near_moment(function, stamp),
-            compute_nanos: stamp.compute_nanos,
-            bytes: None,
-        };
+        let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos)
+            .fresh_since(near_moment(function, stamp));
         let inserted = self.store.insert(key.key.clone(), entry);
         log.keys.insert(key.hash, key.key.clone());
         if log.keys.len() > self.prune_above {

@@ -9,17 +9,11 @@ use super::{ANY, NONE, at_most, plain};
 type Value = [u64; 1];
 
 fn sized(bytes: u64) -> NewEntry<Value> {
-    NewEntry {
-        bytes: Some(bytes),
-        ..plain([bytes])
-    }
+    plain([bytes]).sized(Some(bytes))
 }
 
 fn at_most_bytes(bytes: u64) -> MemoryStore<u64, Value> {
-    MemoryStore::new(Bounds {
-        entries: None,
-        bytes: Some(bytes),
-    })
+    MemoryStore::new(Bounds::new(None, Some(bytes)))
 }
 
 #[test]
@@ -128,16 +122,9 @@ fn the_total_is_unknown_while_one_size_is() {
 
 #[test]
 fn words_are_bounded_by_their_real_size() {
-    let bounds = Bounds {
-        entries: None,
-        bytes: Some(10_000),
-    };
-    let store = MemoryStore::new(bounds);
+    let store = MemoryStore::new(Bounds::new(None, Some(10_000)));
     let admitted = (0..10_000).filter(|n| {
-        let entry = NewEntry {
-            bytes: Some(u64::MAX),
-            ..plain(*n)
-        };
+        let entry = plain(*n).sized(Some(u64::MAX));
         store.insert(*n, entry).evicted == 0
     });
     let admitted = admitted.count() as u64;
@@ -234,11 +221,7 @@ fn a_replaced_entry_counts_as_used() {
 /// Values created at a moment within a microsecond, those of words and others.
 fn creations<V: Clone + Send + Sync + 'static>(value: V, since: u64) -> (u64, u64) {
     let store = super::unbounded();
-    let entry = NewEntry {
-        created: 5_123,
-        since,
-        ..plain(value)
-    };
+    let entry = NewEntry::new(value, 5_123, 0).fresh_since(since);
     let _ = store.insert(1, entry);
     (store.peek(&1).unwrap().created, store.created(&1).unwrap())
 }
@@ -258,11 +241,7 @@ fn a_creation_is_the_same_however_asked_for() {
 fn freshness_counts_from_the_exact_moment() {
     let store = super::unbounded();
     for since in [4_999, 5_000, 5_123, 9_999, u64::MAX] {
-        let entry = NewEntry {
-            created: 5_123,
-            since,
-            ..plain(7)
-        };
+        let entry = NewEntry::new(7, 5_123, 0).fresh_since(since);
         let _ = store.insert(1, entry);
         assert_eq!(store.get(&1, Some(|found| found == since)), Some(7));
     }

@@ -24,13 +24,7 @@ const NONE: Option<fn(u64) -> bool> = Some(|_| false);
 
 /// An entry where only the value matters.
 fn plain<V>(value: V) -> NewEntry<V> {
-    NewEntry {
-        value,
-        created: 0,
-        since: 0,
-        compute_nanos: 0,
-        bytes: None,
-    }
+    NewEntry::new(value, 0, 0)
 }
 
 #[cfg(not(shuttle))]
@@ -47,8 +41,5 @@ where
     K: Eq + std::hash::Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    MemoryStore::new(Bounds {
-        entries: Some(entries),
-        bytes: None,
-    })
+    MemoryStore::new(Bounds::new(Some(entries), None))
 }

@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn bounds() -> impl Strategy<Value = Bounds> {
     let entries = prop::option::of(0..30u64);
     let bytes = prop::option::of(0..200u64);
-    (entries, bytes).prop_map(|(entries, bytes)| Bounds { entries, bytes })
+    (entries, bytes).prop_map(|(entries, bytes)| Bounds::new(entries, bytes))
 }
 
 /// What is expected under each key.
@@ -102,13 +102,9 @@ fn apply<V: Made>(
         }
         Step::Peek(key) => prop_assert_eq!(store.peek(&key), expected.get(&key).map(shown)),
         Step::Insert { key, size } => {
-            let entry = NewEntry {
-                value: V::made(key, now),
-                created: now / 2000 * 1000,
-                since: now,
-                compute_nanos: now,
-                bytes: size,
-            };
+            let entry = NewEntry::new(V::made(key, now), now / 2000 * 1000, now)
+                .fresh_since(now)
+                .sized(size);
             insert(store, expected, key, entry, bounds)?;
         }
         Step::Remove(key) => {

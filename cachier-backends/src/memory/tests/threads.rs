@@ -25,10 +25,7 @@ impl Numbers {
 /// A value that shows its key.
 fn value(key: u64, numbers: &mut Numbers) -> NewEntry<Vec<u64>> {
     let len = 1 + numbers.below(5);
-    NewEntry {
-        bytes: Some(8 * len),
-        ..plain(vec![key; len as usize])
-    }
+    plain(vec![key; len as usize]).sized(Some(8 * len))
 }
 
 fn work(store: &MemoryStore<u64, Vec<u64>>, bounds: Bounds, seed: u64) {
@@ -59,12 +56,10 @@ fn work(store: &MemoryStore<u64, Vec<u64>>, bounds: Bounds, seed: u64) {
 fn counts_agree_with_contents_after_all_threads() {
     let entries = [None, Some(1), Some(50)];
     let bytes = [None, Some(1000)];
-    for bounds in entries.iter().flat_map(|entries| {
-        bytes.map(|bytes| Bounds {
-            entries: *entries,
-            bytes,
-        })
-    }) {
+    for bounds in entries
+        .iter()
+        .flat_map(|entries| bytes.map(|bytes| Bounds::new(*entries, bytes)))
+    {
         let store = MemoryStore::new(bounds);
         thread::scope(|scope| {
             for seed in 0..THREADS {
@@ -111,10 +106,7 @@ fn a_permanent_entry_is_always_found() {
 
 #[test]
 fn a_word_is_never_that_of_another_key() {
-    for bounds in [None, Some(50)].map(|entries| Bounds {
-        entries,
-        bytes: None,
-    }) {
+    for bounds in [None, Some(50)].map(|entries| Bounds::new(entries, None)) {
         let store: &MemoryStore<u64, u64> = &MemoryStore::new(bounds);
         let done = &AtomicBool::new(false);
         thread::scope(|scope| {
