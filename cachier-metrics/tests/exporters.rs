@@ -105,6 +105,7 @@ fn an_own_exporter_has_the_catalogue() {
     assert_eq!(
         exporter.flushed("cachier_export"),
         [
+            "cachier_export_failures_total[exporter=lines] 0",
             "cachier_export_dropped_total[exporter=lines] 0",
             "cachier_export_folded_functions[exporter=lines] 0",
         ]
@@ -114,6 +115,32 @@ fn an_own_exporter_has_the_catalogue() {
         "it is only asked"
     );
     exporter.stop();
+}
+
+#[test]
+fn an_own_exporter_counts_what_became_of_its_exports() {
+    let exporter = Lines::new();
+    exporter.registry().export_failed();
+    exporter.registry().export_dropped(7);
+    for bytes in [100, 50] {
+        exporter.registry().export_sent(bytes);
+    }
+    exporter.push_once().unwrap();
+    let lines = exporter.flushed("cachier_export");
+    let figures = lines.iter().map(|line| line.split_once('[').unwrap());
+    let figures: Vec<_> = figures
+        .map(|(name, rest)| (name, rest.rsplit_once(' ').unwrap().1))
+        .collect();
+    assert_eq!(
+        figures,
+        [
+            ("cachier_export_failures_total", "1"),
+            ("cachier_export_dropped_total", "7"),
+            ("cachier_export_requests_total", "2"),
+            ("cachier_export_sent_bytes_total", "150"),
+            ("cachier_export_folded_functions", "0"),
+        ]
+    );
 }
 
 #[test]

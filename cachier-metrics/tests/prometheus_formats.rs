@@ -188,6 +188,7 @@ fn names_are_as_promised() {
     let _store = store();
     let registry = MetricsRegistry::new("prometheus");
     registry.register_function(busy);
+    registry.export_sent(100);
     let mut text = String::new();
     for family in registry.gather().families() {
         let (name, kind, unit) = (family.full_name(), family.kind, family.unit);

@@ -3,8 +3,8 @@
 use super::buckets;
 use super::family::{MetricKind, MetricUnit};
 use super::points::{
-    Point, backend_errors, by_window, connections, count, counts, histograms, known, number,
-    one_histogram, round_trips, tiers,
+    Point, backend_errors, by_window, connections, count, counts, histograms, if_any, known,
+    number, one_histogram, round_trips, tiers,
 };
 use super::reading::{About, Program, Reading};
 use crate::stores::StoreFigures;
@@ -73,12 +73,29 @@ pub(crate) fn program_catalogue() -> Vec<Metric<Program>> {
 /// All metrics of an exporter.
 pub(crate) fn exporter_catalogue() -> Vec<Metric<About>> {
     vec![
-        // Who is asked reads everything there is: no queue, and nothing to drop from it.
+        counter(
+            "export_failures",
+            MetricUnit::None,
+            "Exports that failed.",
+            |exporter| count(exporter.failures),
+        ),
         counter(
             "export_dropped",
             MetricUnit::None,
-            "Data dropped from a full queue.",
-            |_| count(0),
+            "Figures lost on their way.",
+            |exporter| count(exporter.dropped),
+        ),
+        counter(
+            "export_requests",
+            MetricUnit::None,
+            "Requests or packets sent.",
+            |exporter| if_any(exporter.requests),
+        ),
+        counter(
+            "export_sent",
+            MetricUnit::Bytes,
+            "Bytes of the requests or packets sent.",
+            |exporter| if_any(exporter.sent_bytes),
         ),
         gauge(
             "export_folded_functions",

@@ -60,6 +60,15 @@ pub trait MetricsExporter {
     /// When it could not be sent.
     fn flush(&self) -> Result<(), ExportError>;
 
+    /// Sends the figures of a program that ends: once, without having been started. The same as [`flush`](Self::flush) for
+    /// an exporter that sends by itself; one that is asked sends to whom it can, if it can.
+    ///
+    /// # Errors
+    /// When it could not be sent.
+    fn push_once(&self) -> Result<(), ExportError> {
+        self.flush()
+    }
+
     /// Flushes, ends its threads, and frees what it holds. It can be started again.
     fn stop(&self);
 

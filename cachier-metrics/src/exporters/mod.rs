@@ -21,6 +21,12 @@ mod functions;
     expect(dead_code, unreachable_pub, reason = "only Prometheus has other names")
 )]
 mod naming;
+#[cfg(feature = "statsd")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for exporters that send by themselves")
+)]
+mod periodic;
 mod points;
 #[cfg(feature = "prometheus")]
 mod prometheus;

@@ -55,6 +55,11 @@ pub(super) fn known<'a>(figure: Option<u64>) -> Vec<Point<'a>> {
     figure.map(count).unwrap_or_default()
 }
 
+/// Nothing of an exporter that sends nothing, as it is asked.
+pub(super) fn if_any<'a>(figure: u64) -> Vec<Point<'a>> {
+    known(Some(figure).filter(|figure| *figure > 0))
+}
+
 pub(super) fn number<'a>(figure: Option<f64>) -> Vec<Point<'a>> {
     figure
         .map(|n| Point {

@@ -45,6 +45,13 @@ pub(crate) struct About {
     pub(crate) exporter: String,
     /// How many functions share `(other)`.
     pub(crate) folded: u64,
+    /// Exports that failed.
+    pub(crate) failures: u64,
+    /// Figures lost on their way.
+    pub(crate) dropped: u64,
+    /// Requests or packets sent, and their bytes.
+    pub(crate) requests: u64,
+    pub(crate) sent_bytes: u64,
 }
 
 const WINDOWS: [(&str, Duration); 3] = [

@@ -1,5 +1,6 @@
 //! What an exporter exports, and under which names.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use super::budget::Budget;
@@ -17,7 +18,7 @@ use crate::metrics::CacheMetrics;
 use crate::pattern::NamePattern;
 use crate::per_process::{PerProcess, copied};
 use crate::stores::{StoreFigures, stores};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 use crate::warning::warn;
 
 /// The functions of one exporter, with the prefix and the constant labels of all that it exports.
@@ -40,9 +41,19 @@ pub struct MetricsRegistry {
     labels: Vec<(String, String)>,
     /// For all functions.
     budget: Budget,
+    counts: PerProcess<ExportCounts>,
     functions: PerProcess<Mutex<Option<Functions>>>,
     /// Which functions of the process join by themselves. Known to a forked child whatever its parent was doing.
     patterns: AppendList<NamePattern>,
+}
+
+/// What an exporter has counted of its own work.
+#[derive(Debug, Default)]
+struct ExportCounts {
+    failures: AtomicU64,
+    dropped: AtomicU64,
+    requests: AtomicU64,
+    sent_bytes: AtomicU64,
 }
 
 /// The labels of the catalogue, and those that Prometheus adds to histograms.
@@ -77,6 +88,7 @@ impl MetricsRegistry {
             prefix: Naming::Native.prefix().to_owned(),
             labels: Vec::new(),
             budget: Budget::default(),
+            counts: PerProcess::new(),
             functions: PerProcess::new(),
             patterns: AppendList::new(),
         }
@@ -154,6 +166,22 @@ impl MetricsRegistry {
         self.change(|functions| functions.join(self.patterns.iter()));
     }
 
+    /// Counts an export that failed, in `export_failures_total`.
+    pub fn export_failed(&self) {
+        self.counts().failures.fetch_add(1, Relaxed);
+    }
+
+    /// Counts figures that were lost on their way, in `export_dropped_total`.
+    pub fn export_dropped(&self, figures: u64) {
+        self.counts().dropped.fetch_add(figures, Relaxed);
+    }
+
+    /// Counts a request or packet that was sent, in `export_requests_total`, and its size in `export_sent_bytes_total`.
+    pub fn export_sent(&self, bytes: u64) {
+        self.counts().requests.fetch_add(1, Relaxed);
+        self.counts().sent_bytes.fetch_add(bytes, Relaxed);
+    }
+
     /// Reads all figures, each function once.
     #[must_use]
     pub fn gather(&self) -> Export {
@@ -170,12 +198,26 @@ impl MetricsRegistry {
             labels: self.labels.clone(),
             stores: stores().into_iter().filter(is_used).collect(),
             functions,
-            about: About {
-                exporter: self.exporter.clone(),
-                folded,
-            },
+            about: self.about(folded),
             naming: Naming::Native,
         }
+    }
+
+    fn about(&self, folded: u64) -> About {
+        let counts = self.counts();
+        About {
+            exporter: self.exporter.clone(),
+            folded,
+            failures: counts.failures.load(Relaxed),
+            dropped: counts.dropped.load(Relaxed),
+            requests: counts.requests.load(Relaxed),
+            sent_bytes: counts.sent_bytes.load(Relaxed),
+        }
+    }
+
+    /// Those of this process: a forked child has sent nothing yet.
+    fn counts(&self) -> &ExportCounts {
+        self.counts.get(|_| ExportCounts::default())
     }
 
     /// Changes the functions, and tells once if not all of them get everything.
