@@ -53,6 +53,8 @@ pub use exporters::{
     Export, ExportError, MetricFamily, MetricKind, MetricUnit, MetricsExporter, MetricsRegistry,
     Sample, SampleValue,
 };
+#[cfg(feature = "statsd")]
+pub use exporters::{StatsdBuilder, StatsdDialect, StatsdExporter};
 pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, ExponentialBuckets, Histogram};
 pub use labelled::Labelled;

@@ -51,6 +51,66 @@ fn a_child_counts_from_zero() {
     assert!(exporter.render().contains("cachier_calls_total"));
 }
 
+/// A child has no thread of its parent's, counts from zero, and tells so once it is asked to or started.
+#[cfg(feature = "statsd")]
+#[test]
+fn a_child_sends_what_it_has_counted_itself() {
+    use std::collections::BTreeMap;
+    use std::net::UdpSocket;
+
+    use cachier_metrics::{MetricsExporter as _, StatsdExporter};
+
+    let _alone = ALONE.lock().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let wait = Some(Duration::from_secs(20));
+    socket.set_read_timeout(wait).unwrap();
+    let metrics = CacheMetrics::create(MetricsOptions::new("sent", "memory"));
+    let calls = |count| {
+        for _ in 0..count {
+            let call = metrics.start_call(None, Some(0));
+            call.finish(Outcome::Hit, None, None);
+        }
+    };
+    let exporter = StatsdExporter::builder()
+        .address(socket.local_addr().unwrap().to_string())
+        .interval(Duration::from_millis(1));
+    let exporter = exporter.build().unwrap();
+    exporter.register_function(metrics).unwrap();
+    let mut counts = BTreeMap::<u64, u32>::new();
+    // Those of which it is told, until a sum of calls has arrived.
+    let mut told = |sum: u64| {
+        let mut buffer = [0; 2048];
+        while counts
+            .iter()
+            .map(|(n, times)| n * u64::from(*times))
+            .sum::<u64>()
+            < sum
+        {
+            let length = socket.recv(&mut buffer).unwrap();
+            let packet = std::str::from_utf8(&buffer[..length]).unwrap();
+            let lines = packet.lines().filter_map(|line| {
+                line.strip_prefix("cachier.calls.sent.memory.hit:")?
+                    .strip_suffix("|c")
+            });
+            lines.for_each(|count| *counts.entry(count.parse().unwrap()).or_default() += 1);
+        }
+        counts.clone()
+    };
+    calls(3);
+    exporter.start().unwrap();
+    told(3);
+    let in_the_child = || {
+        calls(10);
+        exporter.flush().unwrap();
+        calls(100);
+        exporter.start().unwrap();
+        exporter.stop();
+    };
+    assert_eq!(in_a_child(in_the_child), 0);
+    exporter.stop();
+    assert_eq!(told(113), BTreeMap::from([(3, 1), (10, 1), (100, 1)]));
+}
+
 #[test]
 fn a_child_exports_whatever_its_parent_was_doing() {
     let _alone = ALONE.lock().unwrap();

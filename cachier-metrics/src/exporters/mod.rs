@@ -22,16 +22,18 @@ mod functions;
 )]
 mod naming;
 #[cfg(feature = "statsd")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for exporters that send by themselves")
-)]
 mod periodic;
 mod points;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod reading;
 mod registry;
+#[cfg(any(feature = "prometheus", feature = "statsd"))]
+mod scope;
+#[cfg(feature = "statsd")]
+mod statsd;
+#[cfg(feature = "statsd")]
+mod told;
 
 #[cfg(feature = "prometheus")]
 pub use buckets::Detail;
@@ -44,3 +46,5 @@ pub use naming::Naming;
 #[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusBuilder, PrometheusExporter};
 pub use registry::MetricsRegistry;
+#[cfg(feature = "statsd")]
+pub use statsd::{StatsdBuilder, StatsdDialect, StatsdExporter};

@@ -63,6 +63,12 @@ impl Bucket {
     pub const fn new(index: i32, count: u64) -> Self {
         Self { index, count }
     }
+
+    /// The middle of it on a logarithmic scale, in seconds or bytes: no value in it is farther than a factor of 2^(1/32).
+    #[cfg(feature = "statsd")]
+    pub(crate) fn middle(self) -> f64 {
+        ((f64::from(self.index) - 0.5) / 16.0).exp2()
+    }
 }
 
 impl Histogram {

@@ -16,6 +16,7 @@ use crate::exporters::buckets::Detail;
 use crate::exporters::error::ExportError;
 use crate::exporters::naming::Naming;
 use crate::exporters::registry::MetricsRegistry;
+use crate::exporters::scope::Scope;
 
 /// Configures a [`PrometheusExporter`](crate::PrometheusExporter).
 ///
@@ -40,9 +41,7 @@ pub struct PrometheusBuilder {
     naming: Naming,
     detail: Detail,
     created: Created,
-    prefix: Option<String>,
-    labels: Vec<(String, String)>,
-    max_series: Option<usize>,
+    scope: Scope,
 }
 
 /// What a program said, found to be possible.
@@ -100,7 +99,7 @@ impl PrometheusBuilder {
 
     /// Begins all names with this instead of `cachier`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
+        self.scope.prefix = Some(prefix.into());
         self
     }
 
@@ -113,7 +112,7 @@ impl PrometheusBuilder {
     /// # Ok::<(), ExportError>(())
     /// ```
     pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.push((name.into(), value.into()));
+        self.scope.labels.push((name.into(), value.into()));
         self
     }
 
@@ -158,7 +157,7 @@ impl PrometheusBuilder {
     /// then functions without their rare labels, and the last ones share one name, `(other)`, so that no count is lost.
     /// What a function has is decided when it is registered, and stays.
     pub fn max_series(mut self, max_series: usize) -> Self {
-        self.max_series = Some(max_series);
+        self.scope.max_series = Some(max_series);
         self
     }
 
@@ -234,7 +233,6 @@ impl PrometheusBuilder {
     }
 
     fn registry(&self) -> Result<MetricsRegistry, ExportError> {
-        let prefix = self.prefix.as_deref().unwrap_or(self.naming.prefix());
         let buckets = match self.detail {
             Detail::Brief => 0,
             Detail::Full => FURTHER_BUCKETS,
@@ -243,16 +241,9 @@ impl PrometheusBuilder {
             Created::Left => 0,
             Created::Written => START_TIMES,
         };
-        let mut registry = MetricsRegistry::new("prometheus").further_series(buckets, started);
-        if let Some(max_series) = self.max_series {
-            registry = registry.max_series(max_series);
-        }
-        let registry = registry.prefix(prefix);
-        self.labels
-            .iter()
-            .fold(registry, |registry, (name, value)| {
-                registry?.constant_label(name, value)
-            })
+        let registry = MetricsRegistry::new("prometheus").further_series(buckets, started);
+        let registry = registry.prefix(self.naming.prefix())?;
+        self.scope.clone().limit(registry)
     }
 }
 

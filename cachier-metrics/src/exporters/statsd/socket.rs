@@ -1,0 +1,106 @@
+//! Where packets go.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+#[cfg(unix)]
+use std::os::unix::net::UnixDatagram;
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A daemon.
+#[derive(Clone, Debug)]
+pub(super) enum Destination {
+    /// `host:port`, over UDP.
+    Address(String),
+    /// A Unix socket of datagrams.
+    #[cfg(unix)]
+    Socket(PathBuf),
+}
+
+/// A socket to a daemon, for one export: the name of a host may mean another one in the next.
+pub(super) enum Socket {
+    Udp(UdpSocket),
+    #[cfg(unix)]
+    Unix(UnixDatagram),
+}
+
+/// What passes an Ethernet in one piece.
+const UDP_PACKET_LIMIT: usize = 1432;
+#[cfg(unix)]
+const SOCKET_PACKET_LIMIT: usize = 8192;
+/// How long a daemon that does not read is waited for, once all packets together have taken their time.
+const LATE_PACKET_TIMEOUT: Duration = Duration::from_millis(1);
+
+impl Destination {
+    /// A packet is smaller than that.
+    pub(super) fn packet_limit(&self) -> usize {
+        match self {
+            Self::Address(_) => UDP_PACKET_LIMIT,
+            #[cfg(unix)]
+            Self::Socket(_) => SOCKET_PACKET_LIMIT,
+        }
+    }
+
+    pub(super) fn connect(&self) -> io::Result<Socket> {
+        match self {
+            Self::Address(address) => {
+                let mut result = Err(ErrorKind::AddrNotAvailable.into());
+                for address in address.to_socket_addrs()? {
+                    result = connect(address).map(Socket::Udp);
+                    if result.is_ok() {
+                        break;
+                    }
+                }
+                result
+            }
+            #[cfg(unix)]
+            Self::Socket(path) => {
+                let socket = UnixDatagram::unbound()?;
+                socket.connect(path).map(|()| Socket::Unix(socket))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => f.write_str(address),
+            #[cfg(unix)]
+            Self::Socket(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Socket {
+    /// Hands a packet to the system. An error says that the daemon does not get it; where there is none, the network may
+    /// still lose it, of which nobody hears.
+    pub(super) fn send(&self, packet: &str, deadline: Instant) -> io::Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Some(left.max(LATE_PACKET_TIMEOUT));
+        match self {
+            Self::Udp(socket) => {
+                socket.set_write_timeout(timeout)?;
+                socket.send(packet.as_bytes())?;
+                // On one machine it is known at once that nobody listens.
+                socket.take_error()?.map_or(Ok(()), Err)
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => {
+                socket.set_write_timeout(timeout)?;
+                socket.send(packet.as_bytes()).map(drop)
+            }
+        }
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any = match address {
+        SocketAddr::V4(_) => "0.0.0.0:0",
+        SocketAddr::V6(_) => "[::]:0",
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(address).map(|()| socket)
+}
