@@ -49,6 +49,8 @@ pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
 pub use exporters::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
+#[cfg(feature = "emf")]
+pub use exporters::{EmfBuilder, EmfExporter};
 pub use exporters::{
     Export, ExportError, MetricFamily, MetricKind, MetricUnit, MetricsExporter, MetricsRegistry,
     Sample, SampleValue,

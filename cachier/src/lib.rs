@@ -30,8 +30,8 @@
 //!   For methods it is a [`MethodCache`].
 //! - [`CallOptions`] and [`Call`]: how one call uses the cache, and what happened.
 //! - [`GlobalParams`], [`disable`], [`flush`], [`check`], [`expect`]: what a program says once.
-//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter` and `StatsdExporter` bring them
-//!   to monitoring systems, and [`MetricsExporter`] makes exporters of one's own.
+//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter`, `StatsdExporter` and
+//!   `EmfExporter` bring them to monitoring systems, and [`MetricsExporter`] makes exporters of one's own.
 //! - [`Backend`]: for a store of your own.
 //! - `testing`: isolation and a clock that obeys, for tests.
 //!
@@ -160,6 +160,8 @@ pub use cachier_metrics::{
 };
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
+#[cfg(feature = "emf")]
+pub use cachier_metrics::{EmfBuilder, EmfExporter};
 #[cfg(feature = "statsd")]
 pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 

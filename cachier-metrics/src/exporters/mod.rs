@@ -11,6 +11,8 @@
 mod buckets;
 mod budget;
 mod catalogue;
+#[cfg(feature = "emf")]
+mod cloudwatch;
 mod error;
 mod export;
 mod exporter;
@@ -21,22 +23,24 @@ mod functions;
     expect(dead_code, unreachable_pub, reason = "only Prometheus has other names")
 )]
 mod naming;
-#[cfg(feature = "statsd")]
+#[cfg(any(feature = "emf", feature = "statsd"))]
 mod periodic;
 mod points;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod reading;
 mod registry;
-#[cfg(any(feature = "prometheus", feature = "statsd"))]
+#[cfg(any(feature = "emf", feature = "prometheus", feature = "statsd"))]
 mod scope;
 #[cfg(feature = "statsd")]
 mod statsd;
-#[cfg(feature = "statsd")]
+#[cfg(any(feature = "emf", feature = "statsd"))]
 mod told;
 
 #[cfg(feature = "prometheus")]
 pub use buckets::Detail;
+#[cfg(feature = "emf")]
+pub use cloudwatch::{EmfBuilder, EmfExporter};
 pub use error::ExportError;
 pub use export::Export;
 pub use exporter::MetricsExporter;

@@ -57,7 +57,7 @@ struct ExportCounts {
 }
 
 /// The labels of the catalogue, and those that Prometheus adds to histograms.
-const TAKEN_LABELS: [&str; 19] = [
+pub(super) const TAKEN_LABELS: [&str; 19] = [
     "function",
     "backend",
     "store",

@@ -31,6 +31,12 @@ pub(super) struct Difference {
 }
 
 impl Series {
+    /// One for tests.
+    #[cfg(test)]
+    pub(super) fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     pub(super) fn of(family: &MetricFamily<'_>, sample: &Sample<'_>) -> Self {
         let mut text = String::with_capacity(128);
         text.push_str(family.name);
@@ -81,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_total_is_told_once_and_what_was_not_sent_again() {
-        let (mut told, series) = (Told::default(), Series("calls".to_owned()));
+        let (mut told, series) = (Told::default(), Series::named("calls"));
         let new = |told: &Told, bucket, total| {
             let difference = told.difference(&series, bucket, total);
             difference.map(|difference| difference.new)
