@@ -57,6 +57,8 @@ pub use exporters::{
 };
 #[cfg(feature = "statsd")]
 pub use exporters::{StatsdBuilder, StatsdDialect, StatsdExporter};
+#[cfg(feature = "otel")]
+pub use exporters::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
 pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, ExponentialBuckets, Histogram};
 pub use labelled::Labelled;

@@ -12,6 +12,11 @@ use std::time::Duration;
 use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, PrometheusExporter, Reason};
 use fork::{Fork, fork, waitpid};
 
+#[cfg(feature = "otel")]
+#[allow(dead_code, reason = "not all tests need all of it")]
+#[path = "support/collector.rs"]
+mod collector;
+
 /// One test at a time: a child has whatever locks the others hold.
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -158,4 +163,57 @@ fn in_a_child(work: impl FnOnce()) -> i32 {
         }
         Fork::Parent(child) => waitpid(child).unwrap() >> 8,
     }
+}
+
+/// It would otherwise send differences to what its parent has sent, in its parent's name.
+#[cfg(feature = "otel")]
+#[test]
+fn a_child_is_another_instance_to_opentelemetry() {
+    use cachier_metrics::{MetricsExporter as _, OtlpExporter, Temporality};
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+
+    let _alone = ALONE.lock().unwrap();
+    let receiver = collector::Collector::start(collector::Speaks::Http, vec![]);
+    let builder = OtlpExporter::builder().endpoint(format!("http://{}", receiver.address));
+    let exporter = builder.temporality(Temporality::Delta).build().unwrap();
+    let metrics = CacheMetrics::create(MetricsOptions::new("pushed", "memory"));
+    exporter.register_function(metrics).unwrap();
+    let push = |misses| {
+        for _ in 0..misses {
+            let call = metrics.start_call(None, Some(0));
+            call.finish(Outcome::Miss, None, None);
+        }
+        exporter.push_once().unwrap();
+    };
+    exporter.start().unwrap();
+    push(3);
+    assert_eq!(in_a_child(|| push(2)), 0);
+    let requests = receiver.requests();
+    let misses = |request: &collector::Received| match request.metric("cachier.calls") {
+        Some(Data::Sum(sum)) => {
+            let points = sum
+                .data_points
+                .iter()
+                .map(|point| format!("{:?}", point.value));
+            points.collect::<String>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let misses: Vec<_> = requests.iter().map(misses).collect();
+    assert!(
+        misses[0].contains('3') && misses[1].contains('2'),
+        "{misses:?}"
+    );
+    let instance = |request: &collector::Received| {
+        let resource = request.message.resource_metrics[0]
+            .resource
+            .clone()
+            .unwrap();
+        let mut attributes = resource.attributes.into_iter();
+        attributes
+            .find(|one| one.key == "service.instance.id")
+            .unwrap()
+            .value
+    };
+    assert_ne!(instance(&requests[0]), instance(&requests[1]));
 }

@@ -164,6 +164,8 @@ pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter}
 pub use cachier_metrics::{EmfBuilder, EmfExporter};
 #[cfg(feature = "statsd")]
 pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
+#[cfg(feature = "otel")]
+pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
 
 /// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
 ///

@@ -23,7 +23,9 @@ mod functions;
     expect(dead_code, unreachable_pub, reason = "only Prometheus has other names")
 )]
 mod naming;
-#[cfg(any(feature = "emf", feature = "statsd"))]
+#[cfg(feature = "otel")]
+mod otlp;
+#[cfg(any(feature = "emf", feature = "otel", feature = "statsd"))]
 mod periodic;
 mod points;
 #[cfg(feature = "prometheus")]
@@ -47,6 +49,8 @@ pub use exporter::MetricsExporter;
 pub use family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
 #[cfg(feature = "prometheus")]
 pub use naming::Naming;
+#[cfg(feature = "otel")]
+pub use otlp::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
 #[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusBuilder, PrometheusExporter};
 pub use registry::MetricsRegistry;
