@@ -26,6 +26,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+pub mod rotel;
 pub mod s3;
 pub mod statsd;
 pub mod wait;
