@@ -197,7 +197,7 @@ pub mod metrics {
     };
 }
 
-/// What is asked of the types of a cached function: names that the compiler mentions where one of them is unfit.
+/// What is asked of a cached function, most of it of its types: names that the compiler mentions where that is missing.
 ///
 /// ```text
 /// error[E0277]: `Pool` cannot be part of a key in memory
@@ -205,14 +205,15 @@ pub mod metrics {
 ///   | fn user(pool: &Pool, id: u64) -> String {
 ///   |               ^^^^^ neither `Hash + Eq + Clone + Send + Sync + 'static` nor `serde::Serialize`
 ///   = help: the trait `KeyInMemory<Pool>` is not implemented for `Unfit`
-///   = note: leave the argument out with `skip(..)`, write `key = |..| ..` with what tells calls apart, or derive what is missing
+///   = note: derive what is missing, or `serde::Serialize` in place of all of it, as for a struct of floats; …
+///   = note: or leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart
 /// ```
 ///
 /// They are not for implementing or calling.
 pub mod types {
     pub use crate::__private::{
-        Fit, KeyInMemory, KeyInStore, TakesFailures, Unfit, ValueInBoth, ValueInBoundedMemory,
-        ValueInMemory, ValueInStore,
+        CollectsMetrics, Fit, HasFolder, KeyInMemory, KeyInStore, TakesFailures, Unfit,
+        ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore,
     };
 }
 #[cfg(feature = "memory")]

@@ -46,7 +46,8 @@ fn flags_stand_alone_or_take_a_bool() {
     assert!(flag("verify"));
     assert!(flag("verify = true"));
     assert!(!flag("verify = false"));
-    let message = "`verify` expects nothing, `true` or `false`, such as `verify`";
+    let message =
+        "`verify` expects nothing after its name, `true` or `false`, such as `verify = true`";
     refused("verify = \"yes\"", message, "\"yes\"");
     refused("verify = auto", message, "auto");
     refused("verify(true)", message, "(true)");
@@ -59,7 +60,7 @@ fn switches_may_be_left_to_the_parameters() {
     assert!(is("next_time = true", Switch::On));
     assert!(is("next_time = false", Switch::Off));
     assert!(is("next_time = auto", Switch::Auto));
-    let message = "`next_time` expects nothing, `true`, `false` or `auto`, such as `next_time`";
+    let message = "`next_time` expects nothing after its name, `true`, `false` or `auto`, such as `next_time = true`";
     refused("next_time = \"yes\"", message, "\"yes\"");
     refused("next_time = never", message, "never");
     refused("next_time(auto)", message, "(auto)");

@@ -90,8 +90,8 @@ pub(crate) enum Companion {
 pub(crate) struct CratePath(pub(crate) Path);
 
 impl ArgumentValue for Flag {
-    const EXPECTED: &'static str = "nothing, `true` or `false`";
-    const EXAMPLE: &'static str = "";
+    const EXPECTED: &'static str = "nothing after its name, `true` or `false`";
+    const EXAMPLE: &'static str = " = true";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
         match literal(parsed) {
@@ -103,8 +103,8 @@ impl ArgumentValue for Flag {
 }
 
 impl ArgumentValue for Switch {
-    const EXPECTED: &'static str = "nothing, `true`, `false` or `auto`";
-    const EXAMPLE: &'static str = "";
+    const EXPECTED: &'static str = "nothing after its name, `true`, `false` or `auto`";
+    const EXAMPLE: &'static str = " = true";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
         match &parsed.value {

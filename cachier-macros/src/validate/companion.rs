@@ -2,6 +2,7 @@
 
 use syn::Ident;
 
+use super::returned::is_rewritten;
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, Companion, CompanionError, CompanionKind};
 use crate::parse::Function;
@@ -9,7 +10,9 @@ use crate::parse::Function;
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     let own = &function.signature.ident;
     let companion = CompanionKind::of(arguments, function);
-    if let Some(error) = CompanionError::of(arguments, function) {
+    // What has become of the method is an error, with a cure for both.
+    let is_told = is_rewritten(&function.signature);
+    if let Some(error) = CompanionError::of(arguments, function).filter(|_| !is_told) {
         let (place, name) = match &companion {
             CompanionKind::Enum(name) => (name.span(), name),
             _ => (own.span(), own),
@@ -64,7 +67,8 @@ const UNDECLARED: &str = "without `self` and `Self`, nothing tells the attribute
                           write `in_impl` among its arguments";
 
 const IN_TRAIT_IMPL: &str = "the companion of a method stands beside it, but the impl of a trait holds nothing but the trait's own; \
-                             write `companion = false`, and a `name` by which `cachier::function(\"..\")` finds the cache";
+                             write `#[cachier::methods]` on the impl, which has a place for it, or `companion = false`, and a \
+                             `name` by which `cachier::function(\"..\")` finds the cache";
 
 const ASYNC_IN_TRAIT: &str = "the operations of a companion go to other threads, which the future of a trait's own `async fn` cannot promise; \
                               write `companion = false`, and a `name` by which `cachier::function(\"..\")` finds the cache";

@@ -22,8 +22,8 @@ fn check_in_memory(arguments: &Arguments, errors: &mut Errors) {
     errors.at(place, WITHOUT_STORES);
 }
 
-const WITHOUT_STORES: &str = "values are kept in a store, which needs the feature of one, such as `file`, or `persistent` for \
-     one of your own; or keep them in the process with `backend = \"memory\"`";
+const WITHOUT_STORES: &str = "values are kept in a store, which needs the feature of one, such as `features = [\"file\"]` for \
+     cachier in Cargo.toml, or `persistent` for one of your own; or keep them in the process with `backend = \"memory\"`";
 
 /// Whether the runtime has the backend.
 fn is_enabled(backend: BuiltIn) -> bool {
@@ -37,12 +37,16 @@ fn is_enabled(backend: BuiltIn) -> bool {
     }
 }
 
-/// The feature that enables a backend.
+/// The feature that enables a backend, or several of which each does.
 fn feature(backend: BuiltIn) -> String {
     match backend {
-        BuiltIn::Sql => "`sqlite`, `postgres` or `mysql`".to_owned(),
-        _ => format!("`{}`", backend.name()),
+        BuiltIn::Sql => "`sqlite`, `postgres` or `mysql` of cachier: add one, such as `features = [\"sqlite\"]`, in Cargo.toml".to_owned(),
+        _ => needed(backend.name()),
     }
+}
+
+fn needed(feature: &str) -> String {
+    format!("`{feature}` of cachier: add `features = [\"{feature}\"]` in Cargo.toml")
 }
 
 fn check_against(is_enabled: impl Fn(BuiltIn) -> bool, arguments: &Arguments, errors: &mut Errors) {
@@ -53,13 +57,13 @@ fn check_against(is_enabled: impl Fn(BuiltIn) -> bool, arguments: &Arguments, er
         let (name, feature) = (backend.name(), feature(backend));
         errors.at(
             argument.span(),
-            format!("the backend `{name}` needs the feature {feature} of cachier"),
+            format!("the backend `{name}` needs the feature {feature}"),
         );
     }
     if let (Some(argument), false) = (&arguments.near_cache, is_enabled(BuiltIn::Memory)) {
         errors.at(
             argument.span(),
-            "`near_cache` needs the feature `memory` of cachier",
+            format!("`near_cache` needs the feature {}", needed("memory")),
         );
     }
 }
@@ -96,18 +100,17 @@ mod tests {
     fn a_disabled_backend_names_its_feature() {
         assert_eq!(faults("backend = \"file\""), []);
         assert_eq!(faults("backend = registered(\"x\")"), []);
-        let needs = "the backend `memory` needs the feature `memory` of cachier".to_owned();
+        let needs = "the backend `memory` needs the feature `memory` of cachier: add `features = [\"memory\"]` in Cargo.toml".to_owned();
         assert_eq!(
             faults("backend = \"memory\""),
             [(needs, "backend".to_owned())]
         );
-        let needs =
-            "the backend `sql` needs the feature `sqlite`, `postgres` or `mysql` of cachier";
+        let needs = "the backend `sql` needs the feature `sqlite`, `postgres` or `mysql` of cachier: add one, such as `features = [\"sqlite\"]`, in Cargo.toml";
         assert_eq!(
             faults("backend = \"sql\""),
             [(needs.to_owned(), "backend".to_owned())]
         );
-        let needs = "`near_cache` needs the feature `memory` of cachier".to_owned();
+        let needs = "`near_cache` needs the feature `memory` of cachier: add `features = [\"memory\"]` in Cargo.toml".to_owned();
         assert_eq!(faults("near_cache = 3"), [(needs, "near_cache".to_owned())]);
     }
 }

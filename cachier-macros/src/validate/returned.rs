@@ -11,15 +11,17 @@ use crate::model::{Arguments, OnBackendError, is_static};
 
 pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut Errors) {
     check_propagation(arguments, &signature.output, errors);
-    let is_rewritten = signature
-        .generics
-        .lifetimes()
-        .any(|param| param.lifetime.ident == "async_trait");
-    if is_rewritten {
+    if is_rewritten(signature) {
         errors.at(signature.ident.span(), REWRITTEN);
     } else {
         UncacheableParts(errors).visit_return_type(&signature.output);
     }
+}
+
+/// Whether `#[async_trait]` has been at the method already.
+pub(super) fn is_rewritten(signature: &Signature) -> bool {
+    let mut lifetimes = signature.generics.lifetimes();
+    lifetimes.any(|param| param.lifetime.ident == "async_trait")
 }
 
 /// Types that are no `Result` under whatever name.
@@ -54,7 +56,7 @@ const WITHOUT_ERROR: &str = "`propagate` returns a backend's failure as an error
                              whose error is `From<cachier::Error>`, or leave `on_backend_error` out";
 
 const FUTURE: &str =
-    "a future cannot be kept, only what it gives; write an `async fn` that returns that";
+    "a future cannot be kept, only what it gives; return its `Output` from an `async fn`";
 
 /// Attributes of the impl are expanded before those of its methods, whatever their order.
 const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; write \

@@ -65,7 +65,8 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be part of a key in memory",
         label = "neither `Hash + Eq + Clone + Send + Sync + 'static` nor `serde::Serialize`",
-        note = "leave the argument out with `skip(..)`, write `key = |..| ..` with what tells calls apart, or derive what is missing"
+        note = "derive what is missing, or `serde::Serialize` in place of all of it, as for a struct of floats; a type parameter has it among its bounds, such as `T: Hash + Eq + Clone + Send + Sync + 'static`",
+        note = "or leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart"
     )]
     KeyInMemory;
 
@@ -73,7 +74,8 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be part of a stored key",
         label = "not `serde::Serialize`",
-        note = "leave the argument out with `skip(..)`, write `key = |..| ..` with what tells calls apart, or derive `serde::Serialize`"
+        note = "derive `serde::Serialize`; a type of another crate may have it with a feature of that, often named `serde`, and a type parameter has it among its bounds",
+        note = "or leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart"
     )]
     KeyInStore;
 
@@ -81,7 +83,8 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be kept in memory",
         label = "not `Clone + Send + Sync + 'static`",
-        note = "return it in an `Arc`, also in place of an `Rc`, or use a persistent backend"
+        note = "derive `Clone`, or return it in an `Arc`, also in place of an `Rc`; a type parameter has all this among its bounds",
+        note = "or use a persistent backend, which asks for `serde::Serialize + serde::de::DeserializeOwned` instead"
     )]
     ValueInMemory;
 
@@ -97,7 +100,8 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be stored",
         label = "not `serde::Serialize + serde::de::DeserializeOwned`",
-        note = "derive `serde::Serialize` and `serde::Deserialize`, or keep values in the process with `backend = \"memory\"`"
+        note = "derive `serde::Serialize` and `serde::Deserialize`; a type of another crate may have them with a feature of that, often named `serde`, and a type parameter has both among its bounds",
+        note = "or keep values in the process with `backend = \"memory\"`"
     )]
     ValueInStore;
 
@@ -105,7 +109,8 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be stored and kept in a near tier",
         label = "not `serde::Serialize + serde::de::DeserializeOwned + Clone + Send + Sync + 'static`",
-        note = "derive what is missing, leave out `near_cache`, or keep values in the process with `backend = \"memory\"`"
+        note = "derive what is missing; a type of another crate may have it with a feature of that, often named `serde`",
+        note = "or leave out `near_cache`, or keep values in the process with `backend = \"memory\"`"
     )]
     ValueInBoth;
 }

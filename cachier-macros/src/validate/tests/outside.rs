@@ -53,6 +53,19 @@ fn impls_of_traits_have_no_companions() {
     hindered(surroundings(), "in_impl", F, no_room);
     hindered(surroundings(), "skip(self)", "fn f(&self) {}", no_room);
     assert_eq!(faults_within(surroundings(), "companion = false", F), []);
+    let cures = faults_within(surroundings(), "", F);
+    let cure = |text| cures[0].0.find(text).unwrap();
+    assert!(cure("`#[cachier::methods]` on the impl") < cure("`companion = false`"));
+}
+
+#[test]
+fn what_async_trait_has_rewritten_is_one_error() {
+    let rewritten = "fn f<'life0, 'async_trait>(&'life0 self, id: u64) \
+                     -> Pin<Box<dyn Future<Output = u64> + Send + 'async_trait>> { x }";
+    for arguments in ["skip(self)", "skip(self), companion = false"] {
+        let place = within(Container::TraitImpl);
+        hindered(place, arguments, rewritten, "`#[async_trait]` has made");
+    }
 }
 
 #[test]
