@@ -285,6 +285,15 @@ impl CacheMetrics {
         (self.complete(own, now, begun), lookups)
     }
 
+    /// What was counted in each of the last `count` steps of time, the oldest first; `None` where nothing is known.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn series(&self, step: Duration, count: u64) -> Vec<Option<Snapshot>> {
+        let now = self.clock.now();
+        let mut history = self.history();
+        self.rotate(&mut history, now);
+        history.windows.series(now, nanos(step), count)
+    }
+
     /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot).
     pub fn reset(&self) {
         let now = self.clock.now();

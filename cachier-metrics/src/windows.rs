@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+#[cfg(feature = "prometheus")]
+use std::time::Duration;
 
 use crate::labelled::Labelled;
 use crate::labels::Outcome;
@@ -108,6 +110,42 @@ impl Windows {
         self.start.clone()
     }
 
+    /// What was counted in each of `count` steps up to `now`, the oldest first; `None` for a step of which nothing is known.
+    ///
+    /// A step that begins or ends between two states reaches out to these: [`Snapshot::covers`] tells how long it is.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn series(&self, now: u64, step: u64, count: u64) -> Vec<Option<Snapshot>> {
+        let bound = |back: u64| now.saturating_sub(back.saturating_mul(step));
+        let steps = (0..count).rev();
+        steps
+            .map(|back| self.between(bound(back + 1), bound(back)))
+            .collect()
+    }
+
+    #[cfg(feature = "prometheus")]
+    fn between(&self, from: u64, to: u64) -> Option<Snapshot> {
+        let after = self.recent.partition_point(|change| change.at <= from);
+        let begun = match after.checked_sub(1) {
+            Some(before) => self.recent[before].until.min(from),
+            None => self.start.at,
+        };
+        let end = self.recent.partition_point(|change| change.at < to);
+        let last = end
+            .checked_sub(1)
+            .map_or(self.start.at, |last| self.recent[last].until);
+        let (end, ended) = match self.recent.get(end) {
+            // Before the next state, the last one had ended.
+            Some(next) if last < to => (end + 1, next.at),
+            _ => (end, last.min(to)),
+        };
+        let covers = ended.checked_sub(begun).filter(|covers| *covers > 0)?;
+        let mut counted = Snapshot::default();
+        let changes = self.recent.range(after..end.max(after));
+        changes.for_each(|change| change.counted.add_to(&mut counted));
+        counted.covers = Duration::from_nanos(covers);
+        (to > self.start.at).then_some(counted)
+    }
+
     fn place_before(&self, at: u64) -> Option<usize> {
         let older = self.recent.partition_point(|change| change.at <= at);
         older.checked_sub(1)
@@ -129,6 +167,8 @@ impl Windows {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use proptest::prelude::*;
 
     use super::*;
@@ -184,6 +224,59 @@ mod tests {
         }
         assert_eq!(windows.recent.len(), 1);
         assert_eq!(windows.before(u64::MAX).at, SECOND);
+    }
+
+    /// A call in each second.
+    #[cfg(feature = "prometheus")]
+    fn called_each_second(seconds: u64) -> Windows {
+        let mut windows = Windows::starting(SECOND, Arc::default());
+        for second in 2..=seconds {
+            let mut snapshot = Snapshot::default();
+            snapshot.calls[Outcome::Hit] = second - 1;
+            windows.push(second * SECOND, &Arc::new(snapshot));
+        }
+        windows
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn each_point_has_the_calls_of_its_time() {
+        let now = 2 * HOUR;
+        let windows = called_each_second(now);
+        for (step, count) in [(1, 60), (60, 60), (900, 5)] {
+            for point in windows.series(now * SECOND, step * SECOND, count) {
+                let point = point.unwrap();
+                let covers = point.covers.as_secs();
+                assert_eq!(point.calls[Outcome::Hit], covers);
+                assert!((step..=step + 300).contains(&covers), "{covers} for {step}");
+            }
+        }
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn nothing_is_known_of_other_times() {
+        let windows = called_each_second(3);
+        let points = windows.series(5 * SECOND, SECOND, 6);
+        let known = points
+            .iter()
+            .map(|point| point.as_ref().map(|point| point.calls[Outcome::Hit]));
+        // Counting began after one second, and the last state is that of the third.
+        let expected = [None, None, Some(1), Some(1), None, None];
+        assert_eq!(known.collect::<Vec<_>>(), expected);
+        let starting = Windows::starting(SECOND, Arc::default());
+        assert_eq!(starting.series(2 * SECOND, SECOND, 2), [None, None]);
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn an_idle_step_is_known_to_be_so() {
+        let state = Arc::<Snapshot>::default();
+        let mut windows = Windows::starting(0, Arc::clone(&state));
+        (1..=100).for_each(|second| windows.push(second * SECOND, &state));
+        let points = windows.series(100 * SECOND, SECOND, 60);
+        let covers = points.iter().map(|point| point.as_ref().unwrap().covers);
+        assert!(covers.eq(std::iter::repeat_n(Duration::from_secs(1), 60)));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use super::budget::Budget;
 use super::error::ExportError;
 use super::export::Export;
 use super::functions::Functions;
+#[cfg(feature = "prometheus")]
+use super::functions::Series;
 use super::naming::Naming;
 use super::reading::{About, Reading};
 use crate::append_list::AppendList;
@@ -201,6 +203,19 @@ impl MetricsRegistry {
             about: self.about(folded),
             naming: Naming::Native,
         }
+    }
+
+    /// The series of a function, one for each of its backends.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn series_of(&self, function: &str) -> Vec<Series> {
+        self.change(|functions| {
+            functions.join(self.patterns.iter());
+            let series = functions.series().iter();
+            series
+                .filter(|series| series.function == function)
+                .cloned()
+                .collect()
+        })
     }
 
     fn about(&self, folded: u64) -> About {

@@ -20,6 +20,7 @@ use super::access::{Access, Denied};
 use super::format::{Format, accepts_gzip};
 use super::host::Refusal;
 use super::json;
+use super::query::Query;
 use super::view::View;
 use crate::readiness::{StoreReadiness, StoreState, readiness};
 
@@ -84,11 +85,13 @@ impl Endpoint {
             return refused(denied);
         }
         let (content_type, body) = match path {
-            STATS => {
-                let function = parameter(query, "function");
-                let stats = json::stats(&self.view.registry.gather(), function.as_deref());
-                (json::CONTENT_TYPE, stats.into_bytes())
-            }
+            STATS => match Query::parse(|name| parameter(query, name)) {
+                Ok(query) => {
+                    let all = query.read(&self.view.registry);
+                    (json::CONTENT_TYPE, all.into_bytes())
+                }
+                Err(problem) => return reply((StatusCode::BAD_REQUEST, PLAIN_TEXT, problem)),
+            },
             path if path == self.path => {
                 let format = Format::accepted(&joined(headers, ACCEPT));
                 (format.content_type(), self.view.encode(format))

@@ -17,7 +17,7 @@ pub(super) const CONTENT_TYPE: &str = "application/json";
 const VERSION: u32 = 1;
 
 /// All figures, or those of one function.
-pub(super) fn stats(export: &Export, function: Option<&str>) -> String {
+pub(super) fn figures(export: &Export, function: Option<&str>) -> Value {
     let metrics = export.families().filter_map(|family| {
         let is_meant = |sample: &&Sample<'_>| match function {
             Some(function) => sample.labels.contains(&("function", function)),
@@ -46,13 +46,12 @@ pub(super) fn stats(export: &Export, function: Option<&str>) -> String {
         })
     });
     let since_1970 = export.time().duration_since(UNIX_EPOCH);
-    let all = json!({
+    json!({
         "version": VERSION,
         "cachier": env!("CARGO_PKG_VERSION"),
         "time_seconds": since_1970.unwrap_or_default().as_secs_f64(),
         "metrics": metrics.collect::<Vec<_>>(),
-    });
-    all.to_string()
+    })
 }
 
 fn sample(family: &MetricFamily<'_>, sample: &Sample<'_>) -> Value {
@@ -91,7 +90,10 @@ fn histogram(unit: MetricUnit, histogram: &Histogram) -> Value {
     fields.into()
 }
 
-fn quantiles<T: Unit>(histogram: &Histogram, number: fn(T) -> Value) -> Map<String, Value> {
+pub(super) fn quantiles<T: Unit>(
+    histogram: &Histogram,
+    number: fn(T) -> Value,
+) -> Map<String, Value> {
     let distribution = Distribution::of(histogram.clone());
     let figures = [
         ("min", distribution.min()),

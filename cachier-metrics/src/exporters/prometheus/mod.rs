@@ -10,6 +10,8 @@ mod host;
 mod json;
 #[cfg(feature = "prometheus-protobuf")]
 mod protobuf;
+mod query;
+mod series;
 mod server;
 mod text;
 mod view;
