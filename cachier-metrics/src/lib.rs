@@ -55,10 +55,10 @@ pub use exporters::{
     Export, ExportError, MetricFamily, MetricKind, MetricUnit, MetricsExporter, MetricsRegistry,
     Sample, SampleValue,
 };
-#[cfg(feature = "statsd")]
-pub use exporters::{StatsdBuilder, StatsdDialect, StatsdExporter};
 #[cfg(feature = "otel")]
 pub use exporters::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
+#[cfg(feature = "statsd")]
+pub use exporters::{StatsdBuilder, StatsdDialect, StatsdExporter};
 pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, ExponentialBuckets, Histogram};
 pub use labelled::Labelled;

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::io::Read;
 
 use cachier_metrics::*;
-use serde_json::Value;
 
 #[allow(dead_code, reason = "not all tests need all of it")]
 #[path = "support/busy.rs"]
@@ -49,7 +48,14 @@ fn the_accepted_format_is_served() {
 #[test]
 fn gzip_is_served_to_those_who_accept_it() {
     let (exporter, address) = serving(PrometheusExporter::builder());
-    exporter.register_function(metrics("zipped").0).unwrap();
+    exporter
+        .register_function(CacheMetrics::create(MetricsOptions {
+            clock: Clock::manual(),
+            listed: false,
+            // Of no store that other tests list meanwhile.
+            ..MetricsOptions::new("zipped", "memory")
+        }))
+        .unwrap();
     let plain = get(address, "/metrics", "");
     let zipped = get(address, "/metrics", "Accept-Encoding: deflate, gzip\r\n");
     assert!(
@@ -206,83 +212,4 @@ fn names_are_as_promised() {
     let folder = env!("CARGO_MANIFEST_DIR");
     let golden = std::fs::read_to_string(format!("{folder}/tests/golden/metrics.txt")).unwrap();
     assert!(text == golden, "it is now:\n{text}");
-}
-
-/// The fields of a value: their paths and types.
-fn fields(value: &Value, path: &str, into: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(object) => {
-            for (name, value) in object {
-                let is_label = path.ends_with(".labels");
-                fields(
-                    value,
-                    &format!("{path}.{}", if is_label { "*" } else { name }),
-                    into,
-                );
-            }
-        }
-        Value::Array(array) => array
-            .iter()
-            .for_each(|value| fields(value, &format!("{path}[]"), into)),
-        Value::Number(_) => _ = into.insert(format!("{path} number")),
-        Value::String(_) => _ = into.insert(format!("{path} string")),
-        other => _ = into.insert(format!("{path} {other}")),
-    }
-}
-
-#[test]
-fn all_figures_are_served_as_json() {
-    let (exporter, address) =
-        serving(PrometheusExporter::builder().constant_label("service", "shop"));
-    let (busy, _running) = in_use_for_long("as json");
-    exporter
-        .register_functions([busy, metrics("other").0])
-        .unwrap();
-    let all = get(address, "/stats.json", "").json();
-    assert_eq!(all["version"], 1);
-    let mut known = BTreeSet::new();
-    fields(&all, "", &mut known);
-    let known: Vec<_> = known.iter().map(String::as_str).collect();
-    let expected = [
-        ".cachier string",
-        ".metrics[].help string",
-        ".metrics[].name string",
-        ".metrics[].samples[].histogram.buckets[][] number",
-        ".metrics[].samples[].histogram.count number",
-        ".metrics[].samples[].histogram.max number",
-        ".metrics[].samples[].histogram.min number",
-        ".metrics[].samples[].histogram.p50 number",
-        ".metrics[].samples[].histogram.p90 number",
-        ".metrics[].samples[].histogram.p99 number",
-        ".metrics[].samples[].histogram.schema number",
-        ".metrics[].samples[].histogram.sum number",
-        ".metrics[].samples[].labels.* string",
-        ".metrics[].samples[].value number",
-        ".metrics[].type string",
-        ".metrics[].unit string",
-        ".time_seconds number",
-        ".version number",
-    ];
-    assert_eq!(known, expected);
-    let functions = |all: &Value| {
-        let mut names = BTreeSet::new();
-        for metric in all["metrics"].as_array().unwrap() {
-            for sample in metric["samples"].as_array().unwrap() {
-                names.extend(sample["labels"]["function"].as_str().map(str::to_owned));
-            }
-        }
-        names
-    };
-    assert_eq!(functions(&all).len(), 2);
-    let one = get(address, "/stats.json?function=as%20json", "").json();
-    assert_eq!(functions(&one), BTreeSet::from(["as json".to_owned()]));
-    let computed = &one["metrics"].as_array().unwrap();
-    let computed = computed
-        .iter()
-        .find(|metric| metric["name"] == "cachier_compute_duration_seconds");
-    let histogram = &computed.unwrap()["samples"][0]["histogram"];
-    assert_eq!(
-        (&histogram["count"], &histogram["max"]),
-        (&8.into(), &0.003.into())
-    );
 }

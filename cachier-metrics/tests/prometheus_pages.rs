@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::TcpStream;
-use std::time::Duration;
 
 use cachier_metrics::*;
 
@@ -246,93 +245,4 @@ fn the_pages_can_be_mounted_in_another_server() {
     );
     let text = get(address, "/cachier/metrics", &format!("{token}{close}"));
     assert!(text.text().contains("function=\"mounted\""));
-}
-
-/// A function that has a hit in each second of the last three.
-fn called_for_three_seconds(name: &str) -> &'static CacheMetrics {
-    let (metrics, clock) = metrics(name);
-    for _ in 0..3 {
-        clock.advance(Duration::from_secs(1));
-        let call = metrics.start_call(Some(Sampled::ONE), Some(clock.now()));
-        metrics
-            .start_compute(Reason::Absent)
-            .finish(ComputeResult::Value);
-        call.finish(Outcome::Hit, None, None);
-        metrics.backend_error(Operation::Load, ErrorLabel::Io);
-        metrics.tick();
-    }
-    metrics
-}
-
-#[test]
-fn a_series_has_a_point_for_each_step() {
-    let (exporter, address) = serving(PrometheusExporter::builder());
-    let (one, other) = (
-        called_for_three_seconds("plotted"),
-        called_for_three_seconds("plotted"),
-    );
-    exporter
-        .register_functions([one, other, metrics("another").0])
-        .unwrap();
-    let series = |span: &str| {
-        let path = format!("/stats.json?function=plotted&series={span}");
-        let all = get(address, &path, "").json();
-        let [series] = all["series"].as_array().unwrap().as_slice() else {
-            panic!("a series for each function and backend: {all}");
-        };
-        assert_eq!(series["labels"]["function"], "plotted");
-        series.clone()
-    };
-    let minute = series("minute");
-    let points = minute["points"].as_array().unwrap();
-    assert_eq!((points.len(), &minute["step_seconds"]), (60, &1.into()));
-    assert!(points[..57].iter().all(serde_json::Value::is_null));
-    for point in &points[57..] {
-        assert_eq!(point["seconds"], 1.0);
-        assert_eq!(point["calls"]["hit"], 2);
-        assert_eq!(point["backend_errors"], 2);
-        assert_eq!(point["call_duration"]["hit"]["count"], 2);
-        assert!(point["call_duration"]["hit"]["p99"].is_number());
-        assert_eq!(point["call_duration"].get("miss"), None);
-        let fields: Vec<_> = point.as_object().unwrap().keys().collect();
-        let expected = [
-            "abandoned",
-            "backend_errors",
-            "call_duration",
-            "calls",
-            "compute_duration",
-            "recalculation_failures",
-            "recalculations",
-            "seconds",
-            "time_saved_seconds",
-        ];
-        assert_eq!(fields, expected);
-    }
-    for (span, points, step) in [("hour", 60, 60), ("day", 96, 900)] {
-        let series = series(span);
-        let last = series["points"].as_array().unwrap().last().unwrap();
-        assert_eq!(series["points"].as_array().unwrap().len(), points);
-        assert_eq!(series["step_seconds"], step);
-        assert_eq!(
-            (&last["calls"]["hit"], &last["seconds"]),
-            (&6.into(), &3.0.into())
-        );
-    }
-}
-
-#[test]
-fn a_series_is_of_one_function_and_known_span() {
-    let (_exporter, address) = serving(PrometheusExporter::builder());
-    for (query, expected) in [
-        ("series=hour", "function="),
-        ("function=x&series=week", "day"),
-    ] {
-        let answer = get(address, &format!("/stats.json?{query}"), "");
-        assert_eq!(answer.status(), 400, "{query}");
-        assert!(answer.text().contains(expected), "{}", answer.text());
-    }
-    let unknown = get(address, "/stats.json?function=x&series=hour", "").json();
-    assert_eq!(unknown["series"].as_array().unwrap().len(), 0);
-    let list = get(address, "/stats.json", "").json();
-    assert_eq!(list.get("series"), None);
 }

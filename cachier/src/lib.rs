@@ -162,10 +162,10 @@ pub use cachier_metrics::{
 pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
 #[cfg(feature = "emf")]
 pub use cachier_metrics::{EmfBuilder, EmfExporter};
-#[cfg(feature = "statsd")]
-pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 #[cfg(feature = "otel")]
 pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
+#[cfg(feature = "statsd")]
+pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 
 /// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
 ///

@@ -25,7 +25,6 @@ pub(crate) trait MetricSource {
 /// Everything about one function at one moment, or about several that share its name.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) backend: &'static str,
     /// The function's name first.
     labels: Vec<(&'static str, &'static str)>,
     pub(crate) snapshot: Snapshot,
@@ -66,7 +65,6 @@ impl Reading {
         let each = series.members.iter().map(|metrics| {
             let (snapshot, lookups) = metrics.snapshot_with(WINDOWS.map(|(_, window)| window));
             Self {
-                backend: series.backend,
                 labels: vec![("function", series.function), ("backend", series.backend)],
                 sampling_rate: metrics.sampling_rate_in(|| snapshot.timed_share()),
                 start: metrics.start_time(),

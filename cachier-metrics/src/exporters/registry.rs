@@ -6,9 +6,7 @@ use std::time::SystemTime;
 use super::budget::Budget;
 use super::error::ExportError;
 use super::export::Export;
-use super::functions::Functions;
-#[cfg(feature = "prometheus")]
-use super::functions::Series;
+use super::functions::{Functions, Series};
 use super::naming::Naming;
 use super::reading::{About, Reading};
 use crate::append_list::AppendList;
@@ -187,42 +185,56 @@ impl MetricsRegistry {
     /// Reads all figures, each function once.
     #[must_use]
     pub fn gather(&self) -> Export {
+        self.gather_of(None)
+    }
+
+    /// Reads the figures of one function; all figures for none.
+    pub(crate) fn gather_of(&self, function: Option<&str>) -> Export {
         let time = SystemTime::now();
-        let (series, folded) = self.change(|functions| {
-            functions.join(self.patterns.iter());
-            (functions.series().to_vec(), functions.folded())
-        });
-        let functions: Vec<_> = series.iter().filter_map(Reading::of).collect();
-        let is_used = |store: &StoreFigures| functions.iter().any(|f| f.backend == store.backend);
+        let series = self.series_of(function);
         Export {
             time,
             prefix: self.prefix.clone(),
             labels: self.labels.clone(),
-            stores: stores().into_iter().filter(is_used).collect(),
-            functions,
-            about: self.about(folded),
+            stores: self.stores_of(&series),
+            functions: series.iter().filter_map(Reading::of).collect(),
+            about: self.about(),
             naming: Naming::Native,
         }
     }
 
-    /// The series of a function, one for each of its backends.
-    #[cfg(feature = "prometheus")]
-    pub(crate) fn series_of(&self, function: &str) -> Vec<Series> {
+    /// The series of a function, one for each of its backends; of all functions for none.
+    pub(crate) fn series_of(&self, function: Option<&str>) -> Vec<Series> {
         self.change(|functions| {
             functions.join(self.patterns.iter());
-            let series = functions.series().iter();
-            series
-                .filter(|series| series.function == function)
+            let is_meant =
+                |series: &&Series| function.is_none_or(|function| series.function == function);
+            functions
+                .series()
+                .iter()
+                .filter(is_meant)
                 .cloned()
                 .collect()
         })
     }
 
-    fn about(&self, folded: u64) -> About {
+    /// The stores of these functions.
+    pub(crate) fn stores_of(&self, series: &[Series]) -> Vec<StoreFigures> {
+        let is_used = |store: &StoreFigures| series.iter().any(|f| f.backend == store.backend);
+        stores().into_iter().filter(is_used).collect()
+    }
+
+    /// The constant labels.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    fn about(&self) -> About {
         let counts = self.counts();
         About {
             exporter: self.exporter.clone(),
-            folded,
+            folded: self.change(|functions| functions.folded()),
             failures: counts.failures.load(Relaxed),
             dropped: counts.dropped.load(Relaxed),
             requests: counts.requests.load(Relaxed),

@@ -87,8 +87,8 @@ impl Endpoint {
         let (content_type, body) = match path {
             STATS => match Query::parse(|name| parameter(query, name)) {
                 Ok(query) => {
-                    let all = query.read(&self.view.registry);
-                    (json::CONTENT_TYPE, all.into_bytes())
+                    let answer = query.read(&self.view.registry).to_string();
+                    (json::CONTENT_TYPE, answer.into_bytes())
                 }
                 Err(problem) => return reply((StatusCode::BAD_REQUEST, PLAIN_TEXT, problem)),
             },

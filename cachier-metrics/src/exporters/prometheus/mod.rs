@@ -13,6 +13,7 @@ mod protobuf;
 mod query;
 mod series;
 mod server;
+mod summary;
 mod text;
 mod view;
 

@@ -1,39 +1,66 @@
-//! Requests for all figures as JSON.
+//! Requests for figures as JSON.
 
-use super::json;
+use serde_json::{Value, json};
+
 use super::series::{self, Span};
+use super::{json, summary};
 use crate::exporters::registry::MetricsRegistry;
 
 /// What a request asks for.
-#[derive(Debug, Default)]
-pub(super) struct Query {
-    /// This function alone.
-    function: Option<String>,
-    /// And its recent past.
-    span: Option<Span>,
+#[derive(Debug)]
+pub(super) enum Query {
+    /// All figures, or those of one function.
+    Figures(Option<String>),
+    /// All figures of one function, and its recent past.
+    Series(String, Span),
+    /// What the functions have counted in a window, or one of them.
+    Summary(Option<String>, Span),
 }
 
 impl Query {
     /// Reads the parameters of a request; an error says what there is.
     pub(super) fn parse(parameter: impl Fn(&str) -> Option<String>) -> Result<Self, &'static str> {
-        let (function, series) = (parameter("function"), parameter("series"));
-        let span = match series.as_deref().map(Span::parse) {
-            Some(None) => return Err("`series` is `minute`, `hour` or `day`\n"),
-            Some(_) if function.is_none() => {
-                return Err("a series is that of one function: `?function=…&series=hour`\n");
-            }
-            span => span.flatten(),
+        let span = |name, problem| match parameter(name).as_deref().map(Span::parse) {
+            Some(None) => Err(problem),
+            span => Ok(span.flatten()),
         };
-        Ok(Self { function, span })
+        let function = parameter("function");
+        let window = span("window", "`window` is `minute`, `hour` or `day`\n")?;
+        let series = span("series", "`series` is `minute`, `hour` or `day`\n")?;
+        match (function, window, series) {
+            (_, Some(_), Some(_)) => Err("ask for a `window` or a `series`, one at a time\n"),
+            (None, None, Some(_)) => {
+                Err("a series is that of one function: `?function=…&series=hour`\n")
+            }
+            (Some(function), None, Some(span)) => Ok(Self::Series(function, span)),
+            (function, Some(window), None) => Ok(Self::Summary(function, window)),
+            (function, None, None) => Ok(Self::Figures(function)),
+        }
     }
 
     /// The answer.
-    pub(super) fn read(&self, registry: &MetricsRegistry) -> String {
-        let function = self.function.as_deref();
-        let mut all = json::figures(&registry.gather(), function);
-        if let Some((function, span)) = function.zip(self.span) {
-            all["series"] = series::points(&registry.series_of(function), span);
+    pub(super) fn read(&self, registry: &MetricsRegistry) -> Value {
+        match self {
+            Self::Figures(function) => json::figures(&registry.gather_of(function.as_deref())),
+            Self::Series(function, span) => {
+                let mut all = json::figures(&registry.gather_of(Some(function)));
+                all["series"] = series::points(&registry.series_of(Some(function)), *span);
+                all
+            }
+            Self::Summary(function, window) => summarized(registry, function.as_deref(), *window),
         }
-        all.to_string()
     }
+}
+
+fn summarized(registry: &MetricsRegistry, function: Option<&str>, window: Span) -> Value {
+    let series = registry.series_of(function);
+    let mut all = json::heading(std::time::SystemTime::now());
+    all["labels"] = registry
+        .labels()
+        .map(|(name, value)| (name, json!(value)))
+        .collect();
+    all["window_seconds"] = json!(window.window().as_secs());
+    all["functions"] = summary::functions(&series, window.window());
+    all["stores"] = summary::stores(&registry.stores_of(&series));
+    all
 }

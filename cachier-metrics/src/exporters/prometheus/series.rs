@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::json::quantiles;
+use super::json::counted;
 use crate::exporters::functions::Series;
-use crate::histogram::Histogram;
-use crate::labelled::Labelled;
-use crate::labels::{Label, Outcome};
 use crate::snapshot::Snapshot;
 
 /// How far back the points of a series go.
@@ -29,8 +26,13 @@ impl Span {
         }
     }
 
+    pub(super) fn window(self) -> Duration {
+        let (step, count) = self.steps();
+        step.saturating_mul(count)
+    }
+
     /// The length of a step, and the number of steps.
-    fn steps(self) -> (Duration, u64) {
+    fn steps(self) -> (Duration, u32) {
         match self {
             Self::Minute => (Duration::from_secs(1), 60),
             Self::Hour => (Duration::from_secs(60), 60),
@@ -44,12 +46,12 @@ pub(super) fn points(series: &[Series], span: Span) -> Value {
     let (step, count) = span.steps();
     let series = series.iter().map(|series| {
         let members = series.members.iter();
-        let counted = members.map(|metrics| metrics.series(step, count));
-        let points = counted.reduce(added).unwrap_or_default();
+        let each = members.map(|metrics| metrics.series(step, count.into()));
+        let points = each.reduce(added).unwrap_or_default();
         json!({
             "labels": { "function": series.function, "backend": series.backend },
             "step_seconds": step.as_secs(),
-            "points": points.iter().map(|point| point.as_ref().map(self::point)).collect::<Vec<_>>(),
+            "points": points.iter().map(|point| point.as_ref().map(counted)).collect::<Vec<_>>(),
         })
     });
     series.collect()
@@ -67,38 +69,4 @@ fn added(mut sum: Vec<Option<Snapshot>>, other: Vec<Option<Snapshot>>) -> Vec<Op
         };
     }
     sum
-}
-
-fn point(counted: &Snapshot) -> Value {
-    let sum = |numbers: &mut dyn Iterator<Item = &u64>| numbers.sum::<u64>();
-    let errors = counted.backend_errors.values();
-    let saved = counted.time_saved.unwrap_or_default() as f64 / 1e9;
-    json!({
-        "seconds": counted.covers.as_secs_f64(),
-        "calls": by_label(&counted.calls, |calls| Some(json!(calls))),
-        "abandoned": sum(&mut counted.abandoned.values()),
-        "recalculations": sum(&mut counted.recalculations.values()),
-        "recalculation_failures": sum(&mut counted.recalculation_failures.values()),
-        "backend_errors": sum(&mut errors.flat_map(Labelled::values)),
-        "time_saved_seconds": saved,
-        "call_duration": by_label::<Outcome, _>(&counted.call_duration, durations),
-        "compute_duration": durations(&counted.compute_duration),
-    })
-}
-
-fn by_label<L: Label, V>(values: &Labelled<L, V>, figure: fn(&V) -> Option<Value>) -> Value {
-    let known = values
-        .iter()
-        .filter_map(|(label, value)| Some((label.label().to_owned(), figure(value)?)));
-    known.collect::<Map<_, _>>().into()
-}
-
-/// How many there were, and their quantiles in seconds; nothing if there were none.
-fn durations(histogram: &Histogram) -> Option<Value> {
-    (histogram.count() > 0).then(|| {
-        let seconds = |duration: Duration| duration.as_secs_f64().into();
-        let mut fields = quantiles(histogram, seconds);
-        fields.insert("count".to_owned(), json!(histogram.count()));
-        fields.into()
-    })
 }

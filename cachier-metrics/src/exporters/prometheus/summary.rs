@@ -1,0 +1,90 @@
+//! All functions at a glance: what each has counted in a window, what its cache holds, and what goes on.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::json::{counted, durations, seconds_since_1970};
+use crate::exporters::functions::Series;
+use crate::gauges::Gauges;
+use crate::metrics::CacheMetrics;
+use crate::snapshot::{Activity, Snapshot};
+use crate::stores::StoreFigures;
+
+pub(super) fn functions(series: &[Series], window: Duration) -> Value {
+    series
+        .iter()
+        .filter_map(|series| function(series, window))
+        .collect()
+}
+
+fn function(series: &Series, window: Duration) -> Option<Value> {
+    let members = || series.members.iter();
+    let snapshots = members().map(|metrics| metrics.snapshot_over(window));
+    let snapshot: Snapshot = snapshots.sum();
+    let timed_share = |metrics: &&CacheMetrics| metrics.sampling_rate_in(|| snapshot.timed_share());
+    Some(json!({
+        "function": series.function,
+        "backend": series.backend,
+        "start_time_seconds": seconds_since_1970(members().map(|metrics| metrics.start_time()).min()?),
+        "sampling_ratio": members().map(timed_share).reduce(f64::min)?,
+        "counted": counted(&snapshot),
+        "held": held(&snapshot.gauges),
+        "activity": activity(snapshot.activity),
+    }))
+}
+
+/// What the cache holds now; what is unknown is absent.
+fn held(gauges: &Gauges) -> Value {
+    let backend = gauges.backend();
+    known([
+        ("entries", backend.entries),
+        ("size_bytes", backend.bytes),
+        ("near_entries", gauges.near.entries),
+        ("near_size_bytes", gauges.near.bytes),
+        ("capacity_entries", gauges.capacity_entries),
+        ("capacity_bytes", gauges.capacity_bytes()),
+    ])
+}
+
+fn activity(now: Activity) -> Value {
+    let oldest = now.oldest_computation.map(|age| age.as_secs_f64());
+    let mut fields = json!({
+        "inflight_calls": now.inflight_calls,
+        "inflight_computations": now.inflight_computations,
+        "waiting_calls": now.waiting_calls,
+    });
+    if let Some(oldest) = oldest {
+        fields["oldest_computation_age_seconds"] = json!(oldest);
+    }
+    fields
+}
+
+pub(super) fn stores(stores: &[StoreFigures]) -> Value {
+    stores.iter().map(store).collect()
+}
+
+fn store(store: &StoreFigures) -> Value {
+    let round_trips = store.round_trips.iter();
+    let round_trips =
+        round_trips.map(|(operation, sent)| (operation.label().to_owned(), json!(sent)));
+    json!({
+        "backend": store.backend,
+        "store": store.store,
+        "breaker_open": store.breaker_open,
+        "round_trips": round_trips.collect::<Map<_, _>>(),
+        "connections": known([
+            ("idle", store.idle_connections),
+            ("busy", store.busy_connections),
+            ("max", store.max_connections),
+        ]),
+        "pool_wait": durations(&store.pool_waits),
+    })
+}
+
+fn known<const N: usize>(figures: [(&str, Option<u64>); N]) -> Value {
+    let known = figures
+        .into_iter()
+        .filter_map(|(name, figure)| Some((name.to_owned(), json!(figure?))));
+    known.collect::<Map<_, _>>().into()
+}
