@@ -48,14 +48,10 @@ fn the_accepted_format_is_served() {
 #[test]
 fn gzip_is_served_to_those_who_accept_it() {
     let (exporter, address) = serving(PrometheusExporter::builder());
-    exporter
-        .register_function(CacheMetrics::create(MetricsOptions {
-            clock: Clock::manual(),
-            listed: false,
-            // Of no store that other tests list meanwhile.
-            ..MetricsOptions::new("zipped", "memory")
-        }))
-        .unwrap();
+    // Of no store that other tests list meanwhile.
+    let options = MetricsOptions::new("zipped", "memory").clock(Clock::manual());
+    let zipped = CacheMetrics::create(options.unlisted());
+    exporter.register_function(zipped).unwrap();
     let plain = get(address, "/metrics", "");
     let zipped = get(address, "/metrics", "Accept-Encoding: deflate, gzip\r\n");
     assert!(
