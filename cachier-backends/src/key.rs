@@ -171,7 +171,7 @@ impl KeyHash {
     }
 
     /// The hash that 64 hexadecimal digits stand for, as `Display` shows it.
-    #[cfg(any(feature = "redis", feature = "postgres"))]
+    #[cfg(feature = "_notifications")]
     pub(crate) fn parse(digits: &str) -> Option<Self> {
         let hash = blake3::Hash::from_hex(digits).ok()?;
         Some(Self(*hash.as_bytes()))

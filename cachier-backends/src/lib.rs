@@ -23,7 +23,8 @@ pub mod canonical;
 pub mod clients;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "file", feature = "sqlite"))))]
 pub mod default_folder;
 mod depth;
 pub mod entry;
@@ -39,13 +40,16 @@ pub mod memory;
 pub mod mongo;
 #[cfg(feature = "_network")]
 mod network;
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 mod private_folder;
 pub mod process;
 #[cfg(feature = "persistent")]
 pub mod queue;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "_runtime")]
+#[doc(hidden)]
+pub mod runtime;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(feature = "_sql")]

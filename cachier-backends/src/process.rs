@@ -174,16 +174,6 @@ pub struct ProcessOnce {
     is_done: AtomicBool,
 }
 
-/// What tokio makes with the first runtime of a process.
-///
-/// ```
-/// use cachier_backends::process::FIRST_RUNTIME;
-///
-/// // With tokio, a runtime is built and shut down in the background.
-/// assert!(FIRST_RUNTIME.get(|| { /* has it make them */ }));
-/// ```
-pub static FIRST_RUNTIME: ProcessOnce = ProcessOnce::new();
-
 impl ProcessOnce {
     /// Not prepared yet.
     #[must_use]

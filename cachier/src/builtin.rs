@@ -15,11 +15,7 @@ const BUILT_IN: [(&str, bool, &str); 5] = [
     ("redis", cfg!(feature = "redis"), "`redis`"),
     (
         "sql",
-        cfg!(any(
-            feature = "sqlite",
-            feature = "postgres",
-            feature = "mysql"
-        )),
+        cfg!(feature = "_sql"),
         "`sqlite`, `postgres` or `mysql`",
     ),
     ("mongo", cfg!(feature = "mongo"), "`mongo`"),
@@ -36,7 +32,7 @@ pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Result<Arc<dyn Backen
         )),
         #[cfg(feature = "redis")]
         ("redis", _) => redis(),
-        #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+        #[cfg(feature = "_sql")]
         ("sql", folder) => sql(folder),
         #[cfg(feature = "mongo")]
         ("mongo", _) => mongo(),
@@ -121,7 +117,7 @@ fn redis() -> Result<Arc<dyn Backend>, Error> {
     Ok(Arc::new(backend))
 }
 
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "_sql")]
 fn sql(folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
     use cachier_backends::sql::SqlBackend;
 
@@ -178,14 +174,7 @@ fn url(
     Ok(usual)
 }
 
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
+#[cfg(feature = "_network")]
 fn unset(variable: &'static str, what: &'static str) -> Error {
     let message = format!("nothing says where the store is: {variable} is not set");
     Error::new(ErrorKind::NotRegistered, Operation::Load, message)

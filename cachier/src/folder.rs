@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 use cachier_backends::default_folder::DefaultFolder;
 #[cfg(feature = "file")]
 use cachier_backends::file::FileBackend;
@@ -18,7 +18,7 @@ use crate::options::Policy;
 
 /// Where a function's files go.
 #[cfg_attr(
-    not(any(feature = "file", feature = "sqlite")),
+    not(feature = "_folders"),
     allow(dead_code, reason = "nothing is kept in files")
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +90,7 @@ impl Folder {
     }
 
     /// The folder, if it is one of those that may become unused.
-    #[cfg(any(feature = "file", feature = "sqlite"))]
+    #[cfg(feature = "_folders")]
     pub(crate) fn of_package(&self) -> Option<DefaultFolder> {
         match self {
             Self::OfPackage(_) => self.default_folder(),
@@ -99,7 +99,7 @@ impl Folder {
     }
 
     /// The folder, if it is unnamed and the user has a home.
-    #[cfg(any(feature = "file", feature = "sqlite"))]
+    #[cfg(feature = "_folders")]
     fn default_folder(&self) -> Option<DefaultFolder> {
         match self {
             Self::Named(..) => None,

@@ -153,7 +153,7 @@ pub(crate) fn address_assumed(variable: &str, address: &str) {
 }
 
 /// Unused default folders that could not be removed.
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 pub(crate) fn unused_folders_stay(error: &std::io::Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", %error, "cache folders that nobody uses any more could not be removed");

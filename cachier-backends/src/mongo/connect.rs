@@ -13,7 +13,8 @@ use mongodb::{Client, Collection, IndexModel};
 use super::error;
 use crate::backend::Pool;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::network::{ClientScope, ServerUrl, WaitReporter};
+use crate::network::server_url::ServerUrl;
+use crate::network::{ClientScope, WaitReporter};
 
 /// The database if the address names none.
 pub(super) const DEFAULT_DATABASE: &str = "cachier";

@@ -8,19 +8,19 @@ mod cold;
 mod compensation;
 mod program_client;
 mod round_trips;
-mod runtime;
+pub(crate) mod runtime;
 #[cfg(any(
     feature = "redis",
     feature = "postgres",
     feature = "mysql",
     feature = "mongo"
 ))]
-mod server_url;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) mod server_url;
+#[cfg(feature = "_notifications")]
 mod subscription;
 mod task_tracker;
 mod wait_reporter;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(feature = "_notifications")]
 mod watchers;
 
 #[cfg(feature = "_sql")]
@@ -34,26 +34,10 @@ pub(crate) use clients::{Clients, OnTimeout};
 pub(crate) use cold::boxed_cold;
 pub(crate) use compensation::Compensation;
 pub(crate) use round_trips::RoundTrips;
-#[cfg(any(feature = "redis", feature = "postgres"))]
-pub(crate) use runtime::AbortOnDrop;
-#[cfg(any(
-    feature = "redis",
-    feature = "postgres",
-    feature = "s3",
-    feature = "sqlite"
-))]
-pub(crate) use runtime::spawn_in_background;
-#[cfg(any(
-    feature = "redis",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo"
-))]
-pub(crate) use server_url::ServerUrl;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(feature = "_notifications")]
 pub(crate) use subscription::{Backoff, Subscribers};
 #[cfg(feature = "_sql")]
 pub(crate) use task_tracker::tracked;
 pub(crate) use wait_reporter::WaitReporter;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(feature = "redis")]
 pub(crate) use watchers::Watchers;

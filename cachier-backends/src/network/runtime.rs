@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 
 use crate::blocking::{self, Mode};
 use crate::error::{Error, ErrorKind, Operation};
-use crate::process::{FIRST_RUNTIME, PerProcess, Process};
+use crate::process::{PerProcess, Process};
+use crate::runtime::build;
 
 /// Where an operation runs, decided when it is first polled.
 pub(super) enum Placement {
@@ -34,7 +35,7 @@ impl Placement {
 }
 
 /// cachier's background runtime, started on first use.
-pub(super) fn background() -> Result<&'static Handle, Error> {
+pub(crate) fn background() -> Result<&'static Handle, Error> {
     static BACKGROUND: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("cachier-io");
@@ -44,35 +45,6 @@ pub(super) fn background() -> Result<&'static Handle, Error> {
         Ok(runtime) => Ok(runtime.handle()),
         Err(error) => Err(error.clone()),
     }
-}
-
-fn build(mut builder: Builder) -> Result<Runtime, Error> {
-    // Dropped in a task, the runtime would wait for its threads, which panics there.
-    let first = || {
-        if let Ok(first) = Builder::new_current_thread().enable_all().build() {
-            first.shutdown_background();
-        }
-    };
-    if !FIRST_RUNTIME.get(first) {
-        let message = "a thread of the process that this one was forked from was just starting its first tokio runtime: what \
-            tokio keeps for a whole process is locked here for ever";
-        let hint = "fork before the first call, or after";
-        return Err(Error::new(ErrorKind::Io, Operation::Load, message).with_hint(hint));
-    }
-    builder.enable_all().build().map_err(not_started)
-}
-
-/// Spawns a task that belongs to no caller.
-#[cfg(any(
-    feature = "redis",
-    feature = "postgres",
-    feature = "s3",
-    feature = "sqlite"
-))]
-pub(crate) fn spawn_in_background(
-    task: impl Future<Output = ()> + Send + 'static,
-) -> Result<JoinHandle<()>, Error> {
-    Ok(background()?.spawn(task))
 }
 
 /// Aborts the task when dropped by the process that spawned it.
@@ -146,13 +118,4 @@ impl Drop for CurrentThreadRuntime {
             runtime.shutdown_background();
         }
     }
-}
-
-fn not_started(error: std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        Operation::Load,
-        "no runtime could be started",
-    )
-    .with_source(error)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Watchers;
+use super::watchers::Watchers;
 use crate::backend::Change;
 
 /// Who is notified of the changes that one backend receives.

@@ -5,7 +5,7 @@ use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisRes
 
 use super::source::{Source, tcp_settings};
 use crate::error::{Error, ErrorKind, Operation};
-use crate::network::ServerUrl;
+use crate::network::server_url::ServerUrl;
 
 /// The source that a URL describes, and its name without credentials.
 pub(super) fn parse(url: &str) -> Result<(Source, String), Error> {

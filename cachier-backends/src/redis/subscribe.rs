@@ -15,7 +15,8 @@ use super::link::Server;
 use super::names;
 use crate::backend::Change;
 use crate::key::{KeyHash, Scope};
-use crate::network::{AbortOnDrop, Backoff, Subscribers, Watchers, spawn_in_background};
+use crate::network::runtime::{AbortOnDrop, background};
+use crate::network::{Backoff, Subscribers, Watchers};
 
 /// After this long without a message the server is pinged; also the limit for its answer.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -116,10 +117,10 @@ impl Listener {
             channels: HashMap::new(),
             session: 0,
         };
-        match spawn_in_background(task.run()) {
-            Ok(task) => Some(Running {
+        match background() {
+            Ok(runtime) => Some(Running {
                 events,
-                _task: AbortOnDrop::new(task),
+                _task: AbortOnDrop::new(runtime.spawn(task.run())),
             }),
             Err(_) => {
                 self.subscription.set_failing();

@@ -16,7 +16,8 @@ use crate::backend::{
 };
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, Compensation, spawn_in_background};
+use crate::network::runtime::background;
+use crate::network::{Clients, Compensation};
 use crate::unique::unique;
 
 /// The backend of one process.
@@ -92,7 +93,9 @@ impl S3 {
         );
         let clients = self.clients.clone();
         // A leftover lease is removed by cleaning up.
-        let _ = spawn_in_background(async move { drop(clients.run(operation, delete).await) });
+        if let Ok(runtime) = background() {
+            runtime.spawn(async move { drop(clients.run(operation, delete).await) });
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::mysql::MySqlConnectOptions;
 
 use super::dialect::Dialect;
-use crate::network::ServerUrl;
+use crate::network::server_url::ServerUrl;
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::postgres::PgConnectOptions;
 
 use super::dialect::Dialect;
-use crate::network::ServerUrl;
+use crate::network::server_url::ServerUrl;
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::sqlite::File;
-use crate::network::spawn_in_background;
+use crate::network::runtime::background;
 
 /// The time from one look to the next, unless somebody waits. Removals that follow each other more closely are steady.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -90,8 +90,10 @@ impl Space {
         });
         if !is_running {
             let task = Task::new(Arc::clone(self));
-            // If none can be spawned, the next removal tries again.
-            let _ = spawn_in_background(task.run());
+            // Without a runtime the next removal tries again.
+            if let Ok(runtime) = background() {
+                runtime.spawn(task.run());
+            }
         }
     }
 

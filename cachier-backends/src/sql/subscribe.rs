@@ -11,7 +11,8 @@ use super::client::Shared;
 use super::pooler::Pooler;
 use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, KeyHash, Scope};
-use crate::network::{AbortOnDrop, Backoff, Subscribers, spawn_in_background};
+use crate::network::runtime::{AbortOnDrop, background};
+use crate::network::{Backoff, Subscribers};
 
 /// The subscription of one backend; starts to listen on first use.
 pub(super) struct Subscription {
@@ -76,8 +77,10 @@ impl Subscription {
 
     fn listen(&self) -> bool {
         let start = || {
-            let task = spawn_in_background(Arc::clone(&self.listening).listen());
-            task.ok().map(AbortOnDrop::new)
+            let task = background()
+                .ok()?
+                .spawn(Arc::clone(&self.listening).listen());
+            Some(AbortOnDrop::new(task))
         };
         self.task.get_or_init(start).is_some()
     }

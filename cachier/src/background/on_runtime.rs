@@ -18,7 +18,8 @@ use std::time::Duration;
 use std::{mem, thread};
 
 use async_executor::Task;
-use cachier_backends::process::{FIRST_RUNTIME, PerProcess};
+use cachier_backends::process::PerProcess;
+use cachier_backends::runtime;
 use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -213,23 +214,12 @@ fn run_on_own_thread(function: &'static Function, work: impl Future<Output = ()>
 /// Started when it is first needed. Backends do their I/O on another one, as functions may block this one.
 fn own_runtime() -> Option<&'static Runtime> {
     static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
-        // Dropped in a task, the runtime would wait for its threads, which panics there.
-        let first = || {
-            if let Ok(first) = Builder::new_current_thread().enable_all().build() {
-                first.shutdown_background();
-            }
-        };
-        if !FIRST_RUNTIME.get(first) {
-            return None;
-        }
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(cores.min(environment::max_workers()));
         builder
-            .thread_name("cachier-task")
-            .enable_all()
-            .build()
-            .ok()
+            .worker_threads(cores.min(environment::max_workers()))
+            .thread_name("cachier-task");
+        runtime::build(builder).ok()
     });
     OWN.as_ref()
 }

@@ -1,17 +1,17 @@
 //! Removes folders of packages that are no longer used.
 
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 use std::time::SystemTime;
 
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 use super::pool::{WorkerPool, run_on_thread_if_any};
 use crate::context::Context;
 use crate::folder::Folder;
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 use crate::trace;
 
 /// Removes unused folders next to this one in the background, if it is the default folder of a package.
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "_folders")]
 pub(crate) fn remove_unused_folders(context: &'static Context, folder: &Folder) {
     let Some(folder) = folder.of_package() else {
         return;
@@ -25,5 +25,5 @@ pub(crate) fn remove_unused_folders(context: &'static Context, folder: &Folder) 
 }
 
 /// Nothing is kept in folders.
-#[cfg(not(any(feature = "file", feature = "sqlite")))]
+#[cfg(not(feature = "_folders"))]
 pub(crate) fn remove_unused_folders(_: &'static Context, _: &Folder) {}

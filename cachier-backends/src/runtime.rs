@@ -1,0 +1,48 @@
+//! Runtimes of cachier's own.
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{Error, ErrorKind, Operation};
+use crate::process::ProcessOnce;
+
+/// Tokio's global state, made with the first runtime of a process.
+static FIRST_RUNTIME: ProcessOnce = ProcessOnce::new();
+
+/// Builds a runtime with all its drivers.
+///
+/// ```
+/// use cachier_backends::runtime;
+/// use tokio::runtime::Builder;
+///
+/// let runtime = runtime::build(Builder::new_current_thread())?;
+/// assert_eq!(runtime.block_on(async { 7 }), 7);
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+///
+/// # Errors
+/// When the operating system gives no thread or no driver, and in a process that was forked while its parent started its
+/// first runtime.
+pub fn build(mut builder: Builder) -> Result<Runtime, Error> {
+    // Dropped in a task, the runtime would wait for its threads, which panics there.
+    let first = || {
+        if let Ok(first) = Builder::new_current_thread().enable_all().build() {
+            first.shutdown_background();
+        }
+    };
+    if !FIRST_RUNTIME.get(first) {
+        let message = "a thread of the process that this one was forked from was just starting its first tokio runtime: what \
+            tokio keeps for a whole process is locked here for ever";
+        let hint = "fork before the first call, or after";
+        return Err(Error::new(ErrorKind::Io, Operation::Load, message).with_hint(hint));
+    }
+    builder.enable_all().build().map_err(not_started)
+}
+
+fn not_started(error: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        Operation::Load,
+        "no runtime could be started",
+    )
+    .with_source(error)
+}
