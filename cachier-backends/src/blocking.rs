@@ -163,16 +163,16 @@ pub struct Blocking<B> {
 }
 
 thread_local! {
-    /// What operations may do with this thread, if specified.
+    /// The use that operations may make of this thread, if it is specified.
     static MODE: Cell<Option<Mode>> = const { Cell::new(None) };
 }
 
-/// What an operation polled now may do with the thread.
+/// The use that an operation polled now may make of its thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Block it for that long.
+    /// It may block for that long.
     Inline(Duration),
-    /// Not rely on it or on a runtime that it drives: the thread waits for the operation and for other things.
+    /// None, nor of a runtime that it drives: the thread waits for the operation and for other things.
     Offload,
 }
 
@@ -192,7 +192,7 @@ pub fn inline<R>(allowance: Duration, f: impl FnOnce() -> R) -> R {
 
 /// Has operations polled by `f` run on other threads, even if this one is the only thread of a runtime.
 ///
-/// For a synchronous caller who waits for longer than a moment and may give up, which a blocked thread could not.
+/// Lets a synchronous caller wait for longer than a moment and give up, which a blocked thread could not.
 ///
 /// ```
 /// use cachier_backends::blocking;

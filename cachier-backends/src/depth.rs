@@ -25,13 +25,13 @@ pub(crate) struct Depth {
 pub(crate) struct TooDeep;
 
 impl Depth {
-    /// For a value.
+    /// The depth of a value.
     pub(crate) const VALUE: Self = Self {
         levels: MAX_LEVELS,
         wrappers: MAX_WRAPPERS,
     };
 
-    /// For a tuple of arguments, each of which may be as deep as a value.
+    /// The depth of a tuple of arguments, each of which may be as deep as a value.
     pub(crate) const ARGUMENTS: Self = Self {
         levels: MAX_LEVELS + 1,
         ..Self::VALUE

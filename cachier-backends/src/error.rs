@@ -80,7 +80,7 @@ pub enum ErrorKind {
     Identity,
     /// No backend was registered under the name, or what is said of where it is cannot be used.
     NotRegistered,
-    /// What is stored does not represent the value or the arguments: a value does not come back equal, or unequal
+    /// The stored form does not represent the value or the arguments: a value does not come back equal, or unequal
     /// arguments have the same key.
     Unfaithful,
 }
@@ -193,7 +193,7 @@ impl Error {
         self.inner.operation
     }
 
-    /// What happened, without where, why, and what to do about it.
+    /// The failure alone, without its place, its cause, or what to do about it.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message

@@ -43,7 +43,7 @@ pub struct Key {
 pub struct Scope {
     namespace: Box<str>,
     function: Box<str>,
-    /// What `Display` shows, encoded once, as it is part of every key.
+    /// The text of `Display`, encoded once, as it is part of every key.
     path: Arc<str>,
 }
 
@@ -230,7 +230,7 @@ impl fmt::Debug for KeySecret {
     }
 }
 
-/// What stays readable in a key: letters, digits and what needs no escape in a path segment.
+/// Characters that are escaped in a key: all but letters, digits and others that need no escape in a path segment.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')

@@ -80,7 +80,7 @@ pub use crate::key::{Key, KeyHash, KeySecret, Scope};
 pub use crate::usage::{BoxFuture, Usage};
 pub use crate::version::Version;
 
-/// What the tests of the modules share with the others, under whose name of this crate.
+/// Support files that unit tests share with integration tests use this name of the crate.
 #[cfg(test)]
 extern crate self as cachier_backends;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// Who may read and write what is made.
+/// The users who may read and write a folder's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// This user.
@@ -61,7 +61,7 @@ impl Access {
     fn create_folder(self, folder: &Path) -> io::Result<()> {
         use std::fs::{DirBuilder, set_permissions};
         use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-        // What is made inside belongs to the group, too, whatever that of its maker is.
+        // Files made inside belong to the folder's group, whatever that of their maker is.
         const SET_GROUP: u32 = 0o2000;
         match self {
             Self::User => DirBuilder::new().mode(0o700).create(folder),
@@ -105,7 +105,7 @@ pub(crate) fn create(folder: &Path, access: &dyn Fn(&Path) -> Access) -> io::Res
 
 /// A folder that only those may write to who are to, if it exists.
 ///
-/// Whoever can write to it controls what this program reads from its cache, and what its writes hit.
+/// A user who can write to it controls what this program reads from its cache, and what its writes hit.
 #[derive(Clone, Debug)]
 pub(crate) struct PrivateFolder {
     path: PathBuf,
@@ -152,7 +152,7 @@ impl PrivateFolder {
     #[cold]
     fn inspect(&self, operation: Operation) -> Result<(), Error> {
         let at = |error: Error| error.at(self.path.display().to_string());
-        // Of a link, the target is checked.
+        // The target of a link is checked.
         let untrusted = match (self.path.metadata(), self.access) {
             (Ok(found), access) => untrusted(&found, access),
             (Err(error), access) if error.kind() == io::ErrorKind::NotFound => {
@@ -247,7 +247,7 @@ fn is_of_this_user(group: u32) -> bool {
     groups.any(|own| own.as_raw() == group)
 }
 
-/// Whose a folder is, and who may do what.
+/// The owner, group and mode of a folder.
 #[cfg(unix)]
 #[derive(Clone, Copy)]
 struct Ownership {
@@ -337,7 +337,7 @@ mod tests {
             // Not shared, yet or at all.
             (ME, OTHER, 0o700, ME, None),
             (OTHER, TEAM, 0o755, ME, other_group),
-            // Of a group that this user is not in.
+            // Folders of a group that this user is not in.
             (OTHER, OTHER, 0o770, ME, other_group),
             (NOBODY, NOBODY, 0o770, ME, other_group),
             (OTHER, OTHER, 0o770, ROOT, other_group),

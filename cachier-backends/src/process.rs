@@ -78,7 +78,7 @@ pub struct PerProcess<T, F = fn(Option<&T>) -> T> {
     first: OnceBox<Node<T>>,
 }
 
-/// The cells of nodes have no lock that a child could inherit locked. That of the value is used by its process alone.
+/// A node's cells have no lock that a child could inherit locked; the value's own is used by its process alone.
 struct Node<T> {
     process: Process,
     value: OnceLock<T>,
@@ -156,9 +156,9 @@ impl<T, F> fmt::Debug for PerProcess<T, F> {
     }
 }
 
-/// What a library makes for a whole process in cells of its own, when it is first needed.
+/// Global state of a library, made once in a process when it is first needed.
 ///
-/// Such a cell is locked while that takes. A child that was forked meanwhile would wait for ever for a thread that it does
+/// It is locked while it is made. A child that was forked meanwhile would wait for ever for a thread that it does
 /// not have, so it is told.
 ///
 /// ```
@@ -197,7 +197,7 @@ impl ProcessOnce {
         if begun.is_err_and(|begun| begun != here.number) {
             return self.is_done.load(Ordering::Acquire);
         }
-        // Of several threads that do it at once, the library has one go first.
+        // If several threads do it at once, the library lets one go first.
         prepare();
         self.is_done.store(true, Ordering::Release);
         true

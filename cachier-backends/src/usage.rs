@@ -1,4 +1,4 @@
-//! What stores of all kinds are asked: how much they hold, and in the background of whoever asks.
+//! Usage of stores of all kinds, and boxed futures.
 
 use std::pin::Pin;
 

@@ -77,7 +77,8 @@ impl Workers {
 
     /// Runs a job on a thread as soon as one is free.
     ///
-    /// # Errors Returns the job if no thread can be started at all.
+    /// # Errors
+    /// Returns the job if no thread can be started at all.
     pub fn submit(&'static self, job: Job) -> Result<(), NoThread> {
         let mut state = self.state();
         let is_awaited = state.idle > state.queue.len();

@@ -38,7 +38,7 @@ pub(crate) struct Block {
 pub(crate) struct Blocks {
     rate: SamplingRate,
     all: AppendList<&'static Block>,
-    /// Those that ended threads have left.
+    /// Blocks that ended threads have left.
     free: PerProcess<Mutex<Vec<&'static Block>>>,
     /// For threads whose thread-locals are already destroyed.
     shared: OnceRef<'static, Block>,
@@ -103,7 +103,7 @@ impl Blocks {
     }
 
     fn read_timed(&self, blocks: &[&Block]) -> TimedRead {
-        // In this order, so that none is read twice: those that were added, then those that were not.
+        // The added hits first, then the waiting ones, so that none is read twice.
         let added: Vec<u64> = blocks.iter().map(|block| block.latest.added()).collect();
         let mut totals = self.timed.read();
         let waiting = blocks.iter().map(|block| block.latest.waiting());

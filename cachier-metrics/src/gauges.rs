@@ -1,4 +1,4 @@
-//! What a cache holds right now, as its program reports it.
+//! The current content of a cache, as its program reports it.
 
 use std::collections::BTreeMap;
 use std::iter::Sum;

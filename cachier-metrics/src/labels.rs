@@ -30,7 +30,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-// Of those that index a map of counts in `Snapshot`, the example reads one of them.
+// The example of a label that indexes a map of counts in `Snapshot` reads one of them.
 macro_rules! labels {
     ($($(#[$doc:meta])* $name:ident($key:literal$(, $counts:ident[$example:ident])?) {
         $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)*
@@ -234,7 +234,7 @@ labels! {
         Unfaithful = "unfaithful",
     }
 
-    /// Whose computation a call waits for.
+    /// The owner of the computation that a call waits for.
     ///
     /// ```
     /// use cachier_metrics::{Snapshot, WaitScope};
@@ -246,9 +246,9 @@ labels! {
     /// assert_eq!(waits(&Snapshot::default()), 0);
     /// ```
     WaitScope("scope") {
-        /// That of another caller in this process.
+        /// Another caller in this process.
         Process = "process",
-        /// That of the owner of a lease, in any process.
+        /// The owner of a lease, in any process.
         Lease = "lease",
     }
 

@@ -338,7 +338,7 @@ impl CacheMetrics {
         lock(self.counting())
     }
 
-    /// What this process has counted; from now on it does.
+    /// The history of this process, which counts from now on.
     pub(crate) fn counting(&self) -> &Mutex<History> {
         self.history
             .get(|before| Mutex::new(self.begin(before.is_some())))
@@ -369,7 +369,7 @@ impl CacheMetrics {
         }
     }
 
-    /// What happened after the state that `choose` finds among the kept ones.
+    /// The figures since the state that `choose` finds among the kept ones.
     fn difference(&self, choose: impl Fn(&Windows, u64) -> State) -> Snapshot {
         let now = self.clock.now();
         let mut history = self.history();
@@ -404,7 +404,7 @@ impl CacheMetrics {
         snapshot
     }
 
-    /// What goes on right now, in this process.
+    /// The current activity in this process.
     fn activity(&self, now: u64) -> Activity {
         let (shared, history) = (&self.shared, self.history());
         let (begun, inherited) = (history.begun, history.inherited.clone());
@@ -437,7 +437,7 @@ impl CacheMetrics {
     }
 }
 
-/// What all functions have counted in the beginning: one for all of them.
+/// The empty snapshot with which all functions begin, shared by them.
 fn nothing() -> Arc<Snapshot> {
     static NOTHING: OnceBox<Arc<Snapshot>> = OnceBox::new();
     Arc::clone(NOTHING.get_or_init(Box::default))

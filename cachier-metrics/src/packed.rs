@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::histogram::{Bucket, Histogram};
 use crate::snapshot::{Operator, Snapshot};
 
-/// What was counted between two snapshots of a function. Most of it is zero, and most of the rest small.
+/// The counts between two snapshots of a function. Most of them are zero, and most of the rest small.
 #[derive(Default)]
 pub(crate) struct Packed(Box<[u8]>);
 
@@ -18,7 +18,7 @@ impl Packed {
         let put = |number: u128| numbers.borrow_mut().put(number);
         let saved = |snapshot: &Snapshot| snapshot.time_saved.unwrap_or(0);
         put(saved(later).saturating_sub(saved(earlier)));
-        // Only visited.
+        // Only visits the numbers; the sum is dropped.
         later.clone().combine(
             earlier,
             &Operator {

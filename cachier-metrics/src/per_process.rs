@@ -44,7 +44,7 @@ pub(crate) struct PerProcess<T> {
     first: OnceBox<Node<T>>,
 }
 
-/// The cells of nodes have no lock that a child could inherit locked. That of the value is used by its process alone.
+/// A node's cells have no lock that a child could inherit locked; the value's own is used by its process alone.
 #[derive(Debug)]
 struct Node<T> {
     process: Process,

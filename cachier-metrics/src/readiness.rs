@@ -21,11 +21,11 @@ pub struct StoreReadiness {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreState {
-    /// It does.
+    /// It works.
     Works,
-    /// It does not, and calls are answered without it.
+    /// It fails, and calls are answered without it.
     Degraded(&'static str),
-    /// It does not, and calls fail for it or it can never work.
+    /// It fails, and calls fail with it, or it can never work.
     Fails(&'static str),
 }
 

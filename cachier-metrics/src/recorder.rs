@@ -233,7 +233,7 @@ pub struct ComputeRecorder {
     finished: bool,
 }
 
-/// What a computation returned.
+/// The result of a computation.
 ///
 /// ```
 /// use cachier_metrics::{CacheMetrics, MetricsOptions};

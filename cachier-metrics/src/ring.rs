@@ -20,7 +20,7 @@ pub(crate) struct Ring {
 /// Two for the model checker, which then sees many rounds.
 const LENGTH: usize = if cfg!(shuttle) { 2 } else { 32 };
 
-/// What a reader found.
+/// The elements that a reader found.
 pub(crate) struct Waiting {
     /// How many had been taken out by then, ever.
     pub(crate) taken: u64,
@@ -64,14 +64,14 @@ impl Ring {
     pub(crate) fn drain(&self, add: impl FnOnce(&[Weighted])) {
         let put = self.put.load(Relaxed);
         self.taken.store(put, Relaxed);
-        // Who sees something that is added sees that it was taken.
+        // A reader that sees an added element sees that it was taken.
         fence(Release);
         let hits: [Weighted; LENGTH] = std::array::from_fn(|place| self.places[place].read());
         add(&hits);
         self.added.store(put, Release);
     }
 
-    /// How many have been added to those of the function. Who reads these afterwards finds them there.
+    /// How many have been added to the function's figures. A later read of the figures includes them.
     pub(crate) fn added(&self) -> u64 {
         self.added.load(Acquire)
     }
@@ -83,7 +83,7 @@ impl Ring {
         let (put, first) = (self.put.load(Acquire), self.taken.load(Relaxed));
         let place = |number: u64| &self.places[number as usize % LENGTH];
         let copies: Vec<_> = (first..put).map(|number| place(number).read()).collect();
-        // What was taken out meanwhile may have been overwritten.
+        // Elements taken out meanwhile may have been overwritten.
         fence(Acquire);
         let taken = self.taken.load(Relaxed);
         let hits = copies.into_iter().skip((taken - first) as usize);

@@ -154,7 +154,7 @@ const MAX_GAP: u64 = 3_000_000;
 const MAX_ADAPTIVE_LENGTH: u64 = 512;
 
 impl Strata {
-    /// Of hits.
+    /// The rule for hits.
     pub(crate) fn of_hits(rate: SamplingRate) -> Self {
         match rate.0 {
             Rate::Auto => Self::Adaptive,
@@ -162,7 +162,7 @@ impl Strata {
         }
     }
 
-    /// Of calls that are no hits, which take microseconds anyway.
+    /// The rule for calls that are no hits, which take microseconds anyway.
     pub(crate) fn of_others(rate: SamplingRate) -> Self {
         match rate.0 {
             Rate::Auto => Self::Single,

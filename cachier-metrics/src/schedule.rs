@@ -22,7 +22,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     pub(crate) fn new(strata: Strata, seed: u64) -> Self {
         let draw = next_draw(seed);
-        // As after a long time without a call.
+        // The same as after a long time without a call.
         let length = strata.next_length(draw, 1, u64::MAX);
         let next = match strata {
             Strata::None => u64::MAX,

@@ -53,7 +53,7 @@ pub(crate) fn attach(
 }
 
 thread_local! {
-    /// What this thread returns when it ends. Used by the slow path only.
+    /// The blocks that this thread returns when it ends. Used by the slow path only.
     static THREAD_BLOCKS: RefCell<ThreadBlocks> = RefCell::default();
 }
 

@@ -74,9 +74,9 @@ pub struct Snapshot {
     pub entry_size: Histogram,
     /// Age of the values served to sampled calls.
     pub entry_age: Histogram,
-    /// What the cache holds.
+    /// The content of the cache.
     pub gauges: Gauges,
-    /// What is going on right now.
+    /// The activity right now.
     pub activity: Activity,
 }
 
@@ -138,7 +138,7 @@ impl Snapshot {
         self.entry_age.raise_to(&earlier.entry_age);
     }
 
-    /// What was counted since `earlier`, an older snapshot of the same function or group; gauges are current.
+    /// The counts since `earlier`, an older snapshot of the same function or group; gauges are current.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut rest = self.clone();

@@ -48,7 +48,7 @@ pub struct Stats {
     pub stale_hits: u64,
     /// Executions of the function's body.
     pub recalculations: u64,
-    /// Those that gave no storable value: the body returned an error, panicked, or was cancelled.
+    /// Recalculations that gave no storable value: the body returned an error, panicked, or was cancelled.
     pub recalculation_failures: u64,
     /// Stale values served without an attempt to recompute them, because of `retry_after`.
     pub refreshes_suppressed: u64,
@@ -110,7 +110,7 @@ impl Stats {
     }
 }
 
-/// What came of the calls that consulted the cache.
+/// The outcomes of calls that consulted the cache.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lookups {
     hits: u64,

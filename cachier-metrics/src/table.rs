@@ -56,7 +56,7 @@ impl StatsTable {
     }
 }
 
-/// What has the same name is added up.
+/// Adds up snapshots of the same name.
 impl<Name: Into<String>> FromIterator<(Name, Snapshot)> for StatsTable {
     fn from_iter<I: IntoIterator<Item = (Name, Snapshot)>>(snapshots: I) -> Self {
         let mut rows = BTreeMap::<String, Snapshot>::new();

@@ -29,11 +29,11 @@ pub(crate) struct Weighted {
     pub(crate) weight: u64,
 }
 
-/// What the timed hits of all threads show. Each thread adds many at once, to a part that no other one adds to meanwhile: so
+/// The figures of all threads' timed hits. Each thread adds many at once, to a part that no other one adds to meanwhile: so
 /// there is one part, or a few where that is done all the time.
 pub(crate) struct TimedHits {
     parts: [OnceBox<Part>; MAX_PARTS],
-    /// For whoever finds no part free, and for threads whose thread-locals are already destroyed.
+    /// The figures of threads that find no part free, or whose thread-locals are already destroyed.
     shared: OnceBox<Figures>,
 }
 
@@ -45,14 +45,14 @@ struct Part {
     figures: Figures,
 }
 
-/// What timed hits show, 12 KB.
+/// The figures of timed hits, 12 KB.
 struct Figures {
     time_saved: Sum,
     latency: LiveHistogram,
     age: LiveHistogram,
 }
 
-/// What timed hits showed at a moment.
+/// The figures of timed hits at a moment.
 #[derive(Default)]
 pub(crate) struct TimedTotals {
     time_saved: u128,

@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 /// A snapshot has level `n` if a multiple of 2^n seconds lies between it and the one before. It is kept for 32 · 2^n
 /// seconds. So a window of up to a day begins at most a fifteenth of its length, or a second, too early.
 ///
-/// Of each, what was counted since the one before is kept. While nothing is counted, there is no new one.
+/// Each is kept as the counts since the one before. While nothing is counted, there is no new one.
 pub(crate) struct Windows {
     /// The first state, for windows that reach back further than the others.
     start: State,

@@ -28,7 +28,7 @@ pub(crate) struct BackendHandle {
     answered: AtomicU64,
     /// One for tasks and one for threads, as tasks may depend on the threads.
     limiters: [ConcurrencyLimiter; 2],
-    /// Those who wait for the answer to a probe.
+    /// Tasks that wait for the answer to a probe.
     waiting: PerProcess<Mutex<Vec<Waker>>>,
     waits: Arc<Durations>,
 }
@@ -285,12 +285,12 @@ impl BackendHandle {
     }
 }
 
-/// What the result of an operation says of its store.
+/// The verdict of an operation's result on its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Works,
     Fails,
-    /// It did not answer in time.
+    /// The store did not answer in time.
     Unanswered,
 }
 

@@ -191,7 +191,7 @@ impl Backends {
     /// Waits for what the backends do in the background on their own.
     pub(crate) async fn idle(&self) {
         for (_, handle) in self.all() {
-            // Who has failed is not doing anything any more.
+            // A backend that failed has nothing left to do.
             let _ = handle.backend.idle().await;
         }
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::timer::{Timer, nanos};
 
-/// What one call may still wait for.
+/// The waiting time left to one call.
 pub(crate) struct Budget {
     timer: &'static Timer,
     /// Time left for the store, in nanoseconds, or [`UNLIMITED`]. One wait at a time draws on it.
@@ -27,7 +27,7 @@ pub(crate) struct Budget {
     waiting_since: AtomicU64,
 }
 
-/// What ran out before a wait was over.
+/// The limit that ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BudgetSpent {
     /// The time for the store.

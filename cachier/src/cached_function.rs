@@ -85,7 +85,7 @@ impl CachedFunction {
         reached.any(Known::is_enabled)
     }
 
-    /// The function's metrics, if it has `enable_metrics`. Of several functions of one name, those of the first that has
+    /// The function's metrics, if it has `enable_metrics`. If several functions share the name, those of the first that has
     /// some; [`stats`](Self::stats) adds them up.
     #[must_use]
     pub fn metrics(self) -> Option<&'static CacheMetrics> {
@@ -297,7 +297,7 @@ fn distinct_metrics(functions: Vec<Known>) -> Vec<&'static CacheMetrics> {
         .collect()
 }
 
-/// The functions for which this holds: those that have been called, then those that are expected. Of an expected one that
+/// The functions for which this holds: those that have been called, then those that are expected. For an expected one that
 /// has been called, the second only reaches what the first does not.
 fn known(is_meant: impl Fn(Known) -> bool) -> Vec<Known> {
     let registry = &context::current().registry;

@@ -116,9 +116,9 @@ impl CallOptions {
 #[non_exhaustive]
 #[doc(alias = "cachier__verbose")]
 pub struct Call<R> {
-    /// What the function, or the cache in its place, returned.
+    /// The value returned by the function, or by the cache in its place.
     pub value: R,
-    /// What the caller got.
+    /// How the call ended.
     pub outcome: Outcome,
     /// Age of the value; `None` if this call computed it.
     pub age: Option<Duration>,

@@ -16,13 +16,13 @@ pub(crate) struct Rules {
     pub(crate) max_stale: Option<Duration>,
     /// How far past `stale_after` a value may replace a failure; `None` means not at all.
     pub(crate) stale_on_error: Option<Duration>,
-    /// What to do with a stale value.
+    /// The treatment of stale values.
     pub(crate) on_stale: OnStale,
     /// How long a stale value is served after a failed attempt without another one.
     pub(crate) retry_after: Duration,
 }
 
-/// What a call does with a stale value.
+/// The treatment of a stale value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnStale {
     /// Compute, and return the new value.
@@ -42,7 +42,7 @@ pub(crate) enum Intent {
     Overwrite,
 }
 
-/// What the store has under the key.
+/// The state of a key in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     /// No value.
@@ -64,10 +64,10 @@ pub(crate) enum Backoff {
     Held,
 }
 
-/// Who computes the key.
+/// The claim on a key: who computes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimState {
-    /// Not known yet.
+    /// Nobody has been asked yet.
     Unclaimed,
     /// This call has the claim.
     Own,
@@ -81,7 +81,7 @@ pub(crate) enum ClaimState {
     NotShared,
 }
 
-/// What the driver does next.
+/// The driver's next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Serve the stored value of this age, which is fresh.
@@ -208,7 +208,7 @@ pub(crate) fn backoff_after_failure(rules: &Rules) -> Option<Duration> {
     (serves_stale && !rules.retry_after.is_zero()).then_some(rules.retry_after)
 }
 
-/// What a call does with a value of another caller.
+/// The treatment of another caller's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
     /// Take it as the result.
@@ -258,7 +258,7 @@ pub enum ResultKind {
     Failed,
 }
 
-/// What to do with a computed result.
+/// The treatment of a computed result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResultAction {
     /// Store, share and return it.
@@ -280,7 +280,7 @@ pub(crate) fn decide_result(
 ) -> ResultAction {
     match kind {
         ResultKind::Storable => ResultAction::Store,
-        // It is gone at its source, or no longer a value.
+        // The value is gone at its source, or is no longer one.
         ResultKind::Unstorable => match stored {
             Stored::Aged(_) | Stored::Unseen => ResultAction::Remove,
             Stored::Absent | Stored::Unknown => ResultAction::Share,

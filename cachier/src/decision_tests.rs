@@ -357,7 +357,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// What may be done with a value of some age.
+/// The permitted uses of a value, by its age.
 struct Model {
     fresh: bool,
     /// It may be served although it is stale.

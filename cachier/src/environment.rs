@@ -20,7 +20,7 @@ use once_cell::race::OnceBox;
 pub(crate) static BACKEND: Variable<Name> = Variable::new("CACHIER_BACKEND");
 /// Folder of the file backend, and of the SQLite file of the SQL backend.
 pub(crate) static CACHE_DIR: Variable<PathBuf> = Variable::new("CACHIER_CACHE_DIR");
-/// Who shares a folder that somebody has named.
+/// Access to a named cache folder: its user's or its group's.
 pub(crate) static CACHE_MODE: Variable<CacheMode> = Variable::new("CACHIER_CACHE_MODE");
 /// Part of every stored key.
 pub(crate) static NAMESPACE: Variable<Name> = Variable::new("CACHIER_NAMESPACE");
@@ -70,7 +70,7 @@ const VARIABLES: &[(&(dyn Parsed + Sync), Concern)] = &[
     (&MetricsAddress, Concern::Exporter),
 ];
 
-/// What a variable concerns.
+/// The functions that a variable affects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Concern {
     EveryFunction,
@@ -239,7 +239,7 @@ impl Parsed for MetricsAddress {
 
 /// A kind of value.
 pub(crate) trait Value: Sized {
-    /// What a person may write.
+    /// The accepted values, for messages.
     const EXPECTED: &'static str;
     const EMPTY: Empty = Empty::Unset;
 
@@ -338,7 +338,7 @@ impl Value for PathBuf {
     }
 }
 
-/// Who may read and write a cache folder, as the mode of its folders or of its files.
+/// The users who may read and write a cache folder, given as the mode of its folders or files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) enum CacheMode {
     /// This user alone.

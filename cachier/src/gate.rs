@@ -59,7 +59,7 @@ impl Limit {
         self.0 == u64::MAX
     }
 
-    /// In nanoseconds; `u64::MAX` is any, and zero, while the gate is closed, none.
+    /// The age limit in nanoseconds: `u64::MAX` for any age, zero for none, while the gate is closed.
     pub(crate) fn nanos(self) -> u64 {
         match self.0 {
             u64::MAX => u64::MAX,

@@ -29,7 +29,7 @@ pub struct Handle {
     instantiation: &'static str,
 }
 
-/// What says where a function keeps its values.
+/// The configuration that determines a function's store.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) options: Options,

@@ -36,7 +36,7 @@ pub struct BackendHealth {
     pub store: String,
     /// Whether the circuit breaker answers for it at the moment.
     pub breaker_open: bool,
-    /// What is wrong; `None` when it works.
+    /// The failure; `None` when it works.
     pub error: Option<Error>,
 }
 
@@ -106,7 +106,7 @@ pub async fn check_async() -> Vec<BackendHealth> {
     all
 }
 
-/// Checks one backend by the name that attributes use, whether or not a function uses it. Of several with this name, such as
+/// Checks one backend by the name that attributes use, whether or not a function uses it. Among several with this name, such as
 /// files in several folders, an unhealthy one is returned if there is any.
 ///
 /// Blocks the thread, as [`check`] does. In a task use [`check_backend_async`].

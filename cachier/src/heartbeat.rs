@@ -46,7 +46,7 @@ fn executor() -> &'static Executor<'static> {
     static STARTED: PerProcess<()> = PerProcess::new(|_| {
         let executor: &Executor<'static> = &HEARTBEATS;
         let thread = std::thread::Builder::new().name("cachier-heartbeat".to_owned());
-        // Without a thread a lease lasts one period. Whoever takes over then is safe: the store is refused.
+        // Without a thread a lease lasts one period. Taking it over is safe: the former owner's store is refused.
         let _ = thread.spawn(|| block_on(executor.run(pending::<()>())));
     });
     let process = Process::current();

@@ -167,7 +167,7 @@ pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtoc
 #[cfg(feature = "statsd")]
 pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 
-/// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
+/// The labels and parts of a [`Snapshot`].
 ///
 /// [`metrics::Operation`] is the label under which figures are counted; [`Operation`], at the root of the crate, is what an
 /// [`Error`] arose in, for backends of one's own, and is counted under the label of the same name. [`Outcome`] and [`Tier`] are
@@ -197,7 +197,7 @@ pub mod metrics {
     };
 }
 
-/// What is asked of a cached function, most of it of its types: names that the compiler mentions where that is missing.
+/// Requirements on the types of a cached function: names that the compiler mentions where one of them is unfit.
 ///
 /// ```text
 /// error[E0277]: `Pool` cannot be part of a key in memory

@@ -21,7 +21,7 @@ pub enum BackendName {
     Named(&'static str),
 }
 
-/// What happens to a call whose backend fails (`on_backend_error`).
+/// The behaviour of a call whose backend fails (`on_backend_error`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum OnBackendError {
     /// The function runs as if nothing were stored.

@@ -17,7 +17,7 @@ use crate::environment;
 const MAX_LINES: usize = 20;
 /// Causes beyond these are not reported.
 const MAX_CAUSES: usize = 1_000;
-/// In characters.
+/// The longest line, in characters.
 const MAX_LENGTH: usize = 1_000;
 /// The hex digits of a key.
 const HASH_DIGITS: usize = 64;
@@ -83,7 +83,7 @@ fn write(line: &str) {
     let _ = stderr().write_all(line.as_bytes());
 }
 
-/// What this process has reported.
+/// The reports of this process.
 #[derive(Default)]
 struct Reported {
     causes: HashSet<String>,

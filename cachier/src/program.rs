@@ -177,8 +177,8 @@ pub fn expect(functions: impl IntoIterator<Item = Handle>) {
     }
 }
 
-/// Waits until the background work of now is done, and what that leads to: refreshes, large stores, clean-ups. What calls begin
-/// meanwhile is not waited for.
+/// Waits until all current background work is done, with all that follows from it: refreshes, large stores, clean-ups. Work begun
+/// by calls meanwhile is not waited for.
 ///
 /// Blocks the thread. In a task use [`flush_async`], since the work may need the thread of the task.
 ///

@@ -35,6 +35,6 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     fn clear(&self, mode: CallMode) -> BoxFuture<'_, Option<u64>>;
     fn clear_leases(&self, mode: CallMode) -> BoxFuture<'_, ()>;
     fn usage(&self, mode: CallMode) -> BoxFuture<'_, Usage>;
-    /// What the function holds, as far as that is known without I/O.
+    /// The function's gauges, as far as they are known without I/O.
     fn gauges(&'static self) -> Gauges;
 }

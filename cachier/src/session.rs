@@ -33,7 +33,7 @@ pub struct Session<'a> {
     first_error: OnceLock<Error>,
     /// Whether an expired entry was loaded.
     saw_expired: AtomicBool,
-    /// What every wait draws on.
+    /// The budget that every wait draws on.
     pub(crate) budget: Budget,
     /// Whether its operations probe an open breaker.
     pub(crate) from_companion: bool,

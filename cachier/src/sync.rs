@@ -8,7 +8,7 @@ pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
 /// Locks, ignoring poison.
 ///
-/// Of the user's code only `Hash` and `Eq` of keys run under a lock, and each critical section leaves its data whole at
+/// The only user code under a lock is `Hash` and `Eq` of keys, and each critical section leaves its data whole at
 /// every step.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex

@@ -1,4 +1,4 @@
-//! For tests of code that uses cached functions: isolation, and a clock that obeys.
+//! Support for tests of code that uses cached functions: isolation, and a manual clock.
 //!
 //! ```
 //! use std::time::Duration;

@@ -42,12 +42,12 @@ const QUEUE_COUNT: usize = 16;
 /// Later than every moment, so that every moment is notified.
 const AWAKE: u64 = u64::MAX;
 
-/// Who fires the timer.
+/// The one who fires the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKind {
     /// The timer's own thread.
     Thread,
-    /// Whoever advances the clock, by calling [`Timer::fire`].
+    /// The test that advances the clock, by calling [`Timer::fire`].
     Manual,
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn store_problem(function: &str, store: impl FnOnce() -> Store, error
     report(&cause, &problem);
 }
 
-/// What a failure of a store has in common with others of the same cause, whatever operation and entry it was found with.
+/// Identifies the cause of a store's failure, the same for all operations and entries.
 fn cause(store: &Store, error: &Error) -> String {
     use ErrorKind::{Connect, Full, Timeout};
     let kind = error.kind().as_str();

@@ -1,4 +1,4 @@
-//! What a backend can do beyond the required methods.
+//! Optional capabilities of backends.
 
 use std::fmt;
 

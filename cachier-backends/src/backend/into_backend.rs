@@ -1,11 +1,11 @@
-//! What may be handed over as a backend.
+//! Conversions into backends.
 
 use std::sync::Arc;
 
 use super::Backend;
 use crate::blocking::{Blocking, BlockingBackend};
 
-/// What may be handed over as a backend: a [`Backend`], a [`BlockingBackend`], or an `Arc<dyn Backend>`.
+/// Types that are accepted as a backend: a [`Backend`], a [`BlockingBackend`], or an `Arc<dyn Backend>`.
 ///
 /// `Form` tells which of them it is; the compiler infers it. A type that is a [`Backend`] and a [`BlockingBackend`] at once
 /// is wrapped by hand: [`Blocking::new`] for the second.

@@ -1,4 +1,4 @@
-//! What the properties are tried on.
+//! The backends on which the properties are tried.
 
 use std::sync::Arc;
 

@@ -62,10 +62,11 @@ impl DefaultFolder {
 
     /// Removes other packages' folders that have not been used for 30 days; at most once a day.
     ///
-    /// What cannot be removed now, because it is too much or others interfere, is removed next time. Processes that
-    /// remove concurrently, or use what is being removed, are not harmed: they compute again.
+    /// Folders that cannot be removed now, because they hold too much or others interfere, are removed next time. Processes that
+    /// remove concurrently, or use a folder being removed, are not harmed: they compute again.
     ///
-    /// # Errors The first error of the file system.
+    /// # Errors
+    /// The first error of the file system.
     pub fn remove_unused(&self, now: SystemTime) -> io::Result<()> {
         match (&self.last_use, self.path.parent()) {
             (Some(_), Some(packages)) => unused::remove(packages, &self.path, now),

@@ -11,7 +11,7 @@ use crate::error::Error;
 /// About how many heap bytes a value owns besides its `size_of`: texts, lists, maps and boxes.
 ///
 /// Exact for texts and lists of numbers without spare capacity and for hash maps of numbers that have grown to their size, an
-/// estimate otherwise. What serializes alike counts alike: a set as a list, which takes several times less, and a B-tree as a hash
+/// estimate otherwise. Types that serialize alike count alike: a set as a list, which takes several times less, and a B-tree as a hash
 /// map.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub fn heap<V: Serialize>(value: &V) -> Result<u64, Error> {
     let taken = Lossless::unread(value)
         .serialize(Sizer)
         .map_err(NotMeasurable::into_error)?;
-    // What exceeds the value's own size is boxed.
+    // Anything beyond the value's own size is boxed.
     let known = taken.inline.saturating_sub(taken.guessed);
     let boxed = known.saturating_sub(size_of::<V>() as u64);
     Ok(taken.heap + boxed)
@@ -41,7 +41,7 @@ const WORD: u64 = 8;
 /// The header of a text, list or map: pointer, length and capacity.
 pub(crate) const HEADER: u64 = 24;
 
-/// What a value takes inline, as the compiler lays it out, and in the heap.
+/// The size of a value inline, as the compiler lays it out, and in the heap.
 #[derive(Clone, Copy)]
 struct HeapSize {
     inline: u64,
@@ -58,9 +58,9 @@ struct Sizer;
 /// The parts of a value so far.
 struct Parts {
     holder: Holder,
-    /// Of parts beside each other.
+    /// The sum of parts next to each other.
     sum: HeapSize,
-    /// Of a list's items, or a map's keys and values: the largest one, as all of a type have one size.
+    /// The largest of a list's items, or of a map's keys and values, as all of a type have one size.
     kinds: [HeapSize; 2],
     count: u64,
 }
@@ -152,7 +152,7 @@ impl HeapSize {
         };
     }
 
-    /// In an enum, or in an `Option`: with what tells the variants apart, where no unused bits do.
+    /// The size in an enum or an `Option`: with a discriminant, unless there are unused bits.
     fn tagged(self) -> Self {
         match self.has_niche {
             true => self,
@@ -200,7 +200,7 @@ impl Parts {
     }
 }
 
-/// What the table of a `HashMap` takes that has grown to so many items: a power of two of buckets, of which it fills seven in
+/// The size of a `HashMap`'s table that has grown to so many items: a power of two of buckets, of which it fills seven in
 /// eight, and for each of them, and for one group more, a byte of a hash.
 fn table(item: u64, items: u64) -> u64 {
     const GROUP: u64 = 16;

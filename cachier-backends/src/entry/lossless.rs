@@ -24,13 +24,13 @@ struct Position {
     null: Null,
 }
 
-/// What a null would be read as.
+/// The meaning of a null when it is read.
 #[derive(Clone, Copy)]
 enum Null {
     Itself,
-    /// As the absence of the `Some` around it.
+    /// The absence of the `Some` around it.
     NoneAround,
-    /// It is never read: the output is only measured.
+    /// None: the output is only measured, never read.
     Unread,
 }
 

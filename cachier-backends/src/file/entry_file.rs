@@ -55,7 +55,7 @@ pub(super) fn check(folder: &Path) -> io::Result<()> {
     Temporary::write(folder, b"", SystemTime::now()).map(drop)
 }
 
-/// What was found at an entry's path.
+/// The file at an entry's path.
 enum Opened {
     /// A file and its length.
     Entry(File, u64),

@@ -1,6 +1,6 @@
 //! Files and folders, for whom the cache folder is. Every file is opened here.
 //!
-//! What is at a path may be hostile, or a mistake: a link to somebody's file, a pipe without a writer, a device. So no
+//! The file at a path may be hostile, or a mistake: a link to somebody's file, a pipe without a writer, a device. So no
 //! link is followed, nothing blocks, and only a regular file with a single name is used.
 
 use std::fmt;

@@ -143,7 +143,7 @@ impl LeaseFile {
 
     /// Records this process as the owner; `false` if somebody has ended the lease.
     fn sign(&self) -> io::Result<bool> {
-        // Whoever finds the previous owner gone ends its lease, after another look under the ledger's lock.
+        // A process that finds the previous owner gone ends its lease, after another look under the ledger's lock.
         let _ledger = match owner::is_signed(&self.file)? {
             true => Some(Ledger::lock(&self.scope)?),
             false => None,

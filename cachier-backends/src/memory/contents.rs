@@ -64,7 +64,7 @@ where
         }
     }
 
-    /// What so many entries take, where all are of one size.
+    /// The bytes of so many entries, where all are of one size.
     pub(super) fn bytes(&self, entries: u64, guard: &Guard) -> Option<u64> {
         let index = self.words()?;
         Some(footprint::of_words(entries, index.bytes(guard)))
@@ -142,7 +142,7 @@ where
         }
     }
 
-    /// The size of an entry. Those of words are not told one by one.
+    /// The size of an entry. Words have no sizes of their own.
     pub(super) fn size(&self, position: Position, guard: &Guard) -> Size {
         let nodes = self.nodes();
         let node = nodes.and_then(|index| index.get(position, guard));

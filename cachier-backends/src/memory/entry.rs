@@ -1,4 +1,4 @@
-//! What goes into a store and what comes out.
+//! Input and output of a store.
 
 /// Limits for a store; unlimited by default.
 ///
@@ -14,7 +14,7 @@
 pub struct Bounds {
     /// The most entries.
     pub entries: Option<u64>,
-    /// The most bytes, of all entries together. Those of machine words take what they take; others say it.
+    /// The most bytes, of all entries together. The size of machine words is known; other entries state theirs.
     pub bytes: Option<u64>,
 }
 
@@ -40,7 +40,7 @@ pub struct Entry<V> {
 
 /// An entry to insert.
 ///
-/// Of the time that computing took, the store keeps three digits at least. Of machine words it keeps the creation to the
+/// The store keeps at least three digits of `compute_nanos`. For machine words it keeps the creation to the
 /// microsecond, unless `since` is the same moment. A `since` that is the microsecond of the creation takes no memory.
 ///
 /// ```

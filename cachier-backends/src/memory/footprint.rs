@@ -25,12 +25,12 @@ pub(super) fn of_node<K: Hash, V>(key: &K, value_heap: u64) -> u64 {
     node + SHARED + TABLE_SHARE + WRITER_RECORD + heap_of_key(key) + value_heap
 }
 
-/// So many machine words, with tables of this size.
+/// The bytes of so many machine words, with tables of this size.
 pub(super) fn of_words(entries: u64, tables: u64) -> u64 {
     tables + entries * WRITER_RECORD
 }
 
-/// What a key owns besides its `size_of`: the texts and lists that it hashes.
+/// The heap bytes of a key: the texts and lists that it hashes.
 fn heap_of_key<K: Hash>(key: &K) -> u64 {
     if !needs_drop::<K>() {
         return 0;
@@ -50,7 +50,7 @@ fn heap_of_key<K: Hash>(key: &K) -> u64 {
         hashed.bytes - arrays.bytes_of_arrays,
     );
     let room = in_place.saturating_sub(arrays.bytes_of_arrays);
-    // So many headers have room where the key stands; others stand in lists, as do numbers that have none.
+    // Headers beyond those that fit in place are in lists, as are numbers.
     let headers = texts.saturating_sub(room / HEADER) * HEADER;
     let numbers = hashed.numbers.saturating_sub(room);
     bytes + texts * ALLOCATION + headers + numbers
@@ -65,7 +65,7 @@ struct Hashed {
     bytes: u64,
     /// Bytes of numbers that are hashed one by one.
     numbers: u64,
-    /// What the key takes in place beyond numbers and headers; negative if that is less. Arrays explain it.
+    /// The key's size in place beyond numbers and headers; negative if that is less. Arrays explain it.
     unexplained: i64,
     /// For arrays, in place.
     room: u64,
@@ -74,7 +74,7 @@ struct Hashed {
     last: Last,
 }
 
-/// What was hashed last.
+/// The last thing that was hashed.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Last {
     #[default]
@@ -135,7 +135,7 @@ impl Hasher for Hashed {
         self.last = Last::Length;
     }
 
-    // What tells variants apart mostly has room in unused bits.
+    // Discriminants mostly have room in unused bits.
     fn write_isize(&mut self, _: isize) {
         self.last = Last::Other;
     }

@@ -8,7 +8,7 @@ use super::sync::Guard;
 /// An epoch ends with each reclamation, unless another thread is in a lookup. Removed items are freed after three.
 const EPOCHS_UNTIL_FREED: usize = 4;
 
-/// What threads that have ended leave behind is freed by a thread that removes something, or else by one that begins: by
+/// The garbage of ended threads is freed by a thread that removes something, or else by one that begins: by
 /// one in so many, as it looks at all threads.
 const THREADS_PER_SWEEP: usize = 32;
 

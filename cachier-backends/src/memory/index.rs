@@ -20,7 +20,7 @@ pub(super) struct Index<T> {
     table: AtomicShared<Table<T>>,
 }
 
-/// What the index has to know of an item.
+/// The index's view of an item.
 pub(super) trait Item: Send + Sync + 'static {
     fn hash(&self) -> u32;
     /// Its id in the catalog, if there is one.

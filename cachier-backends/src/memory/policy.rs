@@ -103,7 +103,7 @@ impl Policy {
         Some(id)
     }
 
-    /// Under the new id of each former one, in the same order. Ghost are forgotten.
+    /// Replaces each id by its new one and keeps the order. Ghosts are forgotten.
     pub(super) fn renumber(&mut self, ids: &[u32]) {
         let former = std::mem::take(self);
         self.links = vec![Link::default(); former.len()];

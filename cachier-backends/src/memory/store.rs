@@ -412,7 +412,7 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// Removes all entries; returns how many. What they took is given back, but for less than 2 MB of a store of machine
+    /// Removes all entries; returns how many. Their memory is given back, but for less than 2 MB of a store of machine
     /// words.
     pub fn clear(&self) -> u64 {
         let Some(guard) = pin() else { return 0 };

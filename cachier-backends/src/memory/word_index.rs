@@ -33,7 +33,7 @@ pub(super) struct WordIndex {
     hash: WordHash,
 }
 
-/// Of a power of two in bytes, so that a lookup finds one without a multiplication.
+/// Its size is a power of two, so that a lookup finds one without a multiplication.
 #[repr(align(128))]
 struct SmallTable(OnceLock<Table>);
 
@@ -184,7 +184,7 @@ impl WordIndex {
         table.take(hash, position);
     }
 
-    /// What the tables take, those included that are kept for when they are needed again.
+    /// The bytes of the tables, with those that are kept for later use.
     pub(super) fn bytes(&self, guard: &Guard) -> u64 {
         bytes_up_to(self.table(guard).buckets.len())
     }
@@ -478,7 +478,7 @@ impl Table {
     }
 }
 
-/// So many of them, empty.
+/// Makes so many empty ones.
 fn zeros<T: Default>(count: usize) -> Vec<T> {
     std::iter::repeat_with(T::default).take(count).collect()
 }

@@ -13,7 +13,7 @@ pub(super) fn most_items(buckets: usize) -> usize {
     buckets * SLOTS * percent / 100
 }
 
-/// What a table of so many buckets takes in a store that evicts, with the smaller ones that stay. Moments of freshness take an
+/// The bytes of a table of so many buckets in a store that evicts, with the smaller ones that stay. Moments of freshness take an
 /// eighth more.
 pub(super) fn bytes_up_to(buckets: usize) -> u64 {
     let index = size_of::<AtomicU64>() + size_of::<AtomicU32>();

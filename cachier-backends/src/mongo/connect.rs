@@ -33,11 +33,11 @@ const MAX_CONNECTIONS: u32 = 16;
 /// Where the entries are.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
-    /// With credentials: never shown.
+    /// Contains credentials: never shown.
     pub(super) url: String,
     pub(super) database: String,
     pub(super) collection: String,
-    /// Without credentials.
+    /// The name without credentials.
     pub(super) store_name: String,
 }
 

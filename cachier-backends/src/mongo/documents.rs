@@ -31,12 +31,12 @@ pub(super) fn of_function(scope: &Scope) -> Document {
     doc! { "function": scope.to_string() }
 }
 
-/// Those with entries; covered by the index.
+/// Matches documents with entries; covered by the index.
 pub(super) fn entries_of(scope: &Scope) -> Document {
     doc! { "function": scope.to_string(), "created": { "$gte": DateTime::MIN } }
 }
 
-/// Those with entries created before a moment that nobody has a lease on: an entry being recomputed is kept.
+/// Matches unleased entries created before a moment: an entry being recomputed is kept.
 pub(super) fn entries_before(scope: &Scope, moment: SystemTime) -> Document {
     doc! {
         "function": scope.to_string(),
@@ -46,7 +46,7 @@ pub(super) fn entries_before(scope: &Scope, moment: SystemTime) -> Document {
     }
 }
 
-/// Those with leases only.
+/// Matches documents with leases only.
 pub(super) fn bare_leases_of(scope: &Scope) -> Document {
     doc! { "function": scope.to_string(), "version": { "$exists": false } }
 }
@@ -145,7 +145,7 @@ fn millis(period: Duration) -> i64 {
     i64::try_from(period.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
-/// A random id. Those of the driver repeat in child processes.
+/// A random id. The driver's own ids repeat in child processes.
 pub(super) fn random_id() -> ObjectId {
     let mut bytes = [0; 12];
     bytes[..8].copy_from_slice(&unique().to_be_bytes());

@@ -81,9 +81,9 @@ impl<T> Attempts<T> {
     }
 }
 
-/// What a cell holds, filled by `make` if need be; `None` if the runtime ended before that.
+/// The value of a cell, made by `make` if need be; `None` if the runtime ended before that.
 ///
-/// It is filled in a task of its own, which goes on when this is dropped: what takes longer than a call may take comes
+/// It is made in a task of its own, which goes on when this is dropped: a value that takes longer than a call may take comes
 /// about nevertheless, for the next one. Where the runtime is driven by synchronous callers only, it is driven on.
 pub(crate) async fn init_in_task<T, F>(
     cell: &Arc<OnceCell<T>>,

@@ -18,7 +18,7 @@ use crate::backend::{BoxFuture, WaitObserver};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::Process;
 
-/// Who uses a client.
+/// The users of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientScope {
     /// All tasks of a runtime.
@@ -27,7 +27,7 @@ pub(crate) enum ClientScope {
     Thread,
 }
 
-/// What happens to a synchronous caller's client when an operation times out.
+/// The fate of a synchronous caller's client when an operation times out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnTimeout {
     /// The next caller uses it again.

@@ -4,12 +4,12 @@
 #[allow(dead_code, reason = "each kind of server asks for some of the parts")]
 pub(crate) struct ServerUrl<'a> {
     pub(crate) scheme: &'a str,
-    /// With the `@` behind them.
+    /// Includes the `@` behind them.
     pub(crate) credentials: &'a str,
     pub(crate) hosts: &'a str,
     /// Without the slashes around it.
     pub(crate) path: &'a str,
-    /// With the `?` before it.
+    /// Includes the `?` before it.
     pub(crate) query: &'a str,
 }
 

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::watchers::Watchers;
 use crate::backend::Change;
 
-/// Who is notified of the changes that one backend receives.
+/// Subscribers to the changes that one backend receives.
 pub(crate) struct Subscribers {
     /// The name under which this backend announces its own changes.
     origin: String,

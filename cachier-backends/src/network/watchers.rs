@@ -1,4 +1,4 @@
-//! Who watches for changes, and how they are notified.
+//! Watchers of changes, and their notification.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

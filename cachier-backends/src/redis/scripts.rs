@@ -57,7 +57,7 @@ impl Script {
 
     /// A request to run this on a shard, about the entry of `member`, or about all if that is empty.
     ///
-    /// What it publishes says that `origin` did it.
+    /// Its notifications name `origin` as the author.
     pub(super) fn call(
         &'static self,
         operation: Operation,

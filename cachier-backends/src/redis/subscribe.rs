@@ -33,7 +33,7 @@ struct Running {
     _task: AbortOnDrop<()>,
 }
 
-/// Who is notified, and the state of the subscription.
+/// The subscribers, and the state of the subscription.
 struct Subscription {
     subscribers: Subscribers,
     state: watch::Sender<State>,

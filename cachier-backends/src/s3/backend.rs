@@ -30,7 +30,7 @@ impl S3Backend {
     #[must_use]
     #[doc(alias = "s3_bucket")]
     pub fn new(bucket: impl Into<String>) -> Self {
-        // Rather here than in the first call, in the middle of which more programs fork. What goes wrong the first operation tells.
+        // Rather here than in the first call, in the middle of which more programs fork. The first operation reports a failure.
         let _ = sdk::prepare();
         Self::of(Settings::default(), Shared::new(bucket.into()))
     }

@@ -21,7 +21,7 @@ const MAGIC: &[u8] = b"cachier:";
 /// The size of a lease. Every entry is larger, by its header alone.
 pub(super) const LEASE_BYTES: u64 = 40;
 
-/// What became of an entry that was vacated.
+/// The result of vacating an entry.
 pub(super) enum VacatedEntry {
     /// It did not exist.
     WasAbsent,

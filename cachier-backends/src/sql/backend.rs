@@ -42,7 +42,7 @@ pub struct SqlBackend {
 impl SqlBackend {
     /// Entries in the database of a URL: `sqlite:path`, `postgres://…`, `mysql://…` or `mariadb://…`.
     ///
-    /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` opens an SQLite file read-only. A missing file
+    /// Parameters after a `?` are for [sqlx](https://docs.rs/sqlx); `mode=ro` opens an SQLite file read-only. A missing file
     /// is created, accessible to the user alone. A leading `~/` is the home folder of the user.
     ///
     /// # Errors

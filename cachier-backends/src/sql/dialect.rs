@@ -1,4 +1,4 @@
-//! What differs between databases.
+//! Differences between databases.
 
 /// The peculiarities of a database.
 pub(super) struct Dialect {

@@ -40,9 +40,9 @@ pub(super) struct Space {
 struct Progress {
     /// All so far.
     requests: u64,
-    /// Those after which all that was vacant has been given back.
+    /// Removals after which all vacant space has been given back.
     done: u64,
-    /// Those that somebody waits for.
+    /// Removals whose space somebody waits for.
     awaited: u64,
     /// Whether a task is to do the rest.
     is_running: bool,
@@ -52,12 +52,12 @@ struct Progress {
 #[derive(Clone, Copy)]
 enum Extent {
     All,
-    /// What exceeds the slack: steady removals leave it, as new entries would only have to make room again.
+    /// All beyond the slack: steady removals leave that, as new entries would only have to make room again.
     BeyondSlack,
 }
 
 impl Space {
-    /// That of a file; `None` where that is the program's, and left as it is.
+    /// The vacant space of a file; `None` where the program made the file, and it is left as it is.
     pub(super) fn of(file: &File) -> Option<Arc<Self>> {
         file.is_made().then(|| {
             Arc::new(Self {
@@ -129,7 +129,7 @@ impl Task {
     async fn run(mut self) {
         let mut extent = Extent::BeyondSlack;
         while !self.has_ended {
-            // Who requests from now on may have removed what this look does not see.
+            // Requests from now on may be for removals that this look does not see.
             let seen = *self.space.progress.borrow();
             // A failure concerns nobody: the next removal tries again.
             let _ = shrink(&self.space.file, extent).await;

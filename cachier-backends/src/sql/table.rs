@@ -48,7 +48,7 @@ impl Requests {
         let looked = self.client.database.probe_pooler().await;
         looked.map_err(|error| self.error(error))?;
         let known = self.statements().migrations.len();
-        // Whatever is wrong with the table: creating it shows whether that can be helped.
+        // Any failure of the table: creating it shows whether that can be helped.
         let version = match self.schema_version().await {
             Ok(version) => version,
             Err(error) if error.kind() == ErrorKind::Protocol => 0,

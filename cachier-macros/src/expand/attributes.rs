@@ -9,7 +9,7 @@ use super::code;
 use crate::model::{Cached, CompanionKind, Destination, LINTS};
 use crate::parse::Header;
 
-/// Those of the function that is called, and a line of documentation about the companion.
+/// The attributes of the wrapper, and a line of documentation about the companion.
 pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     let attributes = sent_to(cached, &[Destination::Outer, Destination::Both]);
     let attributes = attributes.map(
@@ -36,14 +36,14 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     quote!(#(#attributes)* #line #allow #used)
 }
 
-/// Those of other generated items.
+/// The attributes of other generated items.
 pub(super) fn of_companion(cached: &Cached) -> TokenStream {
     let attributes = cached.function.attributes.iter();
     let conditions = attributes.filter(|attribute| is(attribute, "cfg"));
     quote!(#(#conditions)*)
 }
 
-/// Those of the body, if it is a function of its own.
+/// The attributes of the body, if it is a function of its own.
 pub(super) fn of_body(cached: &Cached) -> TokenStream {
     let attributes = sent_to(cached, &[Destination::Body, Destination::Both])
         .map(|attribute| named_span(cached, attribute).unwrap_or_else(|| quote!(#attribute)));
@@ -63,7 +63,7 @@ fn spared() -> TokenStream {
     }
 }
 
-/// Those of the impl that decide whether it is there at all.
+/// The impl's attributes that decide whether it is compiled.
 pub(super) fn cfg_of(header: &Header) -> TokenStream {
     let attributes = header.attributes.iter();
     attributes
@@ -72,7 +72,7 @@ pub(super) fn cfg_of(header: &Header) -> TokenStream {
         .collect()
 }
 
-/// The lints of the impl, for bodies that have left it. What it expects may occur in those that stay.
+/// The lints of the impl, for bodies that have left it. An expected lint may occur in those that stay.
 pub(super) fn lints_of(header: &Header) -> TokenStream {
     let attributes = header.attributes.iter();
     attributes

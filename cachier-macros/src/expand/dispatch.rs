@@ -67,7 +67,7 @@ fn in_background(cached: &Cached, body: &TokenStream) -> TokenStream {
     let owned = cached.parameters.iter().filter_map(own);
     let borrowed = cached.parameters.iter().map(borrow);
     let (own_this, this) = own_receiver(cached).unzip();
-    // What cannot go there is an error at what asks for it.
+    // A value that cannot go there is an error at the argument that asks for it.
     let asking = cached.arguments.next_time.as_ref();
     let span = asking.map_or_else(Span::call_site, |argument| argument.span());
     let span = span.resolved_at(Span::mixed_site());

@@ -1,4 +1,4 @@
-//! What a cached function becomes.
+//! The expansion of a cached function.
 
 use proc_macro2::TokenStream;
 use syn::Ident;
@@ -9,11 +9,11 @@ use super::accessor::Accessor;
 pub(crate) struct Expanded {
     /// Takes the place of the function, in a trait's impl without anything that the trait does not have.
     pub(crate) item: TokenStream,
-    /// What a method of a trait's impl has outside of that.
+    /// The items outside of a trait's impl.
     pub(crate) outside: Option<Outside>,
 }
 
-/// What a method of a trait's impl has outside of that.
+/// The items of a method that stand outside of its trait's impl.
 pub(crate) struct Outside {
     /// The attributes of each.
     pub(super) attributes: TokenStream,
@@ -26,6 +26,6 @@ pub(crate) struct Outside {
 /// The companion of a method of a trait's impl.
 pub(super) enum OutsideCompanion {
     Accessor(Accessor),
-    /// Of a method with errors, under this name and of this type.
+    /// The stub of a method with errors, under this name and of this type.
     Stub(Ident, TokenStream),
 }

@@ -103,7 +103,7 @@ impl Place {
     }
 }
 
-/// What a companion of whatever visibility may do: its types are those of the method.
+/// Lints that no companion answers for: its types are those of the method, whatever its visibility.
 fn lints() -> TokenStream {
     code!(#[allow(private_interfaces, private_bounds, unreachable_pub)])
 }

@@ -42,7 +42,7 @@ fn body(body: &Expr) -> TokenStream {
     }
 }
 
-/// What is part of a key in memory: the members of a tuple, so that each may be a reference.
+/// The parts of a key in memory: the members of a tuple, so that each may be a reference.
 pub(super) fn members(cached: &Cached, closure: &KeyClosure) -> Vec<TokenStream> {
     let krate = &cached.krate;
     match closure.tuple_members() {
@@ -54,7 +54,7 @@ pub(super) fn members(cached: &Cached, closure: &KeyClosure) -> Vec<TokenStream>
     }
 }
 
-/// What a parameter of the closure is bound to; nothing for those that need no binding.
+/// The binding of a closure's parameter; `None` for one that needs none.
 fn argument(cached: &Cached, parameter: &KeyParameter) -> Option<TokenStream> {
     let krate = &cached.krate;
     let wants_reference = asks_for_reference(parameter.pattern);

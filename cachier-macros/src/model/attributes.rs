@@ -5,18 +5,18 @@ use syn::{Attribute, Meta, Path};
 /// Where an attribute goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Destination {
-    /// To the function that is called, which looks values up.
+    /// On the function that is called, which looks values up.
     Outer,
-    /// To the function with the body, which runs when there is no value.
+    /// On the function with the body, which runs when there is no value.
     Body,
-    /// To both.
+    /// On both.
     Both,
     /// Nowhere, and why.
     Refused(&'static str),
 }
 
 impl Destination {
-    /// Where an attribute below `#[cachier]` goes. Those above have been applied already.
+    /// The destination of an attribute below `#[cachier]`; those above have been applied already.
     pub(crate) fn of(attribute: &Attribute) -> Self {
         let path = path(attribute);
         let is = |names: &[&str]| names.iter().any(|name| path.is_ident(name));

@@ -24,13 +24,13 @@ pub(crate) struct Cached<'a> {
     pub(crate) krate: TokenStream,
 }
 
-/// How the companion is defined.
+/// The definition of the companion.
 pub(crate) enum CompanionKind {
-    /// As an enum of this name, with the operations.
+    /// An enum of this name, with the operations.
     Enum(Ident),
-    /// As a function of this name, which returns the operations.
+    /// A function of this name, which returns the operations.
     Function(Ident),
-    /// Not at all: everything is inside the function.
+    /// None: everything is inside the function.
     None,
 }
 

@@ -1,4 +1,4 @@
-//! What keeps a companion from standing where it would.
+//! Companions that cannot stand in their place.
 
 use syn::ext::IdentExt as _;
 
@@ -53,7 +53,7 @@ impl CompanionError {
         }
     }
 
-    /// What keeps a type of this name out of a block.
+    /// The error of a type of this name in a block.
     fn of_name(name: &str, block: &Contents) -> Option<Self> {
         let shown = block.paths.get(name).copied();
         if PRIMITIVES.contains(&name) {

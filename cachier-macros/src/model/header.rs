@@ -1,4 +1,4 @@
-//! What the header of an impl means for the companions of its methods.
+//! The header of an impl, as the companions of its methods need it.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;

@@ -12,12 +12,12 @@ use crate::parse::Function;
 
 /// A parameter of the closure.
 pub(crate) struct KeyParameter<'a> {
-    /// As the closure has it.
+    /// The closure's pattern.
     pub(crate) pattern: &'a Pat,
     pub(crate) stands_for: StandsFor,
 }
 
-/// What a parameter of the closure stands for; places do not count the receiver.
+/// The meaning of a closure's parameter; places do not count the receiver.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum StandsFor {
     /// `self`, which is in scope anyway.
@@ -112,7 +112,7 @@ impl<'a> KeyArguments<'a> {
         }
     }
 
-    /// What a parameter stands for.
+    /// The meaning of a parameter.
     fn meant(&self, place: usize, pattern: &Pat) -> Result<StandsFor> {
         match pattern {
             Pat::Wild(_) => return Ok(StandsFor::Nothing),

@@ -2,7 +2,7 @@
 
 use crate::diagnostics::did_you_mean;
 
-/// What to say of an unknown argument.
+/// The message for an unknown argument.
 pub(super) fn unknown_argument(name: &str, known: &[&str]) -> String {
     let of = |table: &[(&str, &'static str)]| {
         let mut rows = table.iter();

@@ -14,7 +14,7 @@ use crate::parse::{self, ParsedArgument, Value};
 pub(crate) trait ArgumentValue: Sized {
     /// A description for "expects ...".
     const EXPECTED: &'static str;
-    /// What follows the argument's name in a correct example.
+    /// The text after the argument's name in a correct example.
     const EXAMPLE: &'static str;
 
     /// Parses an argument's value; an error has the span of the offending token.

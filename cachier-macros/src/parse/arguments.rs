@@ -13,7 +13,7 @@ pub(crate) struct ParsedArgument {
     pub(crate) value: Value,
 }
 
-/// What follows an argument's name.
+/// The part after an argument's name.
 pub(crate) enum Value {
     Nothing,
     Expr(Expr),

@@ -8,7 +8,7 @@ use syn::{
     ParenthesizedGenericArguments, Path, Type, TypeFnPtr, TypeReference,
 };
 
-/// What a cached method may need to know of its `impl`. Elided lifetimes have got names.
+/// The header of a cached method's `impl`. Elided lifetimes have got names.
 pub(crate) struct Header {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) generics: Generics,

@@ -101,7 +101,7 @@ fn not_an_impl(item: TokenStream) -> Error {
     start.parse2(item).unwrap_or_else(|error| error)
 }
 
-/// The parts of a body. Those of methods are not parsed: incomplete code must expand, for editors.
+/// The members of a body. Bodies of methods are not parsed: incomplete code must expand, for editors.
 fn members(input: ParseStream) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     let inner = input.call(Attribute::parse_inner)?;

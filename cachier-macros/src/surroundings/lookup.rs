@@ -10,7 +10,7 @@ use proc_macro2::Span;
 
 use super::outline::{Contents, Outline};
 
-/// What stands around and beside a function, as far as that is known.
+/// The code around a function, as far as it is known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Surroundings {
     /// The block in which the function stands.

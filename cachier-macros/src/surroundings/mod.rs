@@ -1,7 +1,7 @@
-//! What the source file shows of the place where a function stands.
+//! The surroundings of a function, as its source file shows them.
 //!
 //! A macro is given the function alone. Where that would not compile beside what surrounds it, the compiler's errors speak of
-//! code that nobody has written; so the file is looked at, for errors only. What cannot be found out is left to the
+//! code that nobody has written; so the file is looked at, for errors only. Anything else is left to the
 //! compiler, as in editors, which hand no files to macros.
 
 mod lexer;

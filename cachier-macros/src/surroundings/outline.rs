@@ -7,12 +7,12 @@ use super::lexer::{Token, tokens};
 use super::paths::{Shown, shown};
 use super::uses::Use;
 
-/// What a block is and contains.
+/// A block: its kind, and the names in it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Contents {
-    /// What the block is.
+    /// The kind of block.
     pub(crate) container: Container,
-    /// What an impl says before its block.
+    /// The text of an impl before its block.
     pub(crate) head: String,
     /// Types and modules that it defines, by name, with the keyword that defines them.
     pub(crate) types: HashMap<String, &'static str>,
@@ -27,13 +27,13 @@ pub(crate) struct Contents {
 /// Where a name is brought in from.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Import {
-    /// What stands before it in its path.
+    /// The path before it.
     pub(crate) from: String,
     /// Where that begins.
     pub(crate) root: String,
 }
 
-/// What kind of block a function stands in.
+/// The kind of block around a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Container {
     /// A module, a function, or what is not known.
@@ -348,7 +348,7 @@ fn first_keyword<'a>(item: &[&'a str]) -> Option<&'a str> {
     item.iter().copied().find(|word| !BEFORE.contains(word))
 }
 
-/// What an item's braces contain.
+/// The kind of block in an item's braces.
 fn container(item: &[&str]) -> Container {
     match first_keyword(item) {
         Some("impl") => {}

@@ -1,6 +1,6 @@
-//! What paths show of the names that they begin with.
+//! Paths show the kind of the names that they begin with.
 
-/// What a name can be, as a path that begins with it shows.
+/// The possible kinds of a name, as a path that begins with it shows them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Shown {
     /// No companion, unless an operation of that is misspelt.

@@ -5,7 +5,7 @@
 use super::outline::{Outline, Position};
 use super::{Container, Contents, Shown};
 
-/// What a question finds out about the place of the function.
+/// Answers a question about the place of the function.
 fn of_place<T>(source: &str, question: impl FnOnce(Position<'_>) -> T) -> T {
     let at = source.find("fn f").unwrap();
     let line = source[..at].matches('\n').count() + 1;

@@ -1,4 +1,4 @@
-//! What a `use` brings in.
+//! The names that a `use` brings in.
 
 /// The names of a `use` item.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct Use<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name<'a> {
     pub(super) name: &'a str,
-    /// What stands before it in its path, and at the beginning of that.
+    /// The path before it, and the first segment of that.
     pub(super) from: &'a str,
     pub(super) root: &'a str,
 }
@@ -45,7 +45,7 @@ impl<'a> Use<'a> {
                         outer.pop();
                     }
                     alias = None;
-                    // What stood before a brace is not to be brought in itself.
+                    // The path before a brace is not brought in itself.
                     path.truncate(outer.last().copied().unwrap_or_default());
                 }
                 _ => path.push(word),

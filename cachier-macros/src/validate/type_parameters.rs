@@ -13,7 +13,7 @@ use crate::diagnostics::Errors;
 use crate::model::{Arguments, Parameter, Role, Store};
 use crate::parse::Function;
 
-/// What is kept outlives the call. Traits that are not well known may demand that of a type, which is left to the compiler.
+/// Kept types outlive the call. Traits that are not well known may demand that of a type, which is left to the compiler.
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     if Store::of(arguments) == Store::Persistent {
         return;
@@ -27,7 +27,7 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
         errors,
     };
     for parameter in Parameter::all(arguments, function) {
-        // Of an encoding nothing is borrowed.
+        // An encoding borrows nothing.
         let is_kept = parameter.role == Role::Keyed && !parameter.is_encoded();
         if is_kept && arguments.key.is_none() {
             kept.visit_type(&parameter.ty);
@@ -37,7 +37,7 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     kept.visit_return_type(&function.signature.output);
 }
 
-/// The traits of what a key in memory owns. What has others is not owned by the key, or is an error of its own.
+/// The traits of types that a key in memory owns. A type with others is not owned by the key, or is an error of its own.
 const KEY: [&[&str]; 5] = [
     &["Hash"],
     &["Eq", "Ord"],

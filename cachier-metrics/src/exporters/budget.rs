@@ -1,23 +1,23 @@
 //! How many series an exporter makes at most, and what goes without where they would be more. Pure.
 
-/// What is exported of a function.
+/// The exported part of a function's figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// Everything.
     #[default]
     Full,
-    /// Of histograms the count and the sum, without buckets.
+    /// Histograms have a count and a sum, without buckets.
     NoBuckets,
-    /// That, and the values of rare labels together as `(other)`.
+    /// The same, with the values of rare labels together as `(other)`.
     NoRareLabels,
 }
 
-/// What is left for further functions. A function keeps what it was granted, so that no counter ever moves.
+/// The series left for further functions. A function keeps its grant, so that no counter ever moves.
 #[derive(Clone, Debug)]
 pub(super) struct Budget {
     max: usize,
     granted: usize,
-    /// Of a function, beside the usual: for buckets, and for whatever is exported of it.
+    /// Further series of a function: those of buckets, and others.
     buckets: usize,
     others: usize,
 }
@@ -28,7 +28,7 @@ const MAX_SERIES: usize = 20_000;
 const FULL: usize = 200;
 const NO_BUCKETS: usize = 125;
 const NO_RARE_LABELS: usize = 80;
-/// Those of stores and of the exporter, and of `(other)` on some backends.
+/// Series of stores and of the exporter, and of `(other)` on some backends.
 const RESERVED: usize = 1_000;
 
 impl Default for Budget {
@@ -62,7 +62,7 @@ impl Budget {
         self.max
     }
 
-    /// What a further function may have; `None` if it must share with others. Half of the series are for functions with
+    /// The grant of a further function; `None` if it must share with others. Half of the series are for functions with
     /// everything, half of the rest for those without buckets, so that each way out of series is taken in its turn.
     pub(super) fn grant(&mut self) -> Option<Extent> {
         let all = self.max.saturating_sub(RESERVED);

@@ -1,4 +1,4 @@
-//! What all exporters have in common.
+//! The interface of all exporters.
 
 use super::error::ExportError;
 use super::registry::MetricsRegistry;
@@ -7,7 +7,7 @@ use crate::metrics::CacheMetrics;
 /// Brings the figures of functions to another system.
 ///
 /// Each exporter has a registry of its own, which says what is exported and under which names, so two of them never
-/// collide. What it sends is one [`Export`](crate::Export) at a time: the figures of all functions, read once each. It
+/// collide. It sends one [`Export`](crate::Export) at a time: the figures of all functions, read once each. It
 /// translates names, units and types, and computes no figures.
 ///
 /// ```
@@ -45,7 +45,7 @@ use crate::metrics::CacheMetrics;
 /// # Ok::<(), ExportError>(())
 /// ```
 pub trait MetricsExporter {
-    /// What it exports.
+    /// The registry of what it exports.
     fn registry(&self) -> &MetricsRegistry;
 
     /// Starts to export by itself: to serve, or to send periodically.

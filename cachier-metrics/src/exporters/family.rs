@@ -1,4 +1,4 @@
-//! What an exporter gets to translate: metrics, each with its samples.
+//! The input of exporters: metrics, each with its samples.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -24,11 +24,11 @@ use crate::histogram::Histogram;
 pub struct MetricFamily<'a> {
     /// Without prefix, unit, and `_total`: `call_duration`.
     pub name: &'static str,
-    /// What its values are in.
+    /// The unit of its values.
     pub unit: MetricUnit,
     /// How its values behave over time.
     pub kind: MetricKind,
-    /// What it tells, in a sentence.
+    /// Its meaning, in a sentence.
     pub help: &'static str,
     /// At least one.
     pub samples: Vec<Sample<'a>>,
@@ -96,7 +96,7 @@ pub enum SampleValue<'a> {
     Histogram(Cow<'a, Histogram>),
 }
 
-/// What the values of a metric are in.
+/// The unit of a metric's values.
 ///
 /// ```
 /// use cachier_metrics::MetricUnit;

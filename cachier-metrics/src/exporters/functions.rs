@@ -64,7 +64,7 @@ impl Functions {
         }
     }
 
-    /// What a forked child has of its parent's: all are asked about anew, as it may not know those that its parent was
+    /// The series of a forked child: all functions are asked about anew, as it may not know those that its parent was
     /// adding.
     pub(super) fn inherited(mut self) -> Self {
         self.asked.clear();
@@ -90,7 +90,7 @@ impl Functions {
         self.folded
     }
 
-    /// What a person should know of the budget.
+    /// The warning about an exceeded budget.
     pub(super) fn warning(&self, exporter: &str) -> Option<String> {
         let max = self.budget.max();
         self.curtailed.map(|function| {

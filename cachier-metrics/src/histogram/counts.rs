@@ -143,7 +143,7 @@ impl Histogram {
         }
     }
 
-    /// What was observed after `earlier`, an older state of the same histogram. The extremes are known only by their
+    /// The observations since `earlier`, an older state of the same histogram. The extremes are known only by their
     /// buckets.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

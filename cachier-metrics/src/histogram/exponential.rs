@@ -119,7 +119,7 @@ mod tests {
             prop_assert_eq!(count, fine.count());
         }
 
-        /// What is observed later makes it no finer.
+        /// Later observations make it no finer.
         #[test]
         fn the_schema_only_goes_down(
             earlier in prop::collection::btree_map(-430..312, 1..9_u64, 0..400),

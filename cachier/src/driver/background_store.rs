@@ -37,7 +37,7 @@ impl<T: Store> CallDriver<T> {
         let replaced = self.replaced(computation.reason);
         let leader = self.leader.take();
         let context = core.function.context;
-        // What was planned for the background is known to be large.
+        // Only large values are stored in the background; an unknown size counts as the largest.
         let bytes = found.bytes.unwrap_or(u64::MAX);
         let session = Session::continuing(&core.function, &self.session, bytes);
         if let Some(leader) = &leader {

@@ -300,7 +300,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// What the waiters get of a result that is not stored.
+    /// The result for waiters when it is not stored.
     fn share_result(
         &self,
         slot: &mut dyn Slot<T::Value>,

@@ -120,7 +120,7 @@ impl<T: Store> EntryDriver<T> {
             false => T::IS_REMOTE && unshared.is_superseded(),
         };
         if is_overtaken {
-            // As if it had been stored and then forgotten: whoever took the lease may never store anything, and the old
+            // Counts as stored and then forgotten: the new owner of the lease may never store anything, and the old
             // entry must not stay.
             store.remove(&self.session, &key).await?;
             stored = StoreOutcome::Done;

@@ -42,7 +42,7 @@ pub(super) fn end_flight<T: Store>(
     }
 }
 
-/// For whom a value is valid that was sent under a lease: for those that came before, unless the store refused it or did not
+/// The validity of a value that was sent under a lease: for callers that came before, unless the store refused it or did not
 /// answer.
 pub(super) fn validity(
     stored: Option<storage::StoreOutcome>,
@@ -87,7 +87,7 @@ pub(super) fn count_stored(session: &Session<'_>, bytes: Option<u64>) {
     }
 }
 
-/// What follows a store with this answer, `None` if it failed: the old entry of a value that is too large is removed. Where it
+/// Cleans up after a store with this answer, `None` if it failed: the old entry of a value that is too large is removed. Where it
 /// may still be there, its next recomputation has to wait.
 pub(super) async fn after_store<T: Store>(
     core: &Core<T>,
@@ -129,7 +129,7 @@ pub(super) fn count_removed(function: &Function, removed: bool) {
 }
 
 impl<T: Store> CallDriver<T> {
-    /// For whom the result of a flight without a lease is valid, given when its leader began to read: nobody is told that the
+    /// The validity of a result computed without a lease, given when its leader began to read: nobody is told that the
     /// key is invalidated meanwhile. `None` under a lease, and where there are none.
     pub(super) fn unleased(&self, began: Option<Instant>) -> Option<Validity> {
         let is_unleased = self.leader.is_some()

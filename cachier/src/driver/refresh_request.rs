@@ -7,7 +7,7 @@ use crate::storage::{Found, Store};
 /// Starts a recomputation: holds the function and its arguments until it is given the request.
 pub type RefreshSpawner<T> = Box<dyn FnOnce(RefreshRequest<T>) + Send>;
 
-/// What to recompute, in which flight.
+/// A recomputation and the flight it belongs to.
 pub struct RefreshRequest<T: Store> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,

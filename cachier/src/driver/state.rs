@@ -42,7 +42,7 @@ pub(crate) struct CallDriver<T: Store> {
     pub(super) session: Session<'static>,
 }
 
-/// What to do next.
+/// The next step of a call.
 pub(super) enum State<T: Store> {
     /// Look for the value, or wait for it.
     Lookup,
@@ -58,12 +58,12 @@ pub(super) enum State<T: Store> {
     Done(Completion),
 }
 
-/// What is known about the stored value.
+/// The progress of the lookup of a stored value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LookupState {
     /// Nothing, or nothing that still counts.
     Needed,
-    /// What [`CallDriver::found`] holds.
+    /// Its result is in [`CallDriver::found`].
     Done,
     /// The store failed.
     Failed,
@@ -105,7 +105,7 @@ pub(super) struct PlannedResult<T: Store> {
     pub(super) unshared: Option<UnsharedOf<T>>,
 }
 
-/// What to do with a result.
+/// The plan for a computed result.
 pub(super) enum ResultPlan<Found> {
     /// Store and share it.
     Store(Found),
@@ -127,7 +127,7 @@ pub(super) struct Computation {
     pub(super) stamp: Stamp,
 }
 
-/// What the store did with a result; the memory of the process follows.
+/// The store's treatment of a result; the memory of the process follows.
 pub(super) struct Published<T: Store> {
     pub(super) outcome: Publication<FoundOf<T>>,
     pub(super) computation: Computation,
@@ -177,7 +177,7 @@ impl<T: Store> CallDriver<T> {
             .age(&self.core.function, found.stamp.created)
     }
 
-    /// What may be served in place of a failure, even if the store has failed since.
+    /// The value to serve in place of a failure, even if the store has failed since.
     pub(super) fn fallback(&self) -> Stored {
         match &self.found {
             Some(found) => Stored::Aged(self.age(found)),

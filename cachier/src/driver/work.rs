@@ -1,4 +1,4 @@
-//! What the driver needs of a call's function: to run it, and to exchange values. It never sees the result's type.
+//! The driver's view of a function: it runs it and exchanges values, and never sees the result's type.
 
 use cachier_backends::Error;
 
@@ -51,7 +51,7 @@ pub(super) fn encode_checked<V>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
     Yes,
-    /// It did not; the function must run.
+    /// Refused: the function must run.
     No,
 }
 

@@ -49,7 +49,7 @@ impl<V> Flight<V> {
         }
     }
 
-    /// Whether it is in the table, where others join it. That stays so as long as the shard is locked.
+    /// Whether it is in the table, where others join it. Stable while the shard is locked.
     pub(super) fn is_in_table(&self) -> bool {
         !self.has_left.load(Ordering::SeqCst)
     }
@@ -79,7 +79,7 @@ impl<V> Flight<V> {
     }
 }
 
-/// What waiters wait for.
+/// The progress that waiters watch.
 enum Progress<V> {
     Phase(Phase),
     Finished(FlightResult<V>),

@@ -27,12 +27,12 @@ pub(crate) enum FlightResult<V> {
     Abandoned,
 }
 
-/// For which callers a value is recent enough, although others may have invalidated its key.
+/// The callers for which a value is recent enough, although others may have invalidated its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
-    /// For those that joined by this moment, when the store last said that the key is valid.
+    /// Those that joined by this moment, when the store last said that the key is valid.
     Confirmed(Instant),
-    /// The store could not be asked: for those that joined by this moment, before which nothing was read, and for those whose
+    /// The store could not be asked: those that joined by this moment, before which nothing was read, and those whose
     /// own lookup failed, so that a store that is down ends no single flight.
     Unconfirmed(Instant),
 }

@@ -152,7 +152,7 @@ impl<K: Eq + Hash, V> Flights<K, V> {
 /// Whether a result was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storing {
-    /// It was.
+    /// It was stored.
     Done,
     /// The key was invalidated meanwhile.
     Superseded,

@@ -87,7 +87,7 @@ async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc
     }
 }
 
-/// From one beat to the next.
+/// The interval between two beats.
 fn pause(period: Duration) -> Duration {
     period / 3
 }

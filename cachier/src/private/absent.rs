@@ -2,14 +2,14 @@
 //!
 //! Their bounds hold for nothing. They are over all lifetimes, so that the compiler looks at them only where they are called.
 
-/// What the companion of a function with `enable_metrics` would be.
+/// Implemented by companions of functions with `enable_metrics`.
 #[diagnostic::on_unimplemented(
     message = "this function collects no metrics: `enable_metrics` is missing from its attribute",
     label = "needs `#[cachier(enable_metrics)]`"
 )]
 pub trait CollectsMetrics<'never> {}
 
-/// What the companion of a function with the file backend would be.
+/// Implemented by companions of functions with the file backend.
 #[diagnostic::on_unimplemented(
     message = "this function has no folder: its attribute names another backend than `file`",
     label = "needs `backend = \"file\"`, or none in the attribute"

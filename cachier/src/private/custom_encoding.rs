@@ -45,14 +45,14 @@ impl<T: TupleElement + ?Sized> Serialize for InTuple<'_, T> {
     }
 }
 
-/// By its bytes.
+/// Encoded as its bytes.
 impl CustomEncoding for OsStr {
     fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.as_encoded_bytes())
     }
 }
 
-/// By its distance from 1970, in nanoseconds.
+/// Encoded as its distance from 1970, in nanoseconds.
 impl CustomEncoding for SystemTime {
     fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // At most 2^64 seconds, which are fewer than 2^94 nanoseconds.

@@ -1,4 +1,4 @@
-//! From a call site to the driver and back.
+//! Dispatches calls from their site to the driver, and results back.
 
 use std::future::Future;
 use std::time::Duration;

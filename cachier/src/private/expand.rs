@@ -63,8 +63,8 @@ macro_rules! __lookup {
     }};
 }
 
-/// A return type and arguments of which is demanded that they can be cached, for the place where values are kept. Whoever
-/// uses them again takes [`__arguments`](crate::__arguments), so that what cannot be cached is one error.
+/// A return type and arguments of which is demanded that they can be cached, for the place where values are kept. Code that
+/// uses them again takes [`__arguments`](crate::__arguments), so that a type that cannot be cached is one error.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __checked {
@@ -86,7 +86,7 @@ macro_rules! __checked {
             $crate::__private::StoredArguments(($($crate::__private::KeyInStore::checked($part),)*), $names),
         )
     };
-    // What can be part of a stored key can be part of one in memory.
+    // Each part of a stored key can be part of one in memory.
     ($return_type:expr, both(($($part:expr,)*), ($($stored:expr,)*), $names:literal)) => {
         (
             $crate::__private::ValueInBoth::checked($return_type),
@@ -320,7 +320,7 @@ macro_rules! __operations {
             $site.handle($($marker)?)
         }
 
-        /// Forgets all entries of the function, of all versions; how many, where that is known. Of a generic function these are
+        /// Forgets all entries of the function, of all versions; how many, where that is known. For a generic function these are
         /// the entries of the instantiations that this process has called.
         #[must_use = "the backend may have failed"]
         #[doc(alias("clear", "cache_clear"))]

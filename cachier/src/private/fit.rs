@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-/// What was found for a type: whether it fits, and what stands for it.
+/// The answer for a type: whether it fits, and its stand-in.
 pub struct Answer<T: ?Sized, F, P> {
     answer: P,
     of: PhantomData<Question<T, F>>,
@@ -29,7 +29,7 @@ impl<T: ?Sized, F, P> Answer<T, F, P> {
         }
     }
 
-    /// What stands for the type, where it is demanded elsewhere that it fits.
+    /// The stand-in, where another place demands that the type fits.
     #[inline]
     pub fn unchecked(self) -> P {
         self.answer
@@ -46,7 +46,7 @@ macro_rules! demands {
     ($($(#[$attribute:meta])* $demand:ident;)*) => {$(
         $(#[$attribute])*
         pub trait $demand<T: ?Sized>: Sized {
-            /// What stands for the type.
+            /// The stand-in for the type.
             #[doc(hidden)]
             #[inline]
             fn checked<P>(answer: Answer<T, Self, P>) -> P {

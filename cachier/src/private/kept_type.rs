@@ -55,7 +55,7 @@ impl<T> ReturnTypeOf<{ return_kind::OPTIONAL }> for Option<T> {
     type Stored = T;
 }
 
-/// The type of a value in memory. What cannot be kept there has one as well, so that its error is the only one.
+/// The type of a value in memory. A value that cannot be kept there has one as well, so that its error is the only one.
 pub trait MemoryValue<const FITS: bool> {
     type Value;
 }
@@ -125,7 +125,7 @@ macro_rules! __memory_value {
     };
 }
 
-/// What users store and read of a return type; with `allow_none` all of it.
+/// The part of a return type that users store and read; with `allow_none` all of it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stored {

@@ -1,7 +1,7 @@
 //! Arguments as parts of a typed key: borrowed for lookups, owned once something is stored.
 //!
 //! Most arguments use their own `Hash` and `Eq`. Floats have neither; their bits are used, with every NaN equal and `-0.0`
-//! and `0.0` different. What has no `Hash` either, as a `HashMap`, or borrows, counts by its encoding, of which a stored key
+//! and `0.0` different. Types without `Hash`, such as `HashMap`, and borrowing ones count by their encoding, of which a stored key
 //! has the hash. The compiler is asked which of these applies, in [`argument`](super::argument).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -266,7 +266,7 @@ impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
     }
 }
 
-/// What an argument is owned as that counts by its encoding; empty for one without a key, under which nothing is stored.
+/// The owned form of an argument that counts by its encoding; empty for one without a key, under which nothing is stored.
 pub type Encoding = Vec<u8>;
 
 /// An argument by its encoding, of which a stored key has the hash, and by its own `Hash` if it has one, which tells apart

@@ -1,4 +1,4 @@
-//! What the attribute's expansion calls. Not for use by hand: it changes without notice.
+//! Support of the attribute's expansion. Not for use by hand: it changes without notice.
 
 mod absent;
 mod all_entries;

@@ -1,4 +1,4 @@
-//! What the closure of `key = |..| ..` is given, and what of its result is part of a key in memory.
+//! The closure of `key = |..| ..`: its arguments, and the part of its result that is in a key in memory.
 //!
 //! The compiler is asked in both cases, as in [`argument`](super::argument).
 
@@ -64,7 +64,7 @@ macro_rules! __key_argument {
     }};
 }
 
-/// What the closure returned, or one member of it, as it is part of a typed key.
+/// The closure's result, or one member of it, as a part of a typed key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key_member {

@@ -29,7 +29,7 @@ where
     pub const HAS_HASH: bool = true;
 }
 
-/// The owned part of a type, by [`key_part_kind`]. What cannot be a part has one as well, so that its error is the only one.
+/// The owned part of a type, by [`key_part_kind`]. A type that cannot be a part has one as well, so that its error is the only one.
 pub trait OwnedKeyPart<const KIND: u8> {
     type Owned;
 }

@@ -137,7 +137,7 @@ async fn usage<T: Store>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
     usage
 }
 
-/// What the function holds. The backend is queried only in the background, for later readers.
+/// The function's gauges. The backend is queried only in the background, for later readers.
 fn gauges<T: Store>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
     let mut gauges = Gauges::default();

@@ -1,6 +1,6 @@
 //! Return types: what is stored of them.
 //!
-//! Of a `Result` only the `Ok` is stored, of an `Option` a `None` only on request, of everything else all. Tokens do not
+//! A `Result` is stored if it is `Ok`, a `None` only on request, everything else always. Tokens do not
 //! tell which of them a type is (`io::Result<T>`, an alias, an associated type), so the compiler is asked, in
 //! [`returned`](super::returned).
 
@@ -17,9 +17,9 @@ use crate::flight::SharedError;
 pub trait ReturnType: Copy {
     /// The function's return type.
     type Return;
-    /// What the cache keeps.
+    /// The type that the cache keeps.
     type Value;
-    /// What users store and read by hand.
+    /// The type that users store and read by hand.
     type Stored;
 
     /// Splits off the value; an `Err` is returned to the caller and never stored.
@@ -28,9 +28,9 @@ pub trait ReturnType: Copy {
     fn join(self, value: Self::Value) -> Self::Return;
     /// The value to keep for what a user stores.
     fn wrap_stored(self, stored: Self::Stored) -> Self::Value;
-    /// What a user reads of a value; `None` if nothing is stored.
+    /// The value as users read it; `None` if nothing is stored.
     fn unwrap_stored(self, value: Self::Value) -> Option<Self::Stored>;
-    /// What `cache_if` sees; `None` for a `None` that only `allow_none` stores.
+    /// The value as `cache_if` sees it; `None` for a `None` that only `allow_none` stores.
     fn stored_ref(self, value: &Self::Value) -> Option<&Self::Stored>;
     /// The error, if waiters can share it.
     fn share_error(self, returned: &Self::Return) -> Option<SharedError>;
@@ -92,7 +92,7 @@ impl<T, E> Fallible<T, E> {
 }
 
 impl<T, E: Clone + Send + Sync + 'static> Fallible<T, E> {
-    /// With errors that waiters share.
+    /// Errors are shared with waiters.
     pub(super) const SHARING: Self = Self {
         sharing: Some(ErrorSharing {
             share: |error: &E| Arc::new(error.clone()),

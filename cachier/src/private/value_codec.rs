@@ -41,7 +41,7 @@ impl ValueSize {
     label = "another error says which of its types is unfit"
 )]
 pub trait ValueCodec<V>: Clone + Send + Sync + 'static {
-    /// What the store keeps.
+    /// The form in which the store keeps values.
     type Encoded: Clone;
 
     /// Decodes a value.

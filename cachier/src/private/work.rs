@@ -106,7 +106,7 @@ impl<S: ReturnType, F> ResultSlot<S, F> {
         }
     }
 
-    /// What users read of the value.
+    /// The value as users read it.
     pub(crate) fn into_stored(self) -> Option<S::Stored> {
         self.spec.return_type.unwrap_stored(self.value?)
     }

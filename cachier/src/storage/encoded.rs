@@ -49,7 +49,7 @@ impl Encoded {
     }
 }
 
-/// What a stored entry is good for.
+/// The usable content of a stored entry.
 pub(super) enum Read {
     /// Its value.
     Value(Found<Encoded>),

@@ -24,7 +24,7 @@ pub struct AnyValue {
     size: Option<MemorySize>,
 }
 
-/// What is known of a value's size.
+/// A value's size, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MemorySize {
     /// Its serialized size, where nothing bounds the bytes.
@@ -88,7 +88,7 @@ impl Hash for AnyKey {
     }
 }
 
-/// What the driver needs of a key.
+/// The driver's operations on a key.
 trait Key: Send + Sync {
     fn equals(&self, other: &dyn Key) -> bool;
     fn as_any(&self) -> &dyn Any;

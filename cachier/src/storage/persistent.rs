@@ -394,7 +394,7 @@ impl Store for Persistent {
             target.handle.backend.store(&key, request).await
         });
         let reply = reply.await;
-        // Who gets the answer informs the near tier.
+        // The call got an answer, so it informs the near tier itself.
         given_up.disarm();
         let reply = reply?;
         // Any answer has ended the lease.

@@ -1,4 +1,4 @@
-//! What the driver asks of a store, and its answers.
+//! The driver's requests to a store, and the answers.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -21,7 +21,7 @@ pub struct Found<V> {
     pub(crate) bytes: Option<u64>,
 }
 
-/// What a store has under a key.
+/// The content of a store under a key.
 pub struct Loaded<V, Seen> {
     pub(crate) found: Option<Found<V>>,
     /// The version of the entry; an absent one may have a version too.
@@ -215,7 +215,7 @@ pub trait Store: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         older_than: Duration,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
-    /// What the function's values occupy, where that is known without I/O.
+    /// The space taken by the function's values, where it is known without I/O.
     fn usage_at_hand(&self) -> Option<Usage> {
         None
     }
@@ -224,7 +224,7 @@ pub trait Store: Send + Sync + Sized + 'static {
         let _ = function;
         None
     }
-    /// What the function's values occupy.
+    /// The space taken by the function's values.
     fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
 }
 

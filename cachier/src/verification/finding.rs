@@ -1,8 +1,8 @@
-//! What a check finds, and what it tells the user.
+//! The findings of a check, and their messages.
 
 use cachier_backends::{Error, ErrorKind, Operation};
 
-/// What a check found.
+/// A finding of a check.
 #[derive(Debug)]
 pub enum Finding {
     /// Unequal arguments have one key.

@@ -8,7 +8,7 @@ pub(super) struct Fingerprints {
     of_keys: HashMap<[u8; 32], Remembered>,
 }
 
-/// What is remembered of a key.
+/// The remembered arguments of a key.
 #[derive(Clone)]
 enum Remembered {
     /// The fingerprint of its arguments.
@@ -17,7 +17,7 @@ enum Remembered {
     Several,
 }
 
-/// Who owns a key that some arguments have.
+/// The owner of a key that some arguments have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyOwner {
     /// They alone, as far as is remembered.

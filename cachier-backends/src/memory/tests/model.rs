@@ -37,7 +37,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
     (entries, bytes).prop_map(|(entries, bytes)| Bounds::new(entries, bytes))
 }
 
-/// What is expected under each key.
+/// The expected entry under each key.
 type Expected<V> = HashMap<u8, NewEntry<V>>;
 
 /// A value made for a key at a time.
@@ -79,7 +79,7 @@ proptest! {
 fn try_all<V: Made>(bounds: Bounds, steps: &[Step]) -> Result<(), TestCaseError> {
     let store = MemoryStore::<u8, V>::new(bounds);
     let mut expected = Expected::new();
-    // Of words, times are kept to the microsecond.
+    // Words keep times to the microsecond.
     for (now, step) in (0..).step_by(1000).zip(steps) {
         apply(&store, &mut expected, now, step.clone(), bounds)?;
         agree(&store, &expected, bounds)?;

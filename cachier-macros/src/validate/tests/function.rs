@@ -1,4 +1,4 @@
-//! The function itself, and arguments that do not suit it.
+//! The function, and arguments that do not suit it.
 
 use super::support::{F, faults, fine, refused};
 

@@ -1,4 +1,4 @@
-//! What stands around the function: impls, types of its name, other attributes.
+//! Code around the function: impls, types of its name, other attributes.
 
 use std::sync::Arc;
 

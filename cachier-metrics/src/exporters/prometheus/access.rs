@@ -1,4 +1,4 @@
-//! Who is answered what.
+//! Access: which request gets which answer.
 
 use std::fmt;
 use std::hint::black_box;
@@ -20,7 +20,7 @@ pub(super) struct Access {
     pub(super) is_private: bool,
 }
 
-/// What clients must show. Never printed.
+/// The token that clients must show. Never printed.
 #[derive(Clone)]
 pub(super) struct Token(String);
 

@@ -1,4 +1,4 @@
-//! What a program says of its Prometheus exporter.
+//! The configuration of a Prometheus exporter.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -44,7 +44,7 @@ pub struct PrometheusBuilder {
     scope: Scope,
 }
 
-/// What a program said, found to be possible.
+/// The validated configuration.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) place: Place,
@@ -168,7 +168,7 @@ impl PrometheusBuilder {
         self
     }
 
-    /// What the exporter is made of.
+    /// Validates the configuration.
     pub(super) fn resolve(self) -> Result<Settings, ExportError> {
         let path = self.path.as_deref().unwrap_or("/metrics");
         if !path.starts_with('/') {

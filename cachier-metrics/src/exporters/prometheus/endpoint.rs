@@ -24,7 +24,7 @@ use super::query::Query;
 use super::view::View;
 use crate::readiness::{StoreReadiness, StoreState, readiness};
 
-/// What is served, and to whom.
+/// The pages, and who may see them.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     view: Arc<View>,
@@ -74,7 +74,7 @@ impl Endpoint {
         }
     }
 
-    /// What the token guards.
+    /// The pages that the token guards.
     fn figures(&self, path: &str, query: &str, headers: &HeaderMap) -> Reply {
         let may = self.access.check_token(headers);
         let may = may.and_then(|()| match path {
@@ -124,7 +124,7 @@ impl Endpoint {
     }
 
     async fn readiness(&self) -> Arc<[StoreReadiness]> {
-        // Whoever asks meanwhile waits for the same answer.
+        // Concurrent requests wait for the same answer.
         let mut last = self.readiness.lock().await;
         if let Some((at, stores)) = &*last
             && at.elapsed() < READINESS_AGE
@@ -207,7 +207,7 @@ fn parameter(query: &str, name: &str) -> Option<String> {
         .map(|(_, value)| decoded(value))
 }
 
-/// `%3A` is `:`, and `+` is a space. What is no code stays as it is.
+/// Decodes `%3A` to `:`, and `+` to a space. Other text stays as it is.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

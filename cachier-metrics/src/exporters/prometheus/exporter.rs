@@ -1,4 +1,4 @@
-//! What a program does with the exporter: it registers functions, starts and stops the server.
+//! The exporter as programs use it: they register functions, start and stop the server.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -146,7 +146,7 @@ impl PrometheusExporter {
     }
 
     /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: `/metrics`,
-    /// `/stats.json`, `/health` and `/ready`. That server decides whom it lets in; the token is asked for as ever.
+    /// `/stats.json`, `/health` and `/ready`. The other server decides whom it lets in; the token is required all the same.
     ///
     /// ```
     /// use cachier_metrics::PrometheusExporter;
@@ -174,7 +174,7 @@ impl PrometheusExporter {
         })
     }
 
-    /// What answers the requests of the exporter's own server.
+    /// The handler of requests to the exporter's own server.
     fn endpoint(&self, hosts: Option<AllowedHosts>, is_private: bool) -> Answer {
         let access = self.access(hosts, is_private);
         let endpoint = Endpoint::new(

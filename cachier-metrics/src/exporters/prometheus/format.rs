@@ -1,4 +1,4 @@
-//! What a client accepts: the format of the figures, and gzip. Pure.
+//! Content negotiation: the format of the figures, and gzip. Pure.
 
 /// A format of the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,7 @@ mod tests {
                 "text/plain;q=0.2 , application/openmetrics-text; version=1.0.0 ;q=0.3",
                 OpenMetrics,
             ),
-            // What Prometheus 2.42 sends, without and with native histograms, and 3.
+            // Prometheus 2.42, without and with native histograms, and 3.
             (
                 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
                 OpenMetrics,

@@ -8,7 +8,7 @@ use crate::exporters::buckets::Detail;
 use crate::exporters::naming::Naming;
 use crate::exporters::registry::MetricsRegistry;
 
-/// What is shown, and how.
+/// The rendered figures, and their form.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) registry: MetricsRegistry,

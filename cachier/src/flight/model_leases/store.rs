@@ -1,4 +1,4 @@
-//! What processes share: a store with leases, and the source of their values.
+//! State shared by processes: a store with leases, and the source of their values.
 
 /// The store and the source.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! The model, whole and broken.
 
-/// What a variant leaves out, for the checker to find.
+/// A step that is left out, for the checker to find.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variant {
     Whole,

@@ -17,7 +17,7 @@ pub(super) struct Caller {
     process: &'static Process,
     call: Call,
     claim_state: ClaimState,
-    /// What it has loaded, and when it began to.
+    /// The loaded entry, and when loading began.
     found: Option<Entry>,
     load_started: Instant,
     lookup: LookupResult,
