@@ -93,7 +93,14 @@ pub async fn is_left_alone<T: PartialEq + Debug>(
     assert_eq!(all_of_it().await, before, "cleared beside");
     assert!(backend.load(&key).await.unwrap().is_none());
 
-    // In the place of a current entry it is a plain miss, and replaced.
+    is_replaced_in_place(backend, &stored).await;
+    assert_eq!(all_of_it().await, before);
+    backend.clear(&scope).await.unwrap();
+}
+
+/// In the place of a current entry it is a plain miss, and replaced.
+async fn is_replaced_in_place(backend: &dyn Backend, stored: &[u8]) {
+    let (key, now) = (key(), SystemTime::now());
     let misplaced = self::entry();
     let request = StoreRequest::new(&misplaced, now);
     backend.store(&key, request).await.unwrap();
@@ -105,11 +112,9 @@ pub async fn is_left_alone<T: PartialEq + Debug>(
     let LeaseReply::Granted(lease) = lease.unwrap() else {
         panic!("whoever finds it computes");
     };
-    let request = StoreRequest::new(&stored, now).under(lease);
+    let request = StoreRequest::new(stored, now).under(lease);
     let reply = backend.store(&key, request).await.unwrap();
     assert_eq!(reply, StoreReply::Stored { evicted: 0 });
-    assert_eq!(all_of_it().await, before);
-    backend.clear(&scope).await.unwrap();
 }
 
 /// Inserts an entry's row and a lease's, in a database's dialect; `blob` formats bytes.

@@ -20,21 +20,14 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
     let fields = [
         (
             "backend",
-            a.backend
-                .as_ref()
-                .map(|argument| backend(&argument.value, private)),
+            value(&a.backend).map(|name| backend(name, private)),
         ),
         ("version", version(cached, private)),
-        (
-            "name",
-            a.name.as_ref().map(|argument| some(&argument.value.0)),
-        ),
+        ("name", value(&a.name).map(|name| some(&name.0))),
         ("stale_after", time(&a.stale_after)),
         (
             "next_time",
-            a.next_time
-                .as_ref()
-                .map(|argument| switch(argument.value, private)),
+            value(&a.next_time).map(|on| switch(*on, private)),
         ),
         ("max_stale", time(&a.max_stale)),
         ("stale_on_error", time(&a.stale_on_error)),
@@ -43,44 +36,26 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
         ("allow_none", flag(&a.allow_none).map(some)),
         (
             "entry_size_limit",
-            a.entry_size_limit
-                .as_ref()
-                .map(|argument| amount(&argument.value.0)),
+            value(&a.entry_size_limit).map(|size| amount(&size.0)),
         ),
         ("cleanup_stale", flag(&a.cleanup_stale).map(some)),
         ("cleanup_interval", time(&a.cleanup_interval)),
-        (
-            "capacity",
-            a.capacity
-                .as_ref()
-                .map(|argument| amount(&argument.value.0)),
-        ),
+        ("capacity", value(&a.capacity).map(|count| amount(&count.0))),
         (
             "capacity_bytes",
-            a.capacity_bytes
-                .as_ref()
-                .map(|argument| amount(&argument.value.0)),
+            value(&a.capacity_bytes).map(|size| amount(&size.0)),
         ),
         (
             "near_cache",
-            a.near_cache
-                .as_ref()
-                .map(|argument| amount(&argument.value.0)),
+            value(&a.near_cache).map(|count| amount(&count.0)),
         ),
         ("near_stale_after", time(&a.near_stale_after)),
-        (
-            "cache_dir",
-            a.cache_dir
-                .as_ref()
-                .map(|argument| folder(&argument.value.0)),
-        ),
+        ("cache_dir", value(&a.cache_dir).map(|path| folder(&path.0))),
         ("verify", flag(&a.verify).map(some)),
         ("operation_timeout", time(&a.operation_timeout)),
         (
             "on_backend_error",
-            a.on_backend_error
-                .as_ref()
-                .map(|argument| reaction(argument.value, private)),
+            value(&a.on_backend_error).map(|on| reaction(*on, private)),
         ),
         ("metrics", metrics(cached, private)),
     ];
@@ -89,6 +64,10 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
         Some(quote!(#name: #value,))
     });
     quote!(#private::Options { #(#fields)* ..#private::Options::new() })
+}
+
+fn value<T>(argument: &Option<Argument<T>>) -> Option<&T> {
+    argument.as_ref().map(|argument| &argument.value)
 }
 
 fn backend(backend: &Backend, private: &TokenStream) -> TokenStream {
@@ -107,12 +86,7 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     if cached.store == Store::Memory {
         return None;
     }
-    match cached
-        .arguments
-        .version
-        .as_ref()
-        .map(|argument| &argument.value)
-    {
+    match value(&cached.arguments.version) {
         Some(Version::None) => None,
         Some(Version::Fixed(number)) => Some(quote!(#private::Version::Number(#number))),
         None | Some(Version::Auto) => {
@@ -124,7 +98,7 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
 }
 
 fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
-    let time = match &argument.as_ref()?.value {
+    let time = match value(argument)? {
         Time::Known(duration) => {
             // Durations in the attribute are whole milliseconds within range.
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -143,7 +117,7 @@ fn amount(amount: &Amount) -> TokenStream {
 }
 
 fn flag(argument: &Option<Argument<Flag>>) -> Option<TokenStream> {
-    let value = argument.as_ref()?.value.0;
+    let value = value(argument)?.0;
     Some(quote!(#value))
 }
 
@@ -170,12 +144,7 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     if !cached.has_metrics() {
         return None;
     }
-    let rate = cached
-        .arguments
-        .sampling_rate
-        .as_ref()
-        .map(|argument| &argument.value);
-    Some(some(match rate {
+    Some(some(match value(&cached.arguments.sampling_rate) {
         None | Some(Rate::Auto) => quote!(#private::SamplingRate::AUTO),
         Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
         Some(Rate::Computed(rate)) => constant_rate(cached, rate),
