@@ -21,6 +21,8 @@ pub mod blocking;
 pub mod canonical;
 #[cfg(feature = "_network")]
 pub mod clients;
+#[doc(hidden)]
+pub mod cold;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "_folders")]

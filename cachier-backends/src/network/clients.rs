@@ -9,12 +9,12 @@ use tokio::time::timeout;
 
 use super::async_once::AsyncOnce;
 use super::blocking_runtimes::BlockingRuntimes;
-use super::cold::boxed_cold;
 use super::compensation::Compensation;
 use super::program_client::ProgramClient;
 use super::runtime::{self, AbortOnDrop, Placement, join, timed_out};
 use super::wait_reporter::WaitReporter;
 use crate::backend::{BoxFuture, WaitObserver};
+use crate::cold::boxed_cold;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::Process;
 

@@ -4,7 +4,6 @@ mod async_once;
 mod blocking_runtimes;
 mod client_runtime;
 mod clients;
-mod cold;
 mod compensation;
 mod program_client;
 mod round_trips;
@@ -30,8 +29,6 @@ pub(crate) use async_once::init_in_task;
 #[cfg(any(feature = "mongo", feature = "_sql"))]
 pub(crate) use clients::ClientScope;
 pub(crate) use clients::{Clients, OnTimeout};
-#[cfg(feature = "redis")]
-pub(crate) use cold::boxed_cold;
 pub(crate) use compensation::Compensation;
 pub(crate) use round_trips::RoundTrips;
 #[cfg(feature = "_notifications")]

@@ -12,8 +12,9 @@ use tokio::time::sleep;
 use super::error;
 use super::source::{Connection, Source};
 use super::stall::{AbandonedWait, StallDetector};
+use crate::cold::boxed_cold;
 use crate::error::{Error, Operation};
-use crate::network::{RoundTrips, boxed_cold, init_in_task};
+use crate::network::{RoundTrips, init_in_task};
 
 /// The shortest time between two attempts to renew a cluster connection.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ use tokio::task::unconstrained;
 use tokio::time::timeout;
 
 use super::error::lost;
-use crate::network::boxed_cold;
+use crate::cold::boxed_cold;
 
 /// Loads are batched while at least this many other requests are pending.
 const MIN_PENDING_TO_BATCH: usize = 8;

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use cachier_backends::Error;
+use cachier_backends::cold::boxed_cold;
 use cachier_metrics::ComputeRecorder;
 
 use super::core::Core;
 use super::entry::{EntryDriver, EntryOperation};
 use super::state::CallDriver;
-use super::transition::{Response, RunSpec, Transition, boxed_cold};
+use super::transition::{Response, RunSpec, Transition};
 use super::work::{AsyncWork, Cacheable, Slot, Work};
 use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::decision::{Intent, ResultKind};

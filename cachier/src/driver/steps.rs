@@ -3,12 +3,13 @@
 use std::mem;
 use std::time::Instant;
 
+use cachier_backends::cold::boxed_cold;
 use cachier_metrics::{Outcome, Reason, StaleUse};
 
 use super::cleanup::start_cleanup;
 use super::refresh_request::RefreshRequest;
 use super::state::{CallDriver, LookupState, State, Step};
-use super::transition::{Transition, boxed_cold};
+use super::transition::Transition;
 use super::work::{Slot, Work};
 use crate::call::{Call, Completion};
 use crate::decision::{Action, Freshness, Intent, ResultKind, Stored, decide, is_fresh};

@@ -1,7 +1,5 @@
 //! Transitions of the driver, and its responses.
 
-use std::pin::Pin;
-
 use cachier_backends::Error;
 
 use super::work::Cacheable;
@@ -43,16 +41,4 @@ impl<E> Transition<E> {
             Self::Done(response) => Transition::Done(end(response)),
         }
     }
-}
-
-/// A boxed future for a cold path: it takes room neither in a hit's future nor on its stack.
-#[cold]
-#[inline(never)]
-pub(super) fn boxed_cold<'a, F>(
-    make: impl FnOnce() -> F,
-) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>>
-where
-    F: Future + Send + 'a,
-{
-    Box::pin(make())
 }

@@ -34,6 +34,7 @@ mod site;
 #[cfg(feature = "persistent")]
 mod stored_arguments;
 mod stored_key_part;
+mod tuples;
 mod value_codec;
 mod value_spec;
 mod work;
