@@ -1,4 +1,4 @@
-//! What stores in memory take of the heap, and give back: counted by the allocator.
+//! Heap memory of stores in memory, taken and given back: counted by the allocator.
 #![allow(missing_docs)]
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 const ENTRIES: u64 = 60_000;
 
-/// What a store of machine words keeps for when it grows again.
+/// The bytes that a store of machine words keeps for when it grows again.
 const KEPT: i64 = 2 << 20;
 
 /// Makes the key or the value of this number.
@@ -160,7 +160,7 @@ fn entries_evicted_together_give_memory_back() {
     let (before, after) = before_and_after(bounds, (text, text), |store| {
         let large = created_at(text(0), 0).sized(Some(ENTRIES - 10));
         assert_eq!(store.insert(text(ENTRIES), large).evicted, ENTRIES - 10);
-        // What was evicted is dropped by later calls.
+        // Later calls drop the evicted entries.
         store.remove(&text(ENTRIES));
     });
     assert!(after < before / 50, "{after} of {before} bytes stay");
@@ -228,7 +228,7 @@ where
     let types = (std::any::type_name::<K>(), std::any::type_name::<V>());
     let entries = store.entries();
     assert!(taken < limit as f64 * 1.2, "{taken} of {limit}: {types:?}");
-    // What was evicted last is not dropped yet, and a table is there twice while it grows.
+    // The last evicted entries are not dropped yet, and a table is there twice while it grows.
     assert!(peak < limit as f64 * 1.5, "{peak} of {limit}: {types:?}");
     assert!(taken > limit as f64 * 0.55, "{taken} of {limit}: {types:?}");
     let share = told / taken;

@@ -54,7 +54,7 @@ fn rows(table: &str, many: u64) -> String {
     )
 }
 
-/// What no backend writes.
+/// Contents of columns that no backend writes.
 const GARBAGE: &str = "entry = x'ff00fe', revision = x'01'";
 
 fn blob(hex: &str) -> String {

@@ -55,7 +55,7 @@ fn rows(table: &str, many: u64) -> String {
     )
 }
 
-/// What no backend writes.
+/// Contents of columns that no backend writes.
 const GARBAGE: &str = "entry = '\\xff00fe', revision = '\\x'";
 
 fn blob(hex: &str) -> String {

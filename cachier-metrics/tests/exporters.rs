@@ -1,4 +1,4 @@
-//! What all exporters have in common: what is registered, how it is labelled, and that it is read at one moment.
+//! Behaviour of all exporters: registration, labels, and reading at one moment.
 #![cfg(not(shuttle))]
 #![allow(clippy::unwrap_used)]
 

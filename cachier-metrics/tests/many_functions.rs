@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 const FEW_FUNCTIONS: usize = 500;
 const MANY_FUNCTIONS: usize = 5_000;
 
-/// What exporting takes of the processor: registering each function, registering all, and a scrape. Each is the shortest of
+/// Processor time of exporting: registering each function, registering all, and a scrape. Each is the shortest of
 /// some attempts, as others use its caches, too.
 fn times() -> [Duration; 3] {
     // Each function by itself, however many they are.

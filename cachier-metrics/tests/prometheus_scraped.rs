@@ -70,7 +70,7 @@ impl Prometheus {
         }
     }
 
-    /// What a query gives, as soon as it gives something: labels and value of each series.
+    /// The first results of a query that is not empty: labels and value of each series.
     fn query(&self, query: &str) -> Vec<(Value, f64)> {
         let code = |byte: u8| format!("%{byte:02X}");
         let query: String = query.bytes().map(code).collect();

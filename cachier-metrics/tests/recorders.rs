@@ -1,4 +1,4 @@
-//! What is counted when calls, waits, operations and computations end, in whatever way.
+//! Counts of calls, waits, operations and computations, however they end.
 #![cfg(not(shuttle))]
 #![allow(clippy::unwrap_used)]
 

@@ -25,7 +25,7 @@ fn series(text: &str) -> HashMap<String, f64> {
     series.collect()
 }
 
-/// Those of a function.
+/// The series of a function.
 fn of<'a>(all: &'a HashMap<String, f64>, function: &str) -> Vec<&'a str> {
     let label = format!("function=\"{function}\"");
     all.keys()
@@ -77,7 +77,7 @@ fn a_program_keeps_within_its_series() {
     let all = series(&exporter.render());
     assert!((15_000..=20_000).contains(&all.len()), "{}", all.len());
     assert_eq!(told().len(), 1, "it is told once");
-    // What a function has it keeps, and no counter moves.
+    // A function keeps its series, and no counter moves.
     for (name, value) in &before {
         let is_stale = name.contains("export_folded_functions");
         assert!(is_stale || all.get(name) == Some(value), "{name}");

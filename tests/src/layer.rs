@@ -8,7 +8,7 @@ use cachier::{
     Renewal, Scope, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
 };
 
-/// What a [`Layered`] backend does differently from the one behind it.
+/// The behaviour in which a [`Layered`] backend differs from the one behind it.
 pub trait Layer: Send + Sync + 'static {
     /// The backend behind.
     fn behind(&self) -> &dyn Backend;

@@ -1,4 +1,4 @@
-//! What tests of the SQL backend share, on each database.
+//! Support of the SQL backend's tests, for each database.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used)]
@@ -40,7 +40,7 @@ pub async fn leaves_what_is_read_only(backend: &SqlBackend, refuse: impl AsyncFn
     assert_eq!(idle(), 0);
 }
 
-/// Who may only read can load; who may not store is told so without the password, `s3cret`.
+/// A reader can load; its stores fail with an error that does not show the password, `s3cret`.
 pub async fn a_reader(writer: &SqlBackend, grant: impl AsyncFnOnce(), reader: &SqlBackend) {
     let key = key(1);
     put(writer, &key, b"one").await;

@@ -1,4 +1,4 @@
-//! What holds on each database. A program that includes this says at its root what its database writes differently.
+//! Tests for each database. A program that includes this says at its root what its database writes differently.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

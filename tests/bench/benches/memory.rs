@@ -86,7 +86,7 @@ fn fill(what: &str) {
     };
     let (subject, entries) = (&SUBJECTS[next() as usize], next());
     CAPACITY.store(entries as usize * 11 / 10, Ordering::Relaxed);
-    // What a process or thread sets up once does not count.
+    // One-time setup of a process or thread does not count.
     (subject.fill)(1);
     (subject.clear)();
     let before = measure(|| (subject.fill)(entries)).bytes_current;

@@ -1,4 +1,4 @@
-//! What misses cost: one after another, where everything is evicted again, and when many ask for one key.
+//! The cost of misses: one after another, where everything is evicted again, and when many ask for one key.
 #![allow(missing_docs)]
 
 use std::convert::Infallible;

@@ -62,7 +62,7 @@ fn here() -> usize {
     std::ptr::from_ref(black_box(&local)).addr()
 }
 
-/// What a subject returns: the number of levels, in one form or another.
+/// The result of a subject: the number of levels, in one form or another.
 trait Levels {
     fn of(levels: u64) -> Self;
     fn number(self) -> u64;

@@ -13,7 +13,7 @@ pub struct Package {
     folder: PathBuf,
 }
 
-/// What a run of cargo said.
+/// The output of a run of cargo.
 #[derive(Debug, Default)]
 pub struct Said {
     /// The compiler's messages, each with the target that it is about.
@@ -98,7 +98,7 @@ serde = {{ version = "1", features = ["derive"] }}
     }
 }
 
-/// What is kept between the runs of tests.
+/// The folder that is kept between runs of tests.
 fn kept() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     workspace().join(target).join("tests/compile-fail")

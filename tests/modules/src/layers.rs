@@ -14,7 +14,7 @@ pub struct Layers {
     numbers: BTreeMap<String, usize>,
 }
 
-/// What speaks against a picture of layers.
+/// A violation of a picture of layers.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Violation {
     /// A module is in no layer.

@@ -56,7 +56,7 @@ impl Names {
         names
     }
 
-    /// What a path in a module, or in a type, names: an item, and what follows it within a type. Nothing if the path
+    /// Resolves a path in a module, or in a type: to an item, and what follows it within a type. Nothing if the path
     /// leaves the crate, or names a module.
     pub(crate) fn resolve(&self, within: &str, path: &[String]) -> Vec<Found> {
         let mut found = Vec::new();

@@ -196,7 +196,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What a path means here: in an `impl`, and below the names of the enclosing blocks.
+    /// The meaning of a path here: in an `impl`, and below the names of the enclosing blocks.
     fn meant(&self, path: &[String]) -> Vec<Found> {
         let (first, rest) = (&path[0], &path[1..]);
         if first == "Self" {

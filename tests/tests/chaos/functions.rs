@@ -43,7 +43,7 @@ pub(crate) enum CallMode {
     Async,
 }
 
-/// Whom an invalidation has reached when it returns.
+/// The callers that an invalidation has reached when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
     Everybody,

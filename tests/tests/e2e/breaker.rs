@@ -1,4 +1,4 @@
-//! Whoever asks a backend whose breaker is open.
+//! Calls to a backend whose breaker is open.
 
 use std::pin::pin;
 use std::time::Duration;

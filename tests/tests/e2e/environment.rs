@@ -1,4 +1,4 @@
-//! What odd environment variables do: an error that says which, never something else.
+//! Odd environment variables give an error that names them, never something else.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -22,7 +22,7 @@ identity!(in_mongo, backend = "mongo");
 
 identity!(in_s3, backend = "s3");
 
-/// What a part of a test says in a process with these variables, with caches in a folder.
+/// The output of a test's part in a process with these variables, with caches in a folder.
 fn said(test: &str, part: &str, folder: &Path, variables: &[(&str, &OsStr)]) -> String {
     let test = format!("environment::{test}");
     let process = Process::start(&test, part, |command| {

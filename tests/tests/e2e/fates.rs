@@ -1,4 +1,4 @@
-//! Whatever happens to a computation, nobody hangs, nobody gets a wrong value, and nobody waits for more than two runs
+//! However a computation ends, nobody hangs, nobody gets a wrong value, and nobody waits for more than two runs
 //! of the body: the current one and one more.
 
 use std::thread::JoinHandle;

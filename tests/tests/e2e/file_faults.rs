@@ -56,7 +56,7 @@ fn an_intact_entry_with_a_hostile_value() {
         b"\x64text".to_vec(),
         // Nested without end.
         vec![0x81; 100_000],
-        // Of an enormous length, of a list and of bytes.
+        // An enormous length, of a list and of bytes.
         [&[0x9b][..], &[0xff; 8]].concat(),
         [&[0x5b, 0x7f][..], &[0xff; 7]].concat(),
         Vec::new(),
@@ -130,7 +130,7 @@ fn a_full_disk() {
         return call_with_unusable_folder();
     }
     if let Some([outcomes, errors]) = with_mount("a_full_disk", "size=64k") {
-        // What does not fit is computed each time, the rest is stored.
+        // Values that do not fit are computed each time, the rest is stored.
         assert_eq!(
             outcomes,
             "miss Some(Full), miss Some(Full), miss None, hit None"

@@ -1,4 +1,4 @@
-//! What `flush` waits for.
+//! The work that `flush` waits for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What readiness probes see: the stores that somebody has named, before the first call too.
+//! Readiness probes see the stores that somebody has named, before the first call too.
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -151,7 +151,7 @@ fn its_time_starts_with_the_load() {
     });
 }
 
-/// What would be computed now.
+/// The value that a computation gives now.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
 #[cachier(backend = registered("map"), near_cache = 10, near_stale_after = "1d")]
@@ -211,7 +211,7 @@ fn cancelled_changes_leave_nothing_near() {
     });
 }
 
-/// Whoever loads while an overwriting call stores gets the old value, and must not keep it.
+/// A load during the store of an overwriting call gets the old value, and must not keep it.
 #[test]
 fn an_overwritten_value_is_not_served_near() {
     with_map(|map| {

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tokio::task::JoinHandle;
 
-/// What the body of a call does.
+/// The behaviour of a call's body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Value,
@@ -26,7 +26,7 @@ enum Fate {
     Panic,
 }
 
-/// What a caller does.
+/// A caller's action.
 #[derive(Clone, Debug)]
 enum Step {
     Call {

@@ -1,4 +1,4 @@
-//! What a person is told who listens to nothing.
+//! Problems as a person sees them who has set up no listener.
 
 use std::io;
 use std::path::Path;

@@ -79,7 +79,7 @@ fn a_blocking_backend_is_registered_as_it_is() {
     });
 }
 
-/// What the README has people write first; nothing is connected by it.
+/// The first lines of the README; nothing is connected by them.
 fn register_all(folder: &Path) -> Result<(), Error> {
     register_backend("file", FileBackend::new(folder))?;
     register_backend("files", FileBackend::default())?;

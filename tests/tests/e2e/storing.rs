@@ -1,4 +1,4 @@
-//! What is stored, how much of it, and options of calls.
+//! Stored values, their sizes, and options of calls.
 
 use std::thread;
 

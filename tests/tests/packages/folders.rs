@@ -1,4 +1,4 @@
-//! What programs share.
+//! Folders that programs share.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -74,7 +74,7 @@ impl Program {
         }
     }
 
-    /// What it tells of problems on its standard error stream.
+    /// The problems that it reports on its standard error stream.
     pub(crate) fn problems(&self, caches: &Path, variables: &[(&str, &str)]) -> Vec<String> {
         let said = String::from_utf8(self.output(caches, variables).stderr).unwrap();
         said.lines().map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! What callers see, in any store and from anywhere.
+//! Calls as callers see them, in any store and from anywhere.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;

@@ -246,7 +246,7 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
 
 /// While the store hangs, and on connections that it has lost.
 fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
-    /// What the companion has for a small value, and what it may take beside on a loaded machine.
+    /// The companion's time for a small value, and slack for a loaded machine.
     const BOUND: Duration = Duration::from_secs(5 + 2);
     let mut store = HangableStore::before(subject);
     until("it is served", || {

@@ -17,7 +17,7 @@ pub(super) struct ObservedBackend {
     pub(super) probe: Arc<Probe>,
 }
 
-/// What a test learns of its backend, and does to it.
+/// A test's view of its backend, and its hold on it.
 pub(super) struct Probe {
     pub(super) last_key: PerProcess<Mutex<Option<Key>>>,
     /// Whether others invalidate the next entry during its store.

@@ -38,7 +38,7 @@ triple!(backend = registered("store"), enable_metrics);
 fn credentials_are_never_shown(subject: &Subject) {
     let shown = Shown::default();
     let all = shown.clone();
-    // Of all libraries.
+    // The log of all libraries.
     let log = Listener::new(|_| true, move |_, text| all.add(text));
     tracing::subscriber::set_global_default(log).unwrap();
     for address in addresses(subject) {

@@ -105,7 +105,7 @@ fn an_ending_thread_is_served(subject: &Subject) {
             use_all([1, 2]);
             call_at_the_end(new);
         },
-        // Whatever has been destroyed already.
+        // Thread-locals of other libraries are destroyed before the call.
         |new| {
             call_at_the_end(new);
             let _ = Handle::try_current();

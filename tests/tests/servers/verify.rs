@@ -1,4 +1,4 @@
-//! Whatever serde hides of arguments and values is noticed, in any store: nobody gets another's value, and a value that
+//! Differences that serde hides in arguments and values are noticed, in any store: nobody gets another's value, and a value that
 //! does not come back is reported, not stored again and again.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is accepted as an argument on files is accepted in memory, and before a near tier, sync and async.
+//! Arguments accepted on files are accepted in memory, and before a near tier, sync and async.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -123,7 +123,7 @@ in_all_places! {
     moment: Option<SystemTime> = Some(SystemTime::UNIX_EPOCH), not None;
 }
 
-/// Of one thread only, so the future of an async function with it is as well.
+/// Bound to one thread, and so is the future of an async function with it.
 #[cachier(backend = "memory")]
 fn of_one_thread(text: Rc<str>, more: &Rc<Point>) -> String {
     format!("{text}{more:?}")

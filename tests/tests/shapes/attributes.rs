@@ -37,7 +37,7 @@ async fn computed_async(id: u64) -> u64 {
     id
 }
 
-/// What asks for a span of each call has one of its own.
+/// An attribute that asks for a span of each call has one of its own.
 #[tracing::instrument]
 fn called(id: u64) -> u64 {
     computed(id)

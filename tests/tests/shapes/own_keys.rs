@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cachier::cachier;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
-/// What no key can hold.
+/// A type that no key can hold.
 #[derive(Clone)]
 struct Connection;
 

@@ -1,4 +1,4 @@
-//! What one cached function costs to build, its dependencies included: how many crates, and the time of the processor.
+//! The build cost of one cached function, dependencies included: the number of crates, and the time of the processor.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -42,7 +42,7 @@ pub(crate) struct Hello {
     name: &'static str,
     /// The program and all that it depends on, for building too.
     crates: usize,
-    /// Of the processor, for a debug build of all of it; `None` where that cannot be told.
+    /// Processor time of a debug build of all of it; `None` where that cannot be told.
     seconds: Option<f64>,
 }
 
@@ -157,7 +157,7 @@ fn cargo(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("cargo writes text")
 }
 
-/// What the processes that this one has started and waited for took of the processor, and theirs; on Linux.
+/// Processor time of the finished child processes of this one, and of theirs; on Linux.
 pub(crate) fn processor_seconds() -> Option<f64> {
     /// The kernel's for programs, whatever its own.
     const TICKS_A_SECOND: f64 = 100.0;

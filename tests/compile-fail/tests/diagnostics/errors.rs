@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::words::Words;
 
-/// Who worded an error; the compiler's own wording depends on its version.
+/// The author of an error's wording; the compiler's own depends on its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum By {
     Cachier,

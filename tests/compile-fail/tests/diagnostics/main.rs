@@ -103,7 +103,7 @@ fn compare(folder: &str, features: &[&str]) -> Cases {
     cases
 }
 
-/// Whose errors to compare: cachier's, and the compiler's if it is the version they are pinned for.
+/// The errors to compare: cachier's, and the compiler's if it is the version they are pinned for.
 fn compared() -> By {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").output().unwrap();

@@ -90,7 +90,7 @@ impl Client {
         });
     }
 
-    /// What it shows of the word at a place: that of the mark in a text.
+    /// The hover text of the word at the mark.
     pub(crate) fn hover(&mut self, text: &str) -> String {
         let answer = self.ask("textDocument/hover", text);
         let shown = answer["contents"]["value"].as_str();
@@ -109,7 +109,7 @@ impl Client {
         places.iter().filter_map(line).collect()
     }
 
-    /// What it offers to write at a place.
+    /// The completions at a place.
     pub(crate) fn completions(&mut self, text: &str) -> Vec<String> {
         let answer = self.ask("textDocument/completion", text);
         let offered = answer["items"].as_array().or(answer.as_array());

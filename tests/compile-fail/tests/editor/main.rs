@@ -1,4 +1,4 @@
-//! What rust-analyzer shows of cached functions: hover, go-to-definition and completion, by a client such as editors have.
+//! rust-analyzer on cached functions: hover, go-to-definition and completion, by a client such as editors have.
 //!
 //! The component is installed by `rustup component add rust-analyzer`.
 #![allow(clippy::unwrap_used)]
@@ -137,7 +137,7 @@ fn operations_are_explained(editor: &mut Client) {
     assert_eq!(lines, ["pub fn price(item: &str, shop: u64) -> u64 {"]);
 }
 
-/// What stands in a body and in the attribute has types, and leads to where it is from.
+/// Names in a body and in the attribute have types, and lead to their definitions.
 fn bodies_are_understood(editor: &mut Client) {
     for (place, ty) in [
         ("Some(fou^nd)", "let found: User"),

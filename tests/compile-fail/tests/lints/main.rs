@@ -12,7 +12,7 @@ use std::process::Command;
 use cachier_compile_fail::Package;
 use serde_json::Value;
 
-/// What is lost, by function: with `companion = false` the body is a part of a larger function, and elsewhere another function
+/// Lost lints, by function: with `companion = false` the body is a part of a larger function, and elsewhere another function
 /// than that which is called, which is in use where its companion is.
 const LOST: [(&str, &str); 11] = [
     ("alone_future", "clippy::needless_return"),

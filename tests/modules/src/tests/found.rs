@@ -1,4 +1,4 @@
-//! What counts as a cycle.
+//! Cycles that are found.
 
 use super::*;
 

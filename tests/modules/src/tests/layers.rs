@@ -1,4 +1,4 @@
-//! What a picture of layers says of a crate.
+//! Pictures of layers, checked against a crate.
 
 use super::*;
 use crate::layers::{Layers, Violation};

@@ -1,4 +1,4 @@
-//! What does not count as a cycle.
+//! Modules that are no cycle.
 
 use super::*;
 
