@@ -223,10 +223,11 @@ impl Function {
     pub(crate) fn mark_lost(&self) -> &Error {
         self.take_out_of_service(
             format!(
-                "this process was forked while another thread stored a value of `{}`",
+                "this process was forked while another thread stored a value of `{}`, or at the end of a thread no other \
+                 could be had to change one",
                 self.name
             ),
-            "fork before other threads call it; in this process it is not cached",
+            "fork before other threads call it, and leave room for threads; in this process it is not cached",
         )
     }
 

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
 use super::sync::Guard;
 
@@ -67,6 +69,23 @@ pub(super) fn pin() -> Option<Guard> {
     pin_inline()
 }
 
+/// Does what needs a guard; at the end of a thread, which can have none, on one of its own. `None` if that cannot be had.
+pub(super) fn guarded<R: Send>(work: impl FnOnce(Guard) -> R + Send) -> Option<R> {
+    if let Some(guard) = pin() {
+        return Some(work(guard));
+    }
+    let (mut work, mut result) = (Some(work), None);
+    on_a_thread(&mut |guard| result = work.take().map(|work| work(guard)));
+    result
+}
+
+/// Drops the guard. What was removed under it is dropped after some more calls.
+pub(super) fn free_soon(guard: Guard) {
+    if guard.has_garbage() {
+        guard.accelerate();
+    }
+}
+
 /// Drops the guard, and has what was removed under it dropped soon.
 pub(super) fn reclaim(guard: Guard) {
     drop(guard);
@@ -75,6 +94,34 @@ pub(super) fn reclaim(guard: Guard) {
             break;
         };
         guard.accelerate();
+    }
+}
+
+/// How often another thread is asked for, where the system has none to give.
+const MAX_SPAWN_ATTEMPTS: u32 = 100;
+
+const SPAWN_PAUSE: Duration = Duration::from_millis(10);
+
+/// Nothing that is removed is dropped before the caller goes on, who may hold locks that a `Drop` needs.
+#[cold]
+fn on_a_thread(work: &mut (dyn FnMut(Guard) + Send)) {
+    let mut work = Some(work);
+    for _ in 0..MAX_SPAWN_ATTEMPTS {
+        // Not joined by its handle, which would wait for the end of its thread-locals too: what it removed may be dropped there.
+        let spawned = thread::scope(|scope| {
+            let thread = thread::Builder::new().name("cachier-memory".to_owned());
+            let work = work.as_mut()?;
+            let run = move || {
+                let outer = begin();
+                work(Guard::new());
+                drop(outer);
+            };
+            thread.spawn_scoped(scope, run).ok().map(drop)
+        });
+        if spawned.is_some() {
+            return;
+        }
+        thread::sleep(SPAWN_PAUSE);
     }
 }
 
@@ -104,9 +151,7 @@ impl Drop for ExitGuard {
 #[cold]
 #[inline(never)]
 fn pin_first() -> Option<Guard> {
-    // Initialises the guards' thread-local first, so that it is destroyed last.
-    let guard = Guard::new();
-    EXIT_GUARD.with(|_| LIFE_STAGE.set(LifeStage::Running));
+    let guard = begin();
     if !STARTED_THREADS
         .fetch_add(1, Relaxed)
         .is_multiple_of(THREADS_PER_SWEEP)
@@ -116,4 +161,12 @@ fn pin_first() -> Option<Guard> {
     guard.accelerate();
     reclaim(guard);
     Some(Guard::new())
+}
+
+/// The first guard of a thread.
+fn begin() -> Guard {
+    // Initialises the guards' thread-local first, so that it is destroyed last.
+    let guard = Guard::new();
+    EXIT_GUARD.with(|_| LIFE_STAGE.set(LifeStage::Running));
+    guard
 }

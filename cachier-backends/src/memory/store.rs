@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use super::contents::{self, Contents, Wanted};
 use super::entry::{Bounds, Entry, Inserted, NewEntry};
 use super::footprint;
-use super::guard::{pin, pin_inline, reclaim};
+use super::guard::{free_soon, guarded, pin, pin_inline, reclaim};
 use super::index::Index;
 use super::node::Node;
 use super::sync::{Guard, Mutex, MutexGuard};
@@ -39,8 +39,8 @@ const PAIR_OF_WORDS: u64 = 2 * size_of::<u64>() as u64;
 /// **After a fork.** A child process has all entries, too, unless another thread was changing the store during the
 /// fork: then the store [is lost](Self::is_lost) to it.
 ///
-/// **At the end of a thread.** To destructors of thread-locals initialised before the first use of any store, a store
-/// seems empty: it finds, keeps and removes nothing.
+/// **At the end of a thread.** In destructors of thread-locals initialised before the first use of any store, `get` and
+/// `get_entry` may find nothing. All else is done as ever, if more slowly: on a thread of its own.
 ///
 /// ```
 /// use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
@@ -171,34 +171,43 @@ where
     /// The entry of this key, fresh or not. Does not count as a use.
     pub fn peek<Q>(&self, key: &Q) -> Option<Entry<V>>
     where
-        Q: BorrowedKey<K> + ?Sized,
+        Q: BorrowedKey<K> + Sync + ?Sized,
     {
-        if const { Contents::<K, V>::CAN_BE_WORDS }
-            && let Some(index) = self.contents.words()
-        {
-            let any = None::<fn(u64) -> bool>;
-            return self.take_word(index, key, any, |value, found| found.entry(value));
-        }
-        let index = self.contents.nodes()?;
-        let guard = pin()?;
-        let node = self.find_node(index, key, &guard)?;
-        Some(node.entry(node.value.clone()))
+        guarded(|guard| match self.contents.words() {
+            Some(index) if const { Contents::<K, V>::CAN_BE_WORDS } => {
+                let any = None::<fn(u64) -> bool>;
+                self.take_word(index, key, any, |value, found| found.entry(value))
+            }
+            _ => {
+                let node = self.find_node(self.contents.nodes()?, key, &guard)?;
+                Some(node.entry(node.value.clone()))
+            }
+        })?
     }
 
     /// When the value of this key was computed. Clones nothing, and does not count as a use.
     pub fn created<Q>(&self, key: &Q) -> Option<u64>
     where
-        Q: BorrowedKey<K> + ?Sized,
+        Q: BorrowedKey<K> + Sync + ?Sized,
     {
-        if const { Contents::<K, V>::CAN_BE_WORDS }
-            && let Some(index) = self.contents.words()
-        {
-            let any = None::<fn(u64) -> bool>;
-            return self.take_word(index, key, any, |_, found| found.created());
-        }
-        let index = self.contents.nodes()?;
-        let guard = pin()?;
-        Some(self.find_node(index, key, &guard)?.created)
+        guarded(|guard| match self.contents.words() {
+            Some(index) if const { Contents::<K, V>::CAN_BE_WORDS } => {
+                let any = None::<fn(u64) -> bool>;
+                self.take_word(index, key, any, |_, found| found.created())
+            }
+            _ => Some(self.find_node(self.contents.nodes()?, key, &guard)?.created),
+        })?
+    }
+
+    /// Those of these keys that have no entry, by the names given to them.
+    pub fn absent<'k, N: Send>(&self, keys: impl IntoIterator<Item = (N, &'k K)> + Send) -> Vec<N> {
+        let absent = |_guard| {
+            let absent = keys
+                .into_iter()
+                .filter(|(_, key)| self.created(*key).is_none());
+            absent.map(|(name, _)| name).collect()
+        };
+        guarded(absent).unwrap_or_default()
     }
 
     /// How many bytes an entry takes: key, value, and what the store needs to hold them. The value takes so many beside its
@@ -219,77 +228,58 @@ where
     /// key's current entry is removed all the same, as it is outdated.
     pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
         let hash = self.hash(&key);
-        let Some(guard) = pin() else {
-            return Inserted {
-                kept: false,
-                evicted: 0,
-                entries: self.entries(),
-            };
-        };
-        let Some(mut writer) = self.writer(&guard) else {
-            return Inserted {
-                kept: false,
-                evicted: 0,
-                entries: 0,
-            };
-        };
-        let former = writer.find(&Wanted {
-            hash,
-            word: word::of(&key),
-            is_match: &|k| *k == key,
+        let inserted = self.change(free_soon, |mut writer| {
+            let former = writer.find(&Wanted {
+                hash,
+                word: word::of(&key),
+                is_match: &|k| *k == key,
+            });
+            let kept = self.bounds.admit(entry.bytes);
+            let mut evicted = 0;
+            if kept {
+                evicted = writer.insert(former, hash, key, entry);
+            } else if let Some(former) = former {
+                writer.remove(former);
+            }
+            Inserted {
+                kept,
+                evicted,
+                entries: writer.state.entries(),
+            }
         });
-        let kept = self.bounds.admit(entry.bytes);
-        let mut evicted = 0;
-        if kept {
-            evicted = writer.insert(former, hash, key, entry);
-        } else if let Some(former) = former {
-            writer.remove(former);
-        }
-        let entries = writer.state.entries();
-        drop(writer);
-        if guard.has_garbage() {
-            guard.accelerate();
-        }
-        Inserted {
-            kept,
-            evicted,
-            entries,
-        }
+        inserted.unwrap_or(Inserted {
+            kept: false,
+            evicted: 0,
+            entries: 0,
+        })
     }
 
     /// Removes the entry of this key; `false` if there is none.
     pub fn remove<Q>(&self, key: &Q) -> bool
     where
-        Q: BorrowedKey<K> + ?Sized,
+        Q: BorrowedKey<K> + Sync + ?Sized,
     {
         let hash = self.hash(key);
-        let Some(guard) = pin() else { return false };
-        let Some(mut writer) = self.writer(&guard) else {
-            return false;
-        };
-        let found = writer.find(&Wanted {
-            hash,
-            word: key.word(),
-            is_match: &|k| key.equivalent(k),
+        let removed = self.change(reclaim, |mut writer| {
+            let found = writer.find(&Wanted {
+                hash,
+                word: key.word(),
+                is_match: &|k| key.equivalent(k),
+            });
+            if let Some(position) = found {
+                writer.remove(position);
+            }
+            found.is_some()
         });
-        if let Some(position) = found {
-            writer.remove(position);
-        }
-        drop(writer);
-        reclaim(guard);
-        found.is_some()
+        removed.unwrap_or(false)
     }
 
     /// Removes all entries created before this time; returns how many.
     pub fn remove_older_than(&self, created_before: u64) -> u64 {
-        let Some(guard) = pin() else { return 0 };
-        let Some(mut writer) = self.writer(&guard) else {
-            return 0;
-        };
-        let removed = writer.remove_older_than(created_before);
-        drop(writer);
-        reclaim(guard);
-        removed
+        let removed = self.change(reclaim, |mut writer| {
+            writer.remove_older_than(created_before)
+        });
+        removed.unwrap_or(0)
     }
 
     /// How many entries there are.
@@ -415,33 +405,45 @@ where
     /// Removes all entries; returns how many. Their memory is given back, but for less than 2 MB of a store of machine
     /// words.
     pub fn clear(&self) -> u64 {
-        let Some(guard) = pin() else { return 0 };
-        let Some(mut writer) = self.writer(&guard) else {
-            return 0;
-        };
-        let removed = writer.state.entries();
-        let retired = writer.clear();
-        drop(writer);
-        if let Some(retired) = retired {
-            retired.release();
-        }
-        reclaim(guard);
-        removed
+        let removed = self.change(reclaim, |mut writer| {
+            let removed = writer.state.entries();
+            let retired = writer.clear();
+            drop(writer);
+            if let Some(retired) = retired {
+                retired.release();
+            }
+            removed
+        });
+        removed.unwrap_or(0)
     }
 
-    fn writer<'a>(&'a self, guard: &'a Guard) -> Option<Writer<'a, K, V>> {
-        Some(Writer {
-            bounds: self.bounds,
-            contents: &self.contents,
-            state: self.state()?,
-            guard,
-        })
+    /// Changes something, and has what was removed dropped; `None` if that [cannot be](Self::is_lost).
+    fn change<R: Send>(
+        &self,
+        free: fn(Guard),
+        work: impl FnOnce(Writer<'_, K, V>) -> R + Send,
+    ) -> Option<R> {
+        let changed = guarded(|guard| {
+            let writer = Writer {
+                bounds: self.bounds,
+                contents: &self.contents,
+                state: self.state()?,
+                guard: &guard,
+            };
+            let result = work(writer);
+            free(guard);
+            Some(result)
+        });
+        if changed.is_none() {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
+        changed?
     }
 }
 
 impl<K, V> MemoryStore<K, V> {
-    /// Whether the store cannot be changed any more: this process was forked while another thread was changing it. The
-    /// first attempt to change something finds out. Lookups may still succeed.
+    /// Whether the store cannot be changed any more: this process was forked while another thread was changing it, or at the
+    /// end of a thread no other could be had. The first attempt to change something finds out. Lookups may still succeed.
     pub fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Relaxed)
     }

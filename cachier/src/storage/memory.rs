@@ -172,13 +172,13 @@ impl Store for ErasedMemory {
 
     async fn remove(&self, session: &Session<'_>, key: &AnyKey) -> Result<bool, Error> {
         let removed = self.values().remove(key);
-        end_if_lost(session.function(), self.values().is_lost());
+        end_if_lost(session.function(), self.values().is_lost())?;
         Ok(removed)
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
         let removed = self.values().clear();
-        end_if_lost(session.function(), self.values().is_lost());
+        end_if_lost(session.function(), self.values().is_lost())?;
         Ok(Some(removed))
     }
 
@@ -269,10 +269,10 @@ where
         Box::new(move || {
             let inserted = self.store.insert(key, entry);
             note(function, &self.warned, inserted.evicted, inserted.entries);
-            end_if_lost(function, self.store.is_lost());
-            match inserted.kept {
-                true => StoreOutcome::Done,
-                false => StoreOutcome::TooLarge,
+            match (end_if_lost(function, self.store.is_lost()), inserted.kept) {
+                (Err(_), _) => StoreOutcome::Refused,
+                (Ok(()), true) => StoreOutcome::Done,
+                (Ok(()), false) => StoreOutcome::TooLarge,
             }
         })
     }
@@ -306,10 +306,14 @@ fn since(function: &Function, created: u64) -> u64 {
     }
 }
 
-/// Takes a function out of service whose values a fork has made unchangeable.
-fn end_if_lost(function: &Function, is_lost: bool) {
+/// Takes a function out of service whose values cannot be changed any more, and fails.
+fn end_if_lost(function: &Function, is_lost: bool) -> Result<(), Error> {
     if is_lost && function.out_of_service().is_none() {
         function.report(function.mark_lost(), function.metrics);
+    }
+    match is_lost {
+        true => function.in_service(),
+        false => Ok(()),
     }
 }
 

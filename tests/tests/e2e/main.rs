@@ -32,6 +32,7 @@ mod invalidation;
 mod isolation;
 mod keys;
 mod large_values;
+mod last_changes;
 mod near;
 mod next_time;
 mod outcomes;

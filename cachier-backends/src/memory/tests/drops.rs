@@ -1,11 +1,14 @@
 //! When values are dropped, and what their code may do.
 
+use std::cell::RefCell;
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::super::guard::pin;
 use super::super::{DeferDrops, MemoryStore};
 use super::{ANY, at_most, plain, unbounded};
 
@@ -240,32 +243,90 @@ fn a_key_whose_comparison_panics_harms_nobody() {
     assert_eq!(store.entries(), 2);
 }
 
-#[test]
-fn a_store_works_until_its_thread_ends() {
-    static STORE: LazyLock<MemoryStore<u32, u32>> = LazyLock::new(unbounded);
-    static CALLED: AtomicUsize = AtomicUsize::new(0);
-    struct LastCall;
-    impl Drop for LastCall {
+/// Runs at the end of a thread, when it can have no guard: it was made before the first use of a store.
+fn at_the_end(work: impl FnOnce() + Send + 'static) {
+    struct AtTheEnd(Option<Box<dyn FnOnce()>>);
+    impl Drop for AtTheEnd {
         fn drop(&mut self) {
-            let _ = STORE.get(&1, ANY);
-            let _ = STORE.peek(&1);
-            let _ = STORE.insert(2, plain(2));
-            let _ = DeferDrops::new();
-            STORE.remove(&2);
-            STORE.remove_older_than(0);
-            STORE.clear();
-            CALLED.fetch_add(1, SeqCst);
+            let work = self.0.take().unwrap();
+            assert!(pin().is_none());
+            work();
         }
     }
     thread_local! {
-        static BEFORE: LastCall = const { LastCall };
-        static AFTER: LastCall = const { LastCall };
+        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
     }
-    let thread = std::thread::spawn(|| {
-        BEFORE.with(|_| ());
-        let _ = STORE.insert(1, plain(1));
-        AFTER.with(|_| ());
+    let thread = std::thread::spawn(move || {
+        LAST.set(Some(AtTheEnd(Some(Box::new(work)))));
+        assert!(pin().is_some());
     });
     thread.join().unwrap();
-    assert_eq!(CALLED.load(SeqCst), 2);
+}
+
+#[test]
+fn changes_at_the_end_of_a_thread_take_effect() {
+    fn changes<V: Clone + PartialEq + Debug + Send + Sync + 'static>(value: fn(u32) -> V) {
+        let store: &MemoryStore<_, _> = Box::leak(Box::new(at_most(4)));
+        for key in 1..=3 {
+            let _ = store.insert(key, plain(value(key)));
+        }
+        let done = Arc::new(AtomicBool::new(false));
+        let is_done = Arc::clone(&done);
+        at_the_end(move || {
+            assert_eq!(store.peek(&1).unwrap().value, value(1));
+            assert_eq!(store.created(&1), Some(0));
+            assert!(store.remove(&1));
+            assert!(!store.remove(&1));
+            assert_eq!(store.absent([("a", &1), ("b", &2)]), ["a"]);
+            assert!(store.insert(2, plain(value(20))).kept);
+            let inserted = store.insert(4, plain(value(4)));
+            assert_eq!((inserted.kept, inserted.entries), (true, 3));
+            is_done.store(true, SeqCst);
+        });
+        assert!(done.load(SeqCst));
+        let values = [1, 2, 3, 4].map(|key| store.get(&key, ANY));
+        assert_eq!(
+            values,
+            [None, Some(20), Some(3), Some(4)].map(|key| key.map(value))
+        );
+        at_the_end(move || assert_eq!(store.remove_older_than(1), 3));
+        assert_eq!(store.entries(), 0);
+        let _ = store.insert(1, plain(value(1)));
+        at_the_end(move || assert_eq!(store.clear(), 1));
+        assert_eq!(store.get(&1, ANY), None);
+        assert!(!store.is_lost());
+    }
+    changes(|key| key);
+    changes(|key| key.to_string());
+}
+
+/// The caller may hold a lock that a `Drop` needs.
+#[test]
+fn a_change_at_the_end_drops_nothing_itself() {
+    struct Locking(Arc<Mutex<()>>);
+    impl Clone for Locking {
+        fn clone(&self) -> Self {
+            Self(Arc::clone(&self.0))
+        }
+    }
+    impl Drop for Locking {
+        fn drop(&mut self) {
+            drop(self.0.lock());
+        }
+    }
+    let store: &MemoryStore<_, _> = Box::leak(Box::new(unbounded()));
+    let lock = Arc::new(Mutex::new(()));
+    let value = Locking(Arc::clone(&lock));
+    for key in 0..100 {
+        let _ = store.insert(key, plain(value.clone()));
+    }
+    at_the_end(move || {
+        for key in 0..98 {
+            let _drops = DeferDrops::new();
+            let _locked = lock.lock();
+            assert!(store.remove(&key));
+        }
+        let _locked = lock.lock();
+        assert_eq!(store.clear(), 2);
+    });
 }
