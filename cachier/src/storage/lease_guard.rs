@@ -31,8 +31,8 @@ enum LeaseState {
     Spent,
 }
 
-/// How long an abandoned store may still be in flight: a release should not overtake it.
-const RELEASE_DELAY_AFTER_STORE: Duration = Duration::from_millis(100);
+/// How long an abandoned store or vacation may still be in flight: a release should not overtake it.
+const RELEASE_DELAY_AFTER_REQUEST: Duration = Duration::from_millis(100);
 
 impl LeaseGuard {
     /// An own lease, requested at this moment.
@@ -72,7 +72,7 @@ impl LeaseGuard {
 
     /// Shares the lease with a store request, which may fail.
     pub(super) fn share_for_store(&mut self) -> Option<Lease> {
-        self.release_delay = RELEASE_DELAY_AFTER_STORE;
+        self.release_delay = RELEASE_DELAY_AFTER_REQUEST;
         match &self.state {
             LeaseState::Own(lease) | LeaseState::Shared(lease) => Some(lease.share()),
             LeaseState::Spent => None,
@@ -90,6 +90,7 @@ impl LeaseGuard {
     /// Shares an own lease with a request that ends it, and stops its renewal. Without an answer the guard stays armed.
     pub(super) fn share_to_end(&mut self) -> Option<Lease> {
         self.heartbeat = None;
+        self.release_delay = RELEASE_DELAY_AFTER_REQUEST;
         self.own_lease()
     }
 
@@ -190,13 +191,27 @@ mod tests {
     /// On another connection, perhaps: the first may be lost.
     #[test]
     fn a_release_without_an_answer_is_sent_again() {
-        let (backend, released) = releases(2);
+        let (backend, released) = releases(1);
         drop(guard(&backend, 60));
         let next = || released.recv_timeout(Duration::from_secs(30));
         let period = Ok(Duration::from_secs(60));
-        assert_eq!([next(), next(), next()], [period; 3]);
+        assert_eq!([next(), next()], [period; 2]);
         drop(backend);
         assert!(released.recv().is_err(), "an answer is the end");
+    }
+
+    /// On two connections the one sent last may come first.
+    #[test]
+    fn a_release_does_not_overtake_an_unanswered_request() {
+        let (backend, released) = releases(0);
+        for share in [LeaseGuard::share_for_store, LeaseGuard::share_to_end] {
+            let mut guard = guard(&backend, 60);
+            assert!(share(&mut guard).is_some());
+            let given_up = Instant::now();
+            drop(guard);
+            assert!(released.recv_timeout(Duration::from_secs(30)).is_ok());
+            assert!(given_up.elapsed() >= RELEASE_DELAY_AFTER_REQUEST);
+        }
     }
 
     #[test]
