@@ -212,8 +212,10 @@ pub mod metrics {
 /// They are not for implementing or calling.
 pub mod types {
     pub use crate::__private::{
-        CollectsMetrics, Fit, HasFolder, KeyInMemory, KeyInStore, TakesFailures, Unfit,
-        ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore,
+        ArgumentInBackground, CollectsMetrics, Fit, HasFolder, InFolder, InNoFolder, KeyInMemory,
+        KeyInStore, Lookup, Metered, ReferenceInBackground, TakesFailures, Unfit, Unmetered,
+        ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore, in_background,
+        in_companion, propagated,
     };
 }
 #[cfg(feature = "memory")]
@@ -221,7 +223,10 @@ pub mod types {
 pub use self::__private::optional as __optional;
 pub use self::__private::{AsyncMethodCache, MethodCache};
 #[doc(hidden)]
-pub use self::__private::{encoded as __encoded, key as __key, returned as __returned};
+pub use self::__private::{
+    encoded as __encoded, key as __key, optional_reference as __optional_reference,
+    reference as __reference, returned as __returned, value as __value,
+};
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::groups::{stats_by_backend, stats_by_function, stats_of};

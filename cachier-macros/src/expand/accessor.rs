@@ -1,12 +1,12 @@
 //! The function that returns the operations on the cache of a method.
 
-use proc_macro2::TokenStream;
-use quote::ToTokens;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use syn::{Generics, Ident};
 
 use super::hidden_names::Names;
 use super::signature::OneLifetime;
-use super::{code, signature, stored};
+use super::{code, krate_at, signature, stored};
 use crate::model::Cached;
 
 /// The function that returns the operations.
@@ -46,7 +46,7 @@ impl Accessor {
         let (cache, call) = match cached.is_async() {
             true => (
                 code!(AsyncMethodCache<#lifetime, (#(#types,)*), #returned, #stored,),
-                code!(::std::boxed::Box::pin(#call)),
+                sent(cached, &call),
             ),
             false => (code!(MethodCache<(#(#types,)*), #returned, #stored,), call),
         };
@@ -96,4 +96,12 @@ impl Accessor {
         let (generics, _, clause) = self.generics.split_for_impl();
         code!(fn #name #generics() -> #returned #clause)
     }
+}
+
+/// The future of an operation. One that cannot go to other threads is an error at the method's name.
+fn sent(cached: &Cached, call: &TokenStream) -> TokenStream {
+    let at = cached.function.signature.ident.span();
+    let krate = krate_at(cached, at);
+    let future = quote_spanned!(at.resolved_at(Span::mixed_site())=> async move { #call.await });
+    quote_spanned!(at=> #krate::__private::in_companion(#future))
 }

@@ -1,11 +1,10 @@
 //! The hidden function that passes an operation and the function's body to the runtime.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::{Ident, ReceiverKind, Type};
+use proc_macro2::TokenStream;
+use syn::Ident;
 
-use super::{arguments, attributes, code, returned, signature, site, stored};
-use crate::model::{Cached, Parameter, Passing, is_static};
+use super::{arguments, attributes, background, code, returned, signature, site, stored};
+use crate::model::Cached;
 
 pub(super) fn function(
     cached: &Cached,
@@ -50,8 +49,10 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
 pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
     let (this, names) = (signature::this(cached), signature::names(cached));
     let inputs = inputs(cached);
-    let later = cached.is_next_time().then(|| in_background(cached, body));
-    let later = later.map(|later| code!(, later #later));
+    let later = cached
+        .is_next_time()
+        .then(|| background::later(cached, body));
+    let later = later.map(|later| code!(, #later));
     code!((#this #names) => (#inputs), #body(#inputs) #later)
 }
 
@@ -60,61 +61,4 @@ fn inputs(cached: &Cached) -> TokenStream {
     let names = signature::names(cached);
     let this = cached.receiver.map(|_| code!(this,));
     code!(#this #names)
-}
-
-/// The body with owned arguments, for the background.
-fn in_background(cached: &Cached, body: &TokenStream) -> TokenStream {
-    let owned = cached.parameters.iter().filter_map(own);
-    let borrowed = cached.parameters.iter().map(borrow);
-    let (own_this, this) = own_receiver(cached).unzip();
-    // A value that cannot go there is an error at the argument that asks for it.
-    let asking = cached.arguments.next_time.as_ref();
-    let span = asking.map_or_else(Span::call_site, |argument| argument.span());
-    let span = span.resolved_at(Span::mixed_site());
-    let run = match cached.is_async() {
-        true => quote_spanned!(span=> async move { #body(#this #(#borrowed,)*).await }),
-        false => quote_spanned!(span=> move || #body(#this #(#borrowed,)*)),
-    };
-    quote_spanned!(span=> { #own_this #(#owned)* #run })
-}
-
-/// The statement that turns a borrowed argument into an owned one.
-fn own(parameter: &Parameter) -> Option<TokenStream> {
-    let name = &parameter.name;
-    match parameter.background_passing() {
-        Passing::Value => None,
-        Passing::Reference(_) => Some(code!(let #name = ::std::borrow::ToOwned::to_owned(#name);)),
-        Passing::OptionalReference(_) => {
-            Some(code!(let #name = #name.map(::std::borrow::ToOwned::to_owned);))
-        }
-    }
-}
-
-/// The owned argument as the function takes it.
-fn borrow(parameter: &Parameter) -> TokenStream {
-    let name = &parameter.name;
-    match parameter.background_passing() {
-        Passing::Value => code!(#name),
-        Passing::Reference(_) => code!(&#name),
-        Passing::OptionalReference(_) => code!(#name.as_ref().map(::core::borrow::Borrow::borrow)),
-    }
-}
-
-/// The statement that makes the receiver owned, and the receiver for the call.
-fn own_receiver(cached: &Cached) -> Option<(TokenStream, TokenStream)> {
-    let receiver = cached.receiver?;
-    let is_borrowed = match &receiver.kind {
-        ReceiverKind::Reference(_, lifetime, _) => !is_static(lifetime.as_ref()),
-        ReceiverKind::Typed(_, ty) => {
-            matches!(&**ty, Type::Reference(reference) if !is_static(reference.lifetime.as_ref()))
-        }
-        _ => false,
-    };
-    Some(match is_borrowed {
-        true => (
-            code!(let this = ::std::borrow::ToOwned::to_owned(this);),
-            code!(&this,),
-        ),
-        false => (TokenStream::new(), code!(this,)),
-    })
 }

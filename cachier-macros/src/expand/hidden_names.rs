@@ -1,7 +1,7 @@
 //! The names of what is generated for a method: hidden functions, and for a trait's impl a hidden trait.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens as _, format_ident};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::{GenericParam, Ident};
 
 use super::{code, signature};
@@ -22,7 +22,13 @@ pub(super) struct Names {
 impl Names {
     /// The names beside the method.
     pub(super) fn of(cached: &Cached) -> Self {
-        Self::at(cached, code!(Self))
+        // Outside of an impl, `Self` is an error at what has claimed one.
+        let claim = cached.arguments.in_impl.as_ref();
+        let span = claim.map_or_else(Span::call_site, |argument| argument.span());
+        Self::at(
+            cached,
+            quote_spanned!(span.resolved_at(Span::mixed_site())=> Self),
+        )
     }
 
     pub(super) fn at(cached: &Cached, place: TokenStream) -> Self {

@@ -5,6 +5,7 @@
 mod accessor;
 mod arguments;
 mod attributes;
+mod background;
 mod cached;
 mod call;
 mod companion_enum;

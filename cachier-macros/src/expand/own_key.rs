@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, format_ident};
+use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, Index, Pat, PatIdent, Type};
 
@@ -18,8 +19,14 @@ pub(super) fn statement(cached: &Cached, closure: &KeyClosure) -> TokenStream {
         Some((parameter.pattern, argument))
     });
     let (patterns, arguments): (Vec<_>, Vec<_>) = bound.unzip();
-    let given: Vec<_> = (0..patterns.len())
-        .map(|place| format_ident!("given{place}", span = Span::mixed_site()))
+    // A pattern that does not fit its argument is an error at the pattern.
+    let given: Vec<_> = patterns
+        .iter()
+        .enumerate()
+        .map(|(place, pattern)| {
+            let span = Span::mixed_site().located_at(pattern.span());
+            format_ident!("given{place}", span = span)
+        })
         .collect();
     let (output, body) = (&closure.0.output, body(&closure.0.body));
     // A closure without parameters: types are known inside, and `return` stays inside. All arguments are given before the

@@ -48,8 +48,9 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
         .filter(|argument| argument.value == OnBackendError::Propagate)
         .map(|argument| {
             // Errors point at what asks for it.
-            let span = argument.span().resolved_at(Span::mixed_site());
-            quote_spanned!(span=> .propagating())
+            let span = argument.span();
+            let krate = krate_at(cached, span);
+            quote_spanned!(span.resolved_at(Span::mixed_site())=> .propagating(#krate::__private::propagated))
         });
     code!(#spec #measured #cache_if #propagating)
 }

@@ -58,8 +58,9 @@ fn message(error: CompanionError, name: &Ident) -> String {
 }
 
 fn taken(kind: &str, name: &Ident) -> String {
+    let article = if kind == "enum" { "an" } else { "a" };
     format!(
-        "the companion is a type, and there is a {kind} `{name}` beside it already; give it another name: `companion = {name}_cache`"
+        "the companion is a type, and there is {article} {kind} `{name}` beside it already; give it another name: `companion = {name}_cache`"
     )
 }
 

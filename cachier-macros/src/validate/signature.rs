@@ -7,7 +7,7 @@ use syn::{
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Placement, is_compiled_in};
+use crate::model::{Arguments, Parameter, Placement, is_compiled_in};
 use crate::parse::{Function, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -19,6 +19,9 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
             FnArg::Receiver(receiver) => check_receiver(receiver, arguments, errors),
             FnArg::Typed(argument) => check_argument(argument, arguments, errors),
         }
+    }
+    if is_compiled_in(&arguments.next_time) {
+        check_background(arguments, function, errors);
     }
 }
 
@@ -107,6 +110,18 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
         errors.over(&argument.ty, MUT_IN_BACKGROUND);
     }
 }
+
+/// What borrows behind a reference, or inside a type, no clone frees.
+fn check_background(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    for parameter in Parameter::all(arguments, function) {
+        if parameter.is_encoded() && !is_exclusive(&parameter.ty) {
+            errors.over(&parameter.ty, BORROWED_IN_BACKGROUND);
+        }
+    }
+}
+
+const BORROWED_IN_BACKGROUND: &str = "`next_time` recomputes in the background, after the call, where what borrows cannot follow, but for one \
+                                      reference around an owned type; take an owned type, such as `&[String]` for `&[&str]`";
 
 const MUT_IN_BACKGROUND: &str = "`next_time` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`";
 

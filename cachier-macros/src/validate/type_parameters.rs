@@ -1,5 +1,5 @@
-//! Type parameters that may be borrowed, where something of them is kept in memory: the compiler finds that out late, at each
-//! place that depends on it.
+//! Type parameters that may be borrowed, where something of them is kept in memory or goes to the background: the compiler finds
+//! that out late, at each place that depends on it.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
@@ -10,22 +10,29 @@ use syn::{
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Parameter, Role, Store};
+use crate::model::{Arguments, Parameter, Role, Store, is_compiled_in};
 use crate::parse::Function;
 
 /// Kept types outlive the call. Traits that are not well known may demand that of a type, which is left to the compiler.
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
-    if Store::of(arguments) == Store::Persistent {
-        return;
-    }
     let of_impl = of_impl(function);
     let all = [Some(&function.signature.generics), of_impl.as_ref()];
     let borrowing: Vec<_> = all.into_iter().flatten().flat_map(borrowing).collect();
     let mut kept = Kept {
         borrowing,
         traits: &KEY,
+        by: "memory keeps it longer",
         errors,
     };
+    if Store::of(arguments) != Store::Persistent {
+        check_in_memory(arguments, function, &mut kept);
+    }
+    if is_compiled_in(&arguments.next_time) {
+        check_in_background(arguments, function, &mut kept);
+    }
+}
+
+fn check_in_memory(arguments: &Arguments, function: &Function, kept: &mut Kept) {
     for parameter in Parameter::all(arguments, function) {
         // An encoding borrows nothing.
         let is_kept = parameter.role == Role::Keyed && !parameter.is_encoded();
@@ -34,6 +41,16 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
         }
     }
     kept.traits = &VALUE;
+    kept.visit_return_type(&function.signature.output);
+}
+
+fn check_in_background(arguments: &Arguments, function: &Function, kept: &mut Kept) {
+    kept.by = "`next_time` computes with it later";
+    kept.traits = &SENT;
+    for parameter in Parameter::all(arguments, function) {
+        kept.visit_type(&parameter.ty);
+    }
+    kept.traits = &STORED;
     kept.visit_return_type(&function.signature.output);
 }
 
@@ -48,6 +65,12 @@ const KEY: [&[&str]; 5] = [
 
 /// The traits of a value in memory.
 const VALUE: [&[&str]; 3] = [&["Clone", "Copy"], &["Send"], &["Sync"]];
+
+/// The traits of what goes to the background.
+const SENT: [&[&str]; 1] = [&["Send"]];
+
+/// The traits of a stored value.
+const STORED: [&[&str]; 2] = [&["Serialize"], &["Deserialize", "DeserializeOwned"]];
 
 /// Well-known traits that say nothing of what is borrowed.
 const WELL_KNOWN: [&str; 29] = [
@@ -142,6 +165,8 @@ struct Kept<'e> {
     borrowing: Vec<Borrowing>,
     /// The traits of a part that is kept, each with what implies it.
     traits: &'static [&'static [&'static str]],
+    /// Who keeps it, and what for.
+    by: &'static str,
     errors: &'e mut Errors,
 }
 
@@ -156,9 +181,10 @@ impl Kept<'_> {
     }
 
     fn report(&mut self, ty: TokenStream, name: &str, example: &str) {
+        let by = self.by;
         self.errors.over(
             ty,
-            format!("{name} may borrow from what is gone after the call, and memory keeps it longer; add `'static` to its bounds: `{example}`"),
+            format!("{name} may borrow from what is gone after the call, and {by}; add `'static` to its bounds: `{example}`"),
         );
     }
 }

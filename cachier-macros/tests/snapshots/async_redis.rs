@@ -38,9 +38,10 @@ impl user {
         ::cachier::__verifying!(::cachier::__returned:: < Result < User, DbError > > ()
         .kind().in_store()), [] store((::cachier::__key(& id).in_store(),
         ::cachier::__key(locale).in_store(),), "id, locale"), (id, locale,) => (id,
-        locale,), Self::__body(id, locale,), later { let locale =
-        ::std::borrow::ToOwned::to_owned(locale); async move { Self::__body(id, &
-        locale,). await } }
+        locale,), Self::__body(id, locale,), later[value id(::cachier::__value(& id)
+        .in_task()), reference locale(::cachier::__reference(locale).in_task()),]
+        ::cachier::__private::in_background(async move { Self::__body(id.give(), locale
+        .lend(),). await })
     }
     async fn __body(id: u64, locale: &str) -> Result<User, DbError> {
         todo!()

@@ -97,12 +97,13 @@ impl<'cachier0, T: Part> Table<'cachier0, T> {
         ::cachier::AsyncMethodCache::new(
             <Self as __CachierLookup_32c366e9418eba5f<'_, T>>::__cachier_fetch_site(),
             <Self as __CachierLookup_32c366e9418eba5f<'_, T>>::__cachier_fetch_name(),
-            |operation, (this, id)| ::std::boxed::Box::pin(
+            |operation, (this, id)| ::cachier::__private::in_companion(async move {
                 <Self as __CachierLookup_32c366e9418eba5f<
                     '_,
                     T,
-                >>::__cachier_fetch(this, operation, id),
-            ),
+                >>::__cachier_fetch(this, operation, id)
+                    .await
+            }),
         )
     }
 }

@@ -177,23 +177,36 @@ macro_rules! __before_run {
     };
 }
 
-/// Dispatches a function: what it captures, under which names, and how it runs now and in the background.
+/// Dispatches a function: what it captures, under which names, and how it runs now and in the background, with what of its
+/// arguments there.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __run {
     // The body of a sync function is type-erased, so its captures are passed inside.
-    ([] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+    (
+        [] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr
+        $(, later [$($how:ident $argument:ident($probe:expr),)*] $later:expr)?
+    ) => {{
         let mut captured = $crate::__private::Option::Some($captured);
         $crate::__private::dispatch($prepared, &mut |mode| {
             let $names = $crate::__private::take_once(&mut captured);
-            $crate::__invoke!(mode, $now $(, $spec.in_thread($later))?)
+            $crate::__invoke!(mode, $now $(, {
+                $(let $argument = $crate::__owned!($how $probe, $argument);)*
+                $spec.in_thread($later)
+            })?)
         })
     }};
     // Boxed to keep a hit's future small: it is made and moved for each call.
-    ([async] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+    (
+        [async] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr
+        $(, later [$($how:ident $argument:ident($probe:expr),)*] $later:expr)?
+    ) => {{
         let $names = $captured;
         ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {
-            $crate::__invoke!(mode, $now $(, $spec.in_task($later))?)
+            $crate::__invoke!(mode, $now $(, {
+                $(let $argument = $crate::__owned!($how $probe, $argument);)*
+                $spec.in_task($later)
+            })?)
         }))
         .await
     }};
@@ -287,7 +300,7 @@ macro_rules! __operations {
 
         /// Forgets the entry of these arguments; whether there was one.
         #[must_use = "the backend may have failed"]
-        #[doc(alias("remove", "cache_remove"))]
+        #[doc(alias("remove", "delete", "cache_remove"))]
         $($visibility)* $($async)? fn invalidate $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<bool, $crate::Error> $($where)* {
@@ -297,7 +310,7 @@ macro_rules! __operations {
 
         /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
         #[must_use = "the backend may have failed"]
-        #[doc(alias("insert", "cache_set"))]
+        #[doc(alias("insert", "set", "put", "cache_set"))]
         $($visibility)* $($async)? fn precache_value $($generics)* (
             $($argument: $type,)* stored: $stored,
         ) -> $crate::__private::Result<(), $crate::Error> $($where)* {
@@ -339,7 +352,7 @@ macro_rules! __operations {
 
         /// Entries and bytes held, where that is known: for a generic function only in memory.
         #[must_use = "the backend may have failed"]
-        #[doc(alias = "cache_size")]
+        #[doc(alias("size", "cache_size"))]
         $($visibility)* $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
             $crate::__of_site!([$($async)?] $site, usage($($marker,)?))
         }

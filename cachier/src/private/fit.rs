@@ -79,6 +79,25 @@ demands! {
     )]
     KeyInStore;
 
+    /// Arguments by value of functions with `next_time` are `Send + 'static`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
+        label = "not `Send + 'static`",
+        note = "take an `Arc` in place of an `Rc`; a type parameter has this among its bounds",
+        note = "or leave `next_time` out, so that who finds a stale value waits for a new one"
+    )]
+    ArgumentInBackground;
+
+    /// Arguments behind a `&` of functions with `next_time` are `Clone` (or [`ToOwned`]), `Send` and `'static`, of async ones
+    /// also `Sync`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
+        label = "not `Clone + Send + Sync + 'static`",
+        note = "derive `Clone`, or take it in an `Arc`, also in place of an `Rc`; a type parameter has this among its bounds",
+        note = "or leave `next_time` out, so that who finds a stale value waits for a new one"
+    )]
+    ReferenceInBackground;
+
     /// Values in memory are `Clone + Send + Sync + 'static`.
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be kept in memory",

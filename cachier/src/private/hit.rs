@@ -10,7 +10,23 @@ use super::return_type::ReturnType;
 use super::site::Site;
 use crate::session::CallStart;
 
-/// The result of the fast path.
+/// What a call found at once. An async function holds it while it computes, so its future can go to other threads where what
+/// it returns can.
+///
+/// ```
+/// use std::error::Error;
+/// use cachier::cachier;
+///
+/// // With a `Box<dyn Error>` it could not.
+/// #[cachier(backend = "memory")]
+/// async fn user(id: u64) -> Result<u64, Box<dyn Error + Send + Sync>> {
+///     Ok(id)
+/// }
+///
+/// fn goes_to_another_thread(_: impl Future + Send) {}
+///
+/// goes_to_another_thread(user(1));
+/// ```
 pub enum Lookup<R> {
     /// The result.
     Hit(R),

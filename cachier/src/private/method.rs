@@ -15,18 +15,82 @@ use crate::call::{Call, CallOptions};
 use crate::handle::Handle;
 
 /// The companion of a method without `enable_metrics`.
+///
+/// ```
+/// use cachier::types::{InNoFolder, Unmetered};
+/// use cachier::{MethodCache, cachier};
+///
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachier(backend = "memory", skip(self))]
+///     fn price(&self, item: u64) -> u64 {
+///         item * 10
+///     }
+/// }
+///
+/// let _: MethodCache<(&Shop, u64), u64, u64, (Unmetered, InNoFolder)> = Shop::price_cache();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Unmetered {}
 
 /// The companion of a method with `enable_metrics`.
+///
+/// ```
+/// use cachier::types::{InNoFolder, Metered};
+/// use cachier::{MethodCache, cachier};
+///
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachier(backend = "memory", enable_metrics, skip(self))]
+///     fn price(&self, item: u64) -> u64 {
+///         item * 10
+///     }
+/// }
+///
+/// let _: MethodCache<(&Shop, u64), u64, u64, (Metered, InNoFolder)> = Shop::price_cache();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Metered {}
 
 /// The companion of a method that the file backend may serve.
+///
+/// ```
+/// use cachier::types::{InFolder, Unmetered};
+/// use cachier::{MethodCache, cachier};
+///
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachier(backend = "file", skip(self))]
+///     fn price(&self, item: u64) -> u64 {
+///         item * 10
+///     }
+/// }
+///
+/// let _: MethodCache<(&Shop, u64), u64, u64, (Unmetered, InFolder)> = Shop::price_cache();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum InFolder {}
 
 /// The companion of a method with another backend.
+///
+/// ```
+/// use cachier::types::{InNoFolder, Unmetered};
+/// use cachier::{MethodCache, cachier};
+///
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachier(backend = "memory", skip(self))]
+///     fn price(&self, item: u64) -> u64 {
+///         item * 10
+///     }
+/// }
+///
+/// let _: MethodCache<(&Shop, u64), u64, u64, (Unmetered, InNoFolder)> = Shop::price_cache();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum InNoFolder {}
 

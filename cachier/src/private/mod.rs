@@ -5,6 +5,7 @@ mod all_entries;
 mod annotated;
 mod argument;
 mod arguments;
+mod background_argument;
 mod custom_encoding;
 mod dispatch;
 mod equality;
@@ -52,12 +53,15 @@ pub use self::all_entries::IsAsync;
 pub use self::argument::optional;
 pub use self::argument::{encoded, key};
 pub use self::arguments::Arguments;
+pub use self::background_argument::{
+    in_background, in_companion, optional_reference, reference, value,
+};
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::erased_site::ErasedSite;
 pub use self::fit::{
-    Fit, KeyInMemory, KeyInStore, Unfit, ValueInBoth, ValueInBoundedMemory, ValueInMemory,
-    ValueInStore,
+    ArgumentInBackground, Fit, KeyInMemory, KeyInStore, ReferenceInBackground, Unfit, ValueInBoth,
+    ValueInBoundedMemory, ValueInMemory, ValueInStore,
 };
 pub use self::hit::Lookup;
 pub use self::instance::{Instance, NearTier, StoreKind};
@@ -81,7 +85,7 @@ pub use self::site::Site;
 #[cfg(feature = "persistent")]
 pub use self::stored_arguments::StoredArguments;
 pub use self::value_codec::{SizeProbe, Unmeasured};
-pub use self::value_spec::{TakesFailures, ValueSpec};
+pub use self::value_spec::{TakesFailures, ValueSpec, propagated};
 pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};
 pub use crate::flight::SharedError;
 pub use crate::identity::{

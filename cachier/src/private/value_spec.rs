@@ -56,33 +56,66 @@ impl<S: ReturnType> ValueSpec<S> {
     }
 
     /// Returns the failure of a backend, for `on_backend_error = "propagate"`.
-    pub fn propagating<T, E>(mut self) -> Self
-    where
-        S: ReturnType<Return = Result<T, E>>,
-        E: TakesFailures,
-    {
-        self.propagate = Some(|error| Err(E::of_failure(error)));
+    pub fn propagating(mut self, propagated: fn(Error) -> S::Return) -> Self {
+        self.propagate = Some(propagated);
         self
     }
 }
 
-/// Errors of functions that can be a backend's failure: those that are `From<cachier::Error>`.
+/// What functions return that can return a backend's failure: a `Result` whose error is `From<cachier::Error>`.
+///
+/// ```no_run
+/// use cachier::cachier;
+///
+/// #[derive(Debug)]
+/// enum Failed {
+///     Cache(cachier::Error),
+/// }
+///
+/// impl From<cachier::Error> for Failed {
+///     fn from(error: cachier::Error) -> Self {
+///         Self::Cache(error)
+///     }
+/// }
+///
+/// #[cachier(backend = "file", on_backend_error = "propagate")]
+/// fn expensive(id: u64) -> Result<u64, Failed> {
+///     Ok(id)
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a backend's failure, which `propagate` returns as an error of the function",
-    label = "the function's error is not `From<cachier::Error>`",
-    note = "implement `From<cachier::Error>` for it, or leave `on_backend_error` out"
+    message = "`{Self}` cannot hold a backend's failure, which `propagate` returns as an error of the function",
+    label = "the function returns no `Result` whose error is `From<cachier::Error>`",
+    note = "implement `From<cachier::Error>` for its error, or leave `on_backend_error` out"
 )]
 pub trait TakesFailures {
-    /// The failure as such an error.
+    /// The failure as such a result.
     #[doc(hidden)]
     fn of_failure(failure: Error) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: From<Error>> TakesFailures for E {
+impl<T, E: From<Error>> TakesFailures for Result<T, E> {
     fn of_failure(failure: Error) -> Self {
-        failure.into()
+        Err(failure.into())
     }
+}
+
+/// The failure of a backend as what a function with `on_backend_error = "propagate"` returns.
+///
+/// ```
+/// use cachier::cachier;
+///
+/// #[cachier(backend = "memory", on_backend_error = "propagate")]
+/// fn half(n: u64) -> Result<u64, cachier::Error> {
+///     Ok(n / 2)
+/// }
+///
+/// assert_eq!(half(8)?, 4);
+/// # Ok::<(), cachier::Error>(())
+/// ```
+pub fn propagated<R: TakesFailures>(failure: Error) -> R {
+    R::of_failure(failure)
 }
 
 /// The spec for values that are measured if they can be.

@@ -1,20 +1,36 @@
-//! What goes to the background must be able to.
+//! Futures that stay in their thread, where they are to go to others: with a companion, or with `spawn`.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use cachier::cachier;
 
-#[cachier(backend = "memory", next_time)]
-async fn future(id: u64) -> u64 {
-    let cell = Rc::new(Cell::new(id));
-    std::future::ready(()).await;
-    cell.get()
+struct Service;
+
+impl Service {
+    #[cachier(backend = "memory", skip(self))]
+    async fn method(&self, id: u64) -> u64 {
+        let id = Rc::new(id);
+        std::future::ready(()).await;
+        *id
+    }
+
+    #[cachier(backend = "memory", skip(self), companion = false)]
+    async fn alone(&self, id: u64) -> u64 {
+        let id = Rc::new(id);
+        std::future::ready(()).await;
+        *id
+    }
 }
 
-#[cachier(backend = "memory", next_time, skip(rc))]
-fn argument(id: u64, rc: Rc<u64>) -> u64 {
-    id + *rc
+#[cachier(backend = "memory")]
+async fn function(id: u64) -> Result<u64, Box<dyn std::error::Error>> {
+    Ok(id)
+}
+
+fn spawn(_: impl Future + Send) {}
+
+fn spawns() {
+    spawn(function(1));
 }
 
 fn main() {}

@@ -32,4 +32,14 @@ fn skip_nothing(id: u64) -> u64 {
     id
 }
 
+#[cachier(backend = "memory", key = |name: String| name)]
+fn key_of_another_type(name: &str) -> usize {
+    name.len()
+}
+
+#[cachier(backend = "memory", cache_if = |result| result.is_ok())]
+fn cache_if_of_the_result(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
 fn main() {}

@@ -24,7 +24,18 @@ async fn str(id: u64) -> u64 {
     id
 }
 
+#[allow(non_camel_case_types)]
+enum tax {
+    Low,
+}
+
+#[cachier]
+fn tax(id: u64) -> u64 {
+    id
+}
+
 fn main() {
+    let _ = tax::Low;
     user::load();
     let _ = price(cost(user(1))).0;
     let _ = str(1);

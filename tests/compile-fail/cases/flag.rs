@@ -22,4 +22,9 @@ fn auto(id: u64) -> u64 {
     id
 }
 
+#[cachier(allow_none(true))]
+fn in_parentheses(id: u64) -> Option<u64> {
+    Some(id)
+}
+
 fn main() {}

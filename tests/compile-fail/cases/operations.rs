@@ -59,6 +59,9 @@ fn by_other_names() {
     price::get(1, "tea");
     price::insert(1, "tea", 3);
     price::stats();
+    price::set(1, "tea", 3);
+    price::delete(1, "tea");
+    price::size();
 }
 
 async fn of_futures() -> Result<(), Error> {

@@ -33,6 +33,11 @@ impl Lookup for Service {
     }
 }
 
+#[cachier(backend = "memory", in_impl)]
+fn free(id: u64) -> u64 {
+    id
+}
+
 fn main() {
     let _ = <Service as Lookup>::associated(Service.lookup(Service::associated(1)));
     let _ = Service::associated_cache().invalidate(1);

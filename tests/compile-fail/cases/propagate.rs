@@ -14,4 +14,18 @@ fn without_an_error(id: u64) -> u64 {
     id
 }
 
+struct Page;
+
+impl Clone for Page {
+    fn clone(&self) -> Self {
+        Self
+    }
+}
+
+#[cachier(backend = "memory", on_backend_error = "propagate")]
+async fn without_a_result(id: u64) -> Page {
+    let _ = id;
+    Page
+}
+
 fn main() {}

@@ -39,4 +39,36 @@ trait Fits: Sync {
     }
 }
 
+struct Service;
+
+trait Boxed {
+    fn get<'life0, 'async_trait>(&'life0 self, id: u64) -> Boxes<'async_trait>
+    where
+        'life0: 'async_trait;
+    fn other<'life0, 'async_trait>(&'life0 self, id: u64) -> Boxes<'async_trait>
+    where
+        'life0: 'async_trait;
+}
+
+type Boxes<'a> = std::pin::Pin<Box<dyn Future<Output = u64> + Send + 'a>>;
+
+/// As `#[async_trait]` leaves it.
+impl Boxed for Service {
+    #[cachier(backend = "memory", skip(self))]
+    fn get<'life0, 'async_trait>(&'life0 self, id: u64) -> Boxes<'async_trait>
+    where
+        'life0: 'async_trait,
+    {
+        Box::pin(async move { id })
+    }
+
+    #[cachier(backend = "memory", skip(self), companion = false)]
+    fn other<'life0, 'async_trait>(&'life0 self, id: u64) -> Boxes<'async_trait>
+    where
+        'life0: 'async_trait,
+    {
+        Box::pin(async move { id })
+    }
+}
+
 fn main() {}

@@ -173,6 +173,38 @@ fn mutable_arguments_are_rejected() {
 }
 
 #[test]
+fn what_borrows_does_not_go_to_the_background() {
+    for ty in [
+        "&[&str]",
+        "Vec<&str>",
+        "Guard<'_>",
+        "Option<&&str>",
+        "Cow<'_, str>",
+    ] {
+        let function = format!("fn f(a: {ty}) {{}}");
+        let message = "`next_time` recomputes in the background, after the call";
+        refused("next_time", &function, message, ty);
+        refused("skip(a), next_time = auto", &function, message, ty);
+        fine("", &function);
+    }
+    fine(
+        "next_time",
+        "fn f(a: &str, b: Option<&[u8]>, c: &'static [&'static str]) {}",
+    );
+    for (parameter, place) in [("T: Send", "T"), ("T: Clone + Send + Sync", "T")] {
+        let function = format!("fn f<{parameter}>(a: &T) {{}}");
+        let message = "`T` may borrow from what is gone after the call, and `next_time` computes with it later";
+        refused("skip(a), next_time", &function, message, place);
+        fine("skip(a)", &function);
+        let owned = format!("fn f<{parameter} + 'static>(a: &T) {{}}");
+        fine("skip(a), next_time", &owned);
+    }
+    let stored = "fn f<T: Serialize + DeserializeOwned>(a: u8) -> Vec<T> { a }";
+    refused("next_time", stored, "`T` may borrow", "T");
+    fine("", stored);
+}
+
+#[test]
 fn a_method_that_async_trait_has_rewritten() {
     refused(
         "companion = false, skip(self)",

@@ -131,14 +131,13 @@ pub(crate) fn is_counted(message: &Value) -> bool {
     array(&message["spans"]).next().is_some()
 }
 
-/// All that a message says: its own text, its labels and its remarks.
+/// All that a message says: its own text and its remarks, each with its labels.
 pub(crate) fn texts(message: &Value) -> impl Iterator<Item = &str> {
-    let labels = array(&message["spans"]).map(|span| text(&span["label"]));
-    let below = array(&message["children"]).map(|child| text(&child["message"]));
-    [text(&message["message"])]
-        .into_iter()
-        .chain(labels)
-        .chain(below)
+    let remarks = array(&message["children"]);
+    [message].into_iter().chain(remarks).flat_map(|part| {
+        let labels = array(&part["spans"]).map(|span| text(&span["label"]));
+        [text(&part["message"])].into_iter().chain(labels)
+    })
 }
 
 /// The place in the case, through any macros.
