@@ -35,7 +35,7 @@ macro_rules! arguments {
         }
 
         /// The names of all arguments.
-        const NAMES: &[&str] = &[$($name,)*];
+        pub(super) const NAMES: &[&str] = &[$($name,)*];
 
         impl Arguments {
             /// Stores a parsed argument in its field.

@@ -8,6 +8,8 @@ mod choices;
 mod companion_error;
 mod header;
 mod key;
+#[cfg(test)]
+mod page_tests;
 mod parameters;
 mod placement;
 #[cfg(test)]

@@ -15,9 +15,30 @@ pub struct Answer<T: ?Sized, F, P> {
 type Question<T, F> = (fn(*const T), F);
 
 /// The mark of a type that can be cached.
+///
+/// ```
+/// fn asks<Mark: cachier::types::KeyInMemory<u64>>() {}
+///
+/// asks::<cachier::types::Fit>();
+/// ```
 pub struct Fit;
 
 /// The mark of a type that cannot.
+///
+/// ```
+/// # use cachier::cachier;
+/// use cachier::types::Unfit;
+///
+/// struct Pool;
+///
+/// // Without `skip`, the compiler would find `Unfit` in the place of this pool.
+/// #[cachier(backend = "memory", skip(pool))]
+/// fn price(pool: &Pool, item: u64) -> u64 {
+/// #   let Pool = pool;
+///     item * 10
+/// }
+/// # price(&Pool, std::mem::size_of::<Unfit>() as u64);
+/// ```
 pub struct Unfit;
 
 impl<T: ?Sized, F, P> Answer<T, F, P> {
@@ -62,6 +83,18 @@ macro_rules! demands {
 demands! {
     /// Arguments of functions that keep values in memory are `Hash + Eq + Clone + Send + Sync + 'static` (behind a `&`,
     /// [`ToOwned`] in place of `Clone`), or made of floats, or `serde::Serialize`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(Clone, PartialEq, Eq, Hash)]
+    /// struct Page(u64);
+    ///
+    /// #[cachier(backend = "memory")]
+    /// fn rows(page: &Page) -> u64 {
+    ///     page.0 * 50
+    /// }
+    /// # rows(&Page(1));
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be part of a key in memory",
         label = "neither `Hash + Eq + Clone + Send + Sync + 'static` nor `serde::Serialize`",
@@ -71,6 +104,17 @@ demands! {
     KeyInMemory;
 
     /// Arguments of functions that store values are `serde::Serialize`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(serde::Serialize)]
+    /// struct Page(u64);
+    ///
+    /// #[cachier(backend = "file")]
+    /// fn rows(page: &Page) -> u64 {
+    ///     page.0 * 50
+    /// }
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be part of a stored key",
         label = "not `serde::Serialize`",
@@ -80,6 +124,17 @@ demands! {
     KeyInStore;
 
     /// Arguments by value of functions with `next_time` are `Send + 'static`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// use std::sync::Arc;
+    ///
+    /// #[cachier(backend = "memory", stale_after = "1m", next_time, skip(shop))]
+    /// fn price(shop: Arc<str>, item: u64) -> u64 {
+    ///     shop.len() as u64 * item
+    /// }
+    /// # price("tea".into(), 1);
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
         label = "not `Send + 'static`",
@@ -90,6 +145,19 @@ demands! {
 
     /// Arguments behind a `&` of functions with `next_time` are `Clone` (or [`ToOwned`]), `Send` and `'static`, of async ones
     /// also `Sync`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(Clone)]
+    /// struct Pool;
+    ///
+    /// #[cachier(backend = "memory", stale_after = "1m", next_time, skip(pool))]
+    /// fn price(pool: &Pool, item: u64) -> u64 {
+    /// #   let Pool = pool;
+    ///     item * 10
+    /// }
+    /// # price(&Pool, 1);
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
         label = "not `Clone + Send + Sync + 'static`",
@@ -99,6 +167,18 @@ demands! {
     ReferenceInBackground;
 
     /// Values in memory are `Clone + Send + Sync + 'static`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(Clone)]
+    /// struct Page(Vec<u64>);
+    ///
+    /// #[cachier(backend = "memory")]
+    /// fn page(number: u64) -> Page {
+    ///     Page(vec![number])
+    /// }
+    /// # assert_eq!(page(1).0, [1]);
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be kept in memory",
         label = "not `Clone + Send + Sync + 'static`",
@@ -108,6 +188,18 @@ demands! {
     ValueInMemory;
 
     /// Values in memory that is bounded by `capacity_bytes` or `entry_size_limit` are also `serde::Serialize`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(Clone, serde::Serialize)]
+    /// struct Page(Vec<u64>);
+    ///
+    /// #[cachier(backend = "memory", capacity_bytes = "10MB")]
+    /// fn page(number: u64) -> Page {
+    ///     Page(vec![number])
+    /// }
+    /// # assert_eq!(page(1).0, [1]);
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be kept in memory that is bounded in bytes",
         label = "not `serde::Serialize + Clone + Send + Sync + 'static`",
@@ -116,6 +208,17 @@ demands! {
     ValueInBoundedMemory;
 
     /// Stored values are `serde::Serialize + serde::de::DeserializeOwned`.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Page(Vec<u64>);
+    ///
+    /// #[cachier(backend = "file")]
+    /// fn page(number: u64) -> Page {
+    ///     Page(vec![number])
+    /// }
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be stored",
         label = "not `serde::Serialize + serde::de::DeserializeOwned`",
@@ -125,6 +228,17 @@ demands! {
     ValueInStore;
 
     /// Stored values of which a near tier keeps some are all that is asked of either.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    /// struct Page(Vec<u64>);
+    ///
+    /// #[cachier(backend = "file", near_cache = 1_000)]
+    /// fn page(number: u64) -> Page {
+    ///     Page(vec![number])
+    /// }
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be stored and kept in a near tier",
         label = "not `serde::Serialize + serde::de::DeserializeOwned + Clone + Send + Sync + 'static`",

@@ -1,7 +1,8 @@
 //! Public items whose documentation has no example.
 //!
 //! Those are types, traits, functions and constants that a program can name: in public modules, or re-exported there. The
-//! methods of a type are shown by its example. Not seen are items that a macro makes, and re-exports of whole modules.
+//! methods of a type are shown by its example. An example is code of Rust that is compiled. Not seen are items that a macro
+//! makes, re-exports of whole modules, and what is in the files of `include_str!`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,21 +24,35 @@ pub struct WithoutExample {
 #[must_use]
 pub fn without_examples(source: &Source) -> Vec<WithoutExample> {
     let mut found = Vec::new();
-    visit(source, &[], &mut found);
+    visit_file(source, &[], &mut found);
     found.sort();
     found.dedup();
     found
 }
 
-/// Judges what a public module makes public.
-fn visit(source: &Source, module: &[String], found: &mut Vec<WithoutExample>) {
-    let Some(file) = source.file(module) else {
-        return;
-    };
-    for item in &file.syntax.items {
+/// Judges what a public module in a file of its own makes public.
+fn visit_file(source: &Source, module: &[String], found: &mut Vec<WithoutExample>) {
+    if let Some(file) = source.file(module) {
+        visit(source, module, file, &file.syntax.items, found);
+    }
+}
+
+/// Judges what a public module makes public, all of whose items are in this file.
+fn visit(
+    source: &Source,
+    module: &[String],
+    file: &SourceFile,
+    items: &[Item],
+    found: &mut Vec<WithoutExample>,
+) {
+    for item in items {
         match item {
             Item::Mod(inner) if is_shown(&inner.vis, &inner.attrs) => {
-                visit(source, &child(module, &inner.ident), found);
+                let module = child(module, &inner.ident);
+                match &inner.content {
+                    Some((_, items)) => visit(source, &module, file, items, found),
+                    None => visit_file(source, &module, found),
+                }
             }
             Item::Use(import) if is_shown(&import.vis, &import.attrs) => {
                 for path in own_names(&import.tree) {
@@ -117,13 +132,27 @@ fn is_shown(visibility: &Visibility, attributes: &[Attribute]) -> bool {
             .any(|a| a.path().is_ident("proc_macro_attribute"))
 }
 
-/// Whether documentation has a code block, or is a file.
+/// Whether documentation has a block of code that is compiled, or is a file.
 fn has_example(attributes: &[Attribute]) -> bool {
-    let mut documentation = attributes.iter().filter(|a| a.path().is_ident("doc"));
-    documentation.any(|a| {
-        let text = tokens(a);
-        text.contains("```") || text.contains("include_str")
-    })
+    let documentation = attributes.iter().filter(|a| a.path().is_ident("doc"));
+    let text: Vec<_> = documentation.map(tokens).collect();
+    text.iter().any(|line| line.contains("include_str"))
+        || opening_fences(text.join("\n").lines()).any(is_compiled)
+}
+
+/// What stands behind the three backticks at the beginning of each block of code.
+fn opening_fences<'t>(lines: impl Iterator<Item = &'t str>) -> impl Iterator<Item = &'t str> {
+    lines
+        .filter_map(|line| line.trim_start().strip_prefix("```"))
+        .step_by(2)
+}
+
+/// Whether rustdoc compiles a block with these words.
+fn is_compiled(words: &str) -> bool {
+    words
+        .split(',')
+        .map(str::trim)
+        .all(|word| matches!(word, "" | "rust" | "no_run" | "should_panic"))
 }
 
 fn tokens(attribute: &Attribute) -> String {

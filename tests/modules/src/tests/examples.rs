@@ -34,6 +34,39 @@ fn public_items_need_an_example() {
 }
 
 #[test]
+fn modules_within_a_file_are_judged() {
+    let files = [
+        (
+            "lib.rs",
+            "pub mod inner { pub use crate::closed::Type; pub fn own() {} } mod closed;",
+        ),
+        ("closed.rs", "pub struct Type;"),
+    ];
+    assert_eq!(
+        found(&files),
+        [
+            "closed.rs:1: `Type` has no example",
+            "lib.rs:1: `own` has no example",
+        ]
+    );
+}
+
+#[test]
+fn text_is_no_example() {
+    let item = |block: &str| format!("/// {block}\n/// f();\n/// ```\npub fn f() {{}}");
+    for (block, count) in [
+        ("```text", 1),
+        ("```toml", 1),
+        ("```ignore", 1),
+        ("```", 0),
+        ("```no_run", 0),
+        ("```rust,should_panic", 0),
+    ] {
+        assert_eq!(found(&[("lib.rs", &item(block))]).len(), count, "{block}");
+    }
+}
+
+#[test]
 fn what_is_shown_or_hidden_needs_none() {
     let example = "/// Text.\n///\n/// ```\n/// f();\n/// ```\npub fn f() {}";
     let file = "#[doc = include_str!(\"page.md\")] pub use f::f; mod f;";

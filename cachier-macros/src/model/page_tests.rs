@@ -1,0 +1,89 @@
+//! The page of the attribute: each argument stands in its table, and in an example that is compiled.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+use super::arguments::NAMES;
+use crate::diagnostics::Errors;
+
+fn page() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(folder.join("../cachier/src/attribute.md")).unwrap()
+}
+
+#[test]
+fn each_argument_has_an_example() {
+    let used = used_in_examples(&page());
+    for name in NAMES {
+        assert!(used.contains(*name), "`{name}` has no example");
+    }
+}
+
+#[test]
+fn each_argument_has_a_row() {
+    let page = page();
+    let cells = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let code = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let in_rows: BTreeSet<_> = code
+        .filter_map(|code| code.split(|letter: char| !is_of_name(letter)).next())
+        .collect();
+    for name in NAMES {
+        assert!(in_rows.contains(name), "`{name}` has no row");
+    }
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter == '_'
+}
+
+#[test]
+fn only_arguments_in_code_count() {
+    let page = "`#[cachier(verify)]`\n```text\n#[cachier(capacity = 3)]\n```\n\n\
+                ```no_run\n# use a;\n#[a::cachier(skip(a), name = \"b\")]\nfn f(a: u8) {}\n```\n#[cachier(key = 3)]";
+    assert_eq!(
+        used_in_examples(page),
+        BTreeSet::from(["name".to_owned(), "skip".to_owned()])
+    );
+}
+
+/// The arguments that the examples of a page have.
+fn used_in_examples(page: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    // Every second part is a block of code, after a first line that says of what.
+    for block in page.split("```").skip(1).step_by(2) {
+        if let Some((of, code)) = block.split_once('\n')
+            && matches!(of, "" | "no_run")
+        {
+            let lines = code
+                .lines()
+                .map(|line| line.strip_prefix("# ").unwrap_or(line));
+            let code = lines.collect::<Vec<_>>().join("\n");
+            collect(code.parse().unwrap(), &mut used);
+        }
+    }
+    used
+}
+
+/// Collects the arguments in each `cachier(..)`.
+fn collect(code: TokenStream, used: &mut BTreeSet<String>) {
+    let mut is_after_name = false;
+    for token in code {
+        let is_name = matches!(&token, TokenTree::Ident(word) if word == "cachier");
+        if let TokenTree::Group(group) = token {
+            if is_after_name && group.delimiter() == Delimiter::Parenthesis {
+                let mut errors = Errors::default();
+                let written = crate::parse::arguments(group.stream(), &mut errors);
+                assert_eq!(errors.described(), [], "{group}");
+                used.extend(written.iter().map(|argument| argument.name.to_string()));
+            }
+            collect(group.stream(), used);
+        }
+        is_after_name = is_name;
+    }
+}
