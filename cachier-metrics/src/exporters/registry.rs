@@ -272,7 +272,7 @@ impl MetricsRegistry {
 }
 
 /// Whether Prometheus, the strictest, takes it as a name.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     name.bytes().all(is_of_name)
         && !name.starts_with(|first: char| first.is_ascii_digit())

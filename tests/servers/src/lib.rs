@@ -25,6 +25,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod pushgateway;
 pub mod redis;
 pub mod rotel;
 pub mod s3;

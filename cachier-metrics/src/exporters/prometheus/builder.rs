@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::access::Token;
 use super::endpoint::{HEALTH, READY, STATS};
+use super::gateway::{Gateway, GatewaySettings};
 use super::host::AllowedHosts;
 use super::server::Place;
 use super::text::Created;
@@ -42,6 +43,8 @@ pub struct PrometheusBuilder {
     detail: Detail,
     created: Created,
     scope: Scope,
+    gateway: Option<GatewaySettings>,
+    grouping: Vec<(String, String)>,
 }
 
 /// The validated configuration.
@@ -53,6 +56,7 @@ pub(super) struct Settings {
     pub(super) token: Option<Token>,
     pub(super) page: bool,
     pub(super) view: Arc<View>,
+    pub(super) gateway: Option<Gateway>,
 }
 
 impl PrometheusBuilder {
@@ -168,6 +172,28 @@ impl PrometheusBuilder {
         self
     }
 
+    /// The Pushgateway that [`push_once`](crate::PrometheusExporter::push_once) pushes to, and the job that the figures are of.
+    ///
+    /// ```
+    /// # use cachier_metrics::{ExportError, PrometheusExporter};
+    /// let exporter = PrometheusExporter::builder()
+    ///     .pushgateway("http://gateway.internal:9091", "nightly-import")
+    ///     .grouping_label("instance", "db1")
+    ///     .build()?;
+    /// # Ok::<(), ExportError>(())
+    /// ```
+    pub fn pushgateway(mut self, url: impl Into<String>, job: impl Into<String>) -> Self {
+        let (url, job) = (url.into(), job.into());
+        self.gateway = Some(GatewaySettings { url, job });
+        self
+    }
+
+    /// Tells figures of one job apart at a Pushgateway, which keeps those of the last push for each set of values.
+    pub fn grouping_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.grouping.push((name.into(), value.into()));
+        self
+    }
+
     /// Validates the configuration.
     pub(super) fn resolve(self) -> Result<Settings, ExportError> {
         let path = self.path.as_deref().unwrap_or("/metrics");
@@ -188,6 +214,10 @@ impl PrometheusBuilder {
             })?),
             None => None,
         };
+        let gateway = match &self.gateway {
+            Some(settings) => Some(Gateway::of(settings, &self.grouping)?),
+            None => None,
+        };
         let mut hosts = AllowedHosts::new();
         let place = self.place(&mut hosts)?;
         if let Some(name) = self.allowed.iter().find(|name| !hosts.allow(name)) {
@@ -200,6 +230,7 @@ impl PrometheusBuilder {
             hosts,
             token,
             page: self.page,
+            gateway,
             view: Arc::new(View {
                 registry: self.registry()?,
                 naming: self.naming,

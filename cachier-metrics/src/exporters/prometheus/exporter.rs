@@ -145,6 +145,41 @@ impl PrometheusExporter {
         self.settings.view.render(Dialect::Plain)
     }
 
+    /// Replaces what a Pushgateway has of this job by the figures of now, for a program that ends before Prometheus would
+    /// scrape it. It takes ten seconds at most.
+    ///
+    /// The gateway keeps them until somebody deletes them, so they do not tell that the program is alive: `push_time_seconds`
+    /// of the gateway tells when it pushed. Each run counts from zero, so `increase()` over runs is of no use; alert on
+    /// the values of the last run. Two programs of one job and one set of [grouping
+    /// labels](PrometheusBuilder::grouping_label) replace each other's figures; with an instance as a label they do not, and
+    /// the gateway keeps those of every instance that there ever was. What runs for long is better scraped.
+    ///
+    /// ```no_run
+    /// # use cachier_metrics::{ExportError, PrometheusExporter};
+    /// let exporter = PrometheusExporter::builder()
+    ///     .pushgateway("http://gateway.internal:9091", "nightly-import")
+    ///     .build()?;
+    /// exporter.register_all()?;
+    /// // … the work …
+    /// exporter.push_once()?;
+    /// # Ok::<(), ExportError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When no gateway was named, or it cannot be reached or does not take the figures.
+    pub fn push_once(&self) -> Result<(), ExportError> {
+        let gateway = self.settings.gateway.as_ref().ok_or_else(|| {
+            ExportError::new("no Pushgateway to push to: name one by `.pushgateway(url, job)`")
+        })?;
+        let (registry, text) = (MetricsExporter::registry(self), self.render());
+        let pushed = gateway.put(Self::CONTENT_TYPE, &text);
+        match &pushed {
+            Ok(()) => registry.export_sent(text.len() as u64),
+            Err(_) => registry.export_failed(),
+        }
+        pushed
+    }
+
     /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: `/metrics`,
     /// `/stats.json`, `/health` and `/ready`. The other server decides whom it lets in; the token is required all the same.
     ///
@@ -217,6 +252,10 @@ impl MetricsExporter for PrometheusExporter {
         Ok(())
     }
 
+    fn push_once(&self) -> Result<(), ExportError> {
+        self.push_once()
+    }
+
     fn stop(&self) {
         self.stop();
     }
@@ -227,8 +266,8 @@ impl PrometheusBuilder {
     /// if the builder has a host or a port.
     ///
     /// # Errors
-    /// When the path does not begin with `/` or is that of another page, an allowed host, the prefix, a constant label or
-    /// the token is invalid, or the variable is malformed.
+    /// When the path does not begin with `/` or is that of another page, an allowed host, the prefix, a constant label,
+    /// the token, the Pushgateway or a grouping label is invalid, or the variable is malformed.
     pub fn build(self) -> Result<PrometheusExporter, ExportError> {
         Ok(PrometheusExporter {
             settings: self.resolve()?,

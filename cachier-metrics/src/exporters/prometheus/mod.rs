@@ -6,6 +6,7 @@ mod connections;
 mod endpoint;
 mod exporter;
 mod format;
+mod gateway;
 mod host;
 mod json;
 #[cfg(feature = "prometheus-protobuf")]
