@@ -90,6 +90,48 @@ fn prometheus() {
 }
 
 #[test]
+fn statsd() {
+    let expected = [
+        "871 takes 178 steps",
+        "cachier.calls.example.statsd__steps.memory.miss:2228|c\n",
+        "cachier.compute_duration.example.statsd__steps.memory:",
+    ];
+    shows(env!("CARGO_BIN_EXE_statsd"), &expected);
+    let cache = tempfile::tempdir().unwrap();
+    let text = output(env!("CARGO_BIN_EXE_statsd"), &["--dogstatsd"], cache.path());
+    let line = "cachier.calls:2228|c|#service:example,function:statsd::steps,backend:memory,outcome:miss\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn cloudwatch() {
+    let cache = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_cloudwatch");
+    let text = output(program, &[], cache.path());
+    let counted = |text: &str, outcome: &str| {
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let of_outcome = lines.filter(|line: &serde_json::Value| line["Outcome"] == outcome);
+        of_outcome
+            .filter_map(|line| {
+                assert_eq!(
+                    (&line["Function"], &line["Service"]),
+                    (&"cloudwatch::partitions".into(), &"partitions".into())
+                );
+                line["Calls"].as_f64()
+            })
+            .collect::<Vec<_>>()
+    };
+    // The third call hits, and computes nothing.
+    assert_eq!(counted(&text, "miss").len(), 2);
+    assert_eq!(counted(&text, "hit").last(), Some(&1.0));
+    let file = cache.path().join("metrics.log");
+    let told = output(program, &[file.to_str().unwrap()], cache.path());
+    assert!(told.contains("60 has 966467 partitions"), "{told}");
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(counted(&written, "miss"), counted(&text, "miss"));
+}
+
+#[test]
 fn json_lines_hold_the_figures() {
     let cache = tempfile::tempdir().unwrap();
     let file = cache.path().join("figures.jsonl");
