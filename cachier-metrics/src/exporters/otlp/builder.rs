@@ -19,6 +19,7 @@ use super::tls::Tls;
 use super::{OtlpCompression, OtlpExporter, OtlpProtocol, http};
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
+use crate::exporters::scope::Scope;
 use crate::warning::warn;
 
 /// Configures an [`OtlpExporter`]. What it is told wins over the environment variables of OpenTelemetry, one by one.
@@ -49,9 +50,7 @@ pub struct OtlpBuilder {
     timeout: Option<Duration>,
     interval: Option<Duration>,
     attributes: Vec<(String, String)>,
-    prefix: Option<String>,
-    labels: Vec<(String, String)>,
-    max_series: Option<usize>,
+    scope: Scope,
 }
 
 /// What a program and its environment said, found to be possible.
@@ -144,20 +143,20 @@ impl OtlpBuilder {
 
     /// Begins all names with this instead of `cachier`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
+        self.scope.prefix = Some(prefix.into());
         self
     }
 
     /// Adds an attribute to all points: `tenant`. What is true of the whole program is rather a
     /// [`resource_attribute`](Self::resource_attribute).
     pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.push((name.into(), value.into()));
+        self.scope.labels.push((name.into(), value.into()));
         self
     }
 
     /// The most series, 20,000 unless set: see [`MetricsRegistry::max_series`].
     pub fn max_series(mut self, max_series: usize) -> Self {
-        self.max_series = Some(max_series);
+        self.scope.max_series = Some(max_series);
         self
     }
 
@@ -168,7 +167,7 @@ impl OtlpBuilder {
     pub fn build(self) -> Result<OtlpExporter, ExportError> {
         let environment = Environment {
             variable: &|name| env::var(name).ok(),
-            tell: &|problem| warn(problem, problem),
+            tell: &tell,
         };
         self.resolve(&environment).map(OtlpExporter::new)
     }
@@ -179,7 +178,7 @@ impl OtlpBuilder {
         let temporality = self.temporality.or_else(|| environment.temporality());
         let interval = self.interval.or_else(|| environment.interval());
         Ok(Settings {
-            registry: self.registry()?,
+            registry: self.scope.limit(MetricsRegistry::new("otlp"))?,
             receiver,
             identity: Identity::new(self.attributes, environment),
             temporality: temporality.unwrap_or_default(),
@@ -266,20 +265,11 @@ impl OtlpBuilder {
         }
         Ok(headers)
     }
+}
 
-    fn registry(&self) -> Result<MetricsRegistry, ExportError> {
-        let mut registry = MetricsRegistry::new("otlp");
-        if let Some(max_series) = self.max_series {
-            registry = registry.max_series(max_series);
-        }
-        if let Some(prefix) = &self.prefix {
-            registry = registry.prefix(prefix)?;
-        }
-        let mut labels = self.labels.iter();
-        labels.try_fold(registry, |registry, (name, value)| {
-            registry.constant_label(name, value)
-        })
-    }
+/// Tells a person of a variable that cannot be used, once.
+fn tell(problem: &str) {
+    warn(problem, problem);
 }
 
 impl fmt::Debug for OtlpBuilder {
@@ -307,7 +297,7 @@ mod tests {
         };
         builder.resolve(&Environment {
             variable: &variable,
-            tell: &|problem| panic!("{problem}"),
+            tell: &tell,
         })
     }
 
@@ -364,6 +354,13 @@ mod tests {
         );
         assert_eq!(of("host").as_deref(), Some("mine:2"));
         assert_eq!(of("content-encoding"), None);
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_changes_nothing() {
+        let variables = [("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")];
+        let settings = resolved(OtlpBuilder::default(), &variables).unwrap();
+        assert_eq!(settings.receiver.timeout, TIMEOUT);
     }
 
     #[test]

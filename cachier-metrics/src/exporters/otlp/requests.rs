@@ -270,3 +270,78 @@ fn nanos(time: SystemTime) -> u64 {
     let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::exporters::budget::Extent;
+    use crate::histogram::Bucket;
+
+    fn points(kind: MetricKind, value: SampleValue<'_>) -> Points {
+        let family = MetricFamily {
+            name: "f",
+            unit: MetricUnit::None,
+            kind,
+            help: "",
+            samples: Vec::new(),
+            buckets: &[],
+            prefix: "",
+        };
+        let sample = Sample {
+            labels: Vec::new(),
+            value,
+            start: None,
+            extent: Extent::Full,
+        };
+        let mut points = Points::of(&family, AggregationTemporality::Cumulative);
+        points.add(&sample, &sample.value, None, UNIX_EPOCH);
+        points
+    }
+
+    #[test]
+    fn a_point_is_of_the_kind_of_its_metric() {
+        let histogram = || SampleValue::Histogram(Cow::Owned(Histogram::default()));
+        let count = || SampleValue::Count(3);
+        assert_eq!(points(MetricKind::Histogram, histogram()).count, 1);
+        assert_eq!(points(MetricKind::Counter, count()).count, 1);
+        assert_eq!(points(MetricKind::Gauge, count()).count, 1);
+        assert_eq!(points(MetricKind::Histogram, count()).count, 0);
+        assert_eq!(figure(&histogram()), None);
+    }
+
+    #[test]
+    fn buckets_have_the_bounds_of_the_program() {
+        let histogram = Histogram {
+            buckets: [-3, 0, 1].map(|index| Bucket::new(index, 2)).to_vec(),
+            ..Histogram::default()
+        };
+        let dense = dense(&histogram.exponential(160));
+        assert_eq!(
+            (dense.offset, dense.bucket_counts),
+            (-4, vec![2, 0, 0, 2, 2])
+        );
+    }
+
+    /// No observation is lost, and no bucket has others than those that it was merged of.
+    #[test]
+    fn too_many_buckets_are_merged_in_pairs() {
+        let histogram = Histogram {
+            buckets: (-430..312).map(|index| Bucket::new(index, 1)).collect(),
+            sum: 7_000_000_000,
+            ..Histogram::default()
+        };
+        let point = histogram_point(NumberDataPoint::default(), &histogram, MetricUnit::Seconds);
+        let counts = point
+            .positive
+            .map(|buckets| buckets.bucket_counts)
+            .unwrap_or_default();
+        assert!(counts.len() <= 160, "{}", counts.len());
+        assert_eq!(
+            (point.scale, point.count, counts.iter().sum()),
+            (1, 742, 742_u64)
+        );
+        assert_eq!((point.sum, point.min, point.max), (Some(7.0), None, None));
+    }
+}

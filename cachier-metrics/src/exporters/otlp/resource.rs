@@ -87,9 +87,10 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
+        let told = std::cell::Cell::new(0);
         let environment = Environment {
             variable: &variable,
-            tell: &|_| {},
+            tell: &|_| told.set(told.get() + 1),
         };
         let resource = Identity::new(said.collect(), &environment).resource();
         let attributes = resource.attributes.iter();
@@ -124,7 +125,7 @@ mod tests {
         has(&all, "service.name", "shop");
         has(&all, "service.instance.id", "7");
         has(&read(&[], &variables[1..]), "service.name", "other");
-        let all = read(&[], &[]);
+        let all = read(&[], &[("OTEL_RESOURCE_ATTRIBUTES", "nonsense")]);
         assert!(
             all[0].contains("unknown_service:cachier_metrics"),
             "{all:?}"
