@@ -55,6 +55,8 @@ pub use exporters::{
     Export, ExportError, MetricFamily, MetricKind, MetricUnit, MetricsExporter, MetricsRegistry,
     Sample, SampleValue,
 };
+#[cfg(feature = "metrics")]
+pub use exporters::{FacadeBuilder, FacadeExporter};
 #[cfg(feature = "otel")]
 pub use exporters::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
 #[cfg(feature = "statsd")]

@@ -162,6 +162,8 @@ pub use cachier_metrics::{
 pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
 #[cfg(feature = "emf")]
 pub use cachier_metrics::{EmfBuilder, EmfExporter};
+#[cfg(feature = "metrics")]
+pub use cachier_metrics::{FacadeBuilder, FacadeExporter};
 #[cfg(feature = "otel")]
 pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
 #[cfg(feature = "statsd")]

@@ -16,6 +16,8 @@ mod cloudwatch;
 mod error;
 mod export;
 mod exporter;
+#[cfg(feature = "metrics")]
+mod facade;
 mod family;
 mod functions;
 #[cfg_attr(
@@ -25,18 +27,29 @@ mod functions;
 mod naming;
 #[cfg(feature = "otel")]
 mod otlp;
-#[cfg(any(feature = "emf", feature = "otel", feature = "statsd"))]
+#[cfg(any(
+    feature = "emf",
+    feature = "metrics",
+    feature = "otel",
+    feature = "statsd"
+))]
 mod periodic;
 mod points;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod reading;
 mod registry;
-#[cfg(any(feature = "emf", feature = "prometheus", feature = "statsd"))]
+#[cfg(any(
+    feature = "emf",
+    feature = "metrics",
+    feature = "otel",
+    feature = "prometheus",
+    feature = "statsd"
+))]
 mod scope;
 #[cfg(feature = "statsd")]
 mod statsd;
-#[cfg(any(feature = "emf", feature = "statsd"))]
+#[cfg(any(feature = "emf", feature = "metrics", feature = "statsd"))]
 mod told;
 
 #[cfg(feature = "prometheus")]
@@ -46,6 +59,8 @@ pub use cloudwatch::{EmfBuilder, EmfExporter};
 pub use error::ExportError;
 pub use export::Export;
 pub use exporter::MetricsExporter;
+#[cfg(feature = "metrics")]
+pub use facade::{FacadeBuilder, FacadeExporter};
 pub use family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
 #[cfg(feature = "prometheus")]
 pub use naming::Naming;

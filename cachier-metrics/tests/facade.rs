@@ -1,0 +1,251 @@
+//! The exporter to the facade of the crate `metrics`.
+#![cfg(all(feature = "metrics", not(shuttle)))]
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cachier_metrics::*;
+use metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, set_global_recorder, with_local_recorder,
+};
+
+#[path = "support/busy.rs"]
+#[allow(dead_code, reason = "not all tests need all of it")]
+mod busy;
+
+use busy::{in_use_for_long, metrics as function, store};
+
+/// Keeps what it is told.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Figures>>);
+
+#[derive(Default)]
+struct Figures {
+    described: BTreeMap<String, String>,
+    numbers: BTreeMap<String, f64>,
+    observed: BTreeMap<String, Vec<(f64, usize)>>,
+}
+
+struct Handle(Kept, String);
+
+impl Kept {
+    fn describe(
+        &self,
+        kind: &str,
+        name: &KeyName,
+        unit: Option<metrics::Unit>,
+        help: &SharedString,
+    ) {
+        let unit = unit.map_or("", |unit| unit.as_str());
+        let text = format!("{kind} {unit} {help}");
+        let name = name.as_str().to_owned();
+        self.0.lock().unwrap().described.insert(name, text);
+    }
+
+    fn handle(&self, key: &Key) -> Arc<Handle> {
+        let labels = key
+            .labels()
+            .map(|label| format!(",{}={}", label.key(), label.value()));
+        let name = format!("{}{}", key.name(), labels.collect::<String>());
+        Arc::new(Handle(self.clone(), name))
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        self.0.lock().unwrap().numbers[name]
+    }
+}
+
+impl Recorder for Kept {
+    fn describe_counter(&self, name: KeyName, unit: Option<metrics::Unit>, help: SharedString) {
+        self.describe("counter", &name, unit, &help);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<metrics::Unit>, help: SharedString) {
+        self.describe("gauge", &name, unit, &help);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<metrics::Unit>, help: SharedString) {
+        self.describe("histogram", &name, unit, &help);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.handle(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.handle(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
+        metrics::Histogram::from_arc(self.handle(key))
+    }
+}
+
+impl Handle {
+    fn keep(&self, number: f64) {
+        self.0
+            .0
+            .lock()
+            .unwrap()
+            .numbers
+            .insert(self.1.clone(), number);
+    }
+}
+
+impl CounterFn for Handle {
+    fn increment(&self, _: u64) {
+        panic!("counters are set");
+    }
+
+    fn absolute(&self, value: u64) {
+        self.keep(value as f64);
+    }
+}
+
+impl GaugeFn for Handle {
+    fn increment(&self, _: f64) {
+        panic!("gauges are set");
+    }
+
+    fn decrement(&self, _: f64) {
+        panic!("gauges are set");
+    }
+
+    fn set(&self, value: f64) {
+        self.keep(value);
+    }
+}
+
+impl HistogramFn for Handle {
+    fn record(&self, _: f64) {
+        panic!("a bucket is recorded at once");
+    }
+
+    fn record_many(&self, value: f64, count: usize) {
+        let mut figures = self.0.0.lock().unwrap();
+        figures
+            .observed
+            .entry(self.1.clone())
+            .or_default()
+            .push((value, count));
+    }
+}
+
+#[test]
+fn a_recorder_gets_every_figure() {
+    let _store = store();
+    let (busy, _running) = in_use_for_long("busy");
+    let exporter = FacadeExporter::builder().build().unwrap();
+    exporter.register_function(busy).unwrap();
+    let kept = Kept::default();
+    with_local_recorder(&kept, || exporter.flush()).unwrap();
+    let figures = kept.0.lock().unwrap();
+    let mut count = 0;
+    for family in exporter.registry().gather().families() {
+        let name = family.full_name();
+        assert!(figures.described[&name].ends_with(family.help), "{name}");
+        for sample in &family.samples {
+            let labels = sample
+                .labels
+                .iter()
+                .map(|(name, value)| format!(",{name}={value}"));
+            let series = format!("{name}{}", labels.collect::<String>());
+            count += 1;
+            match &sample.value {
+                SampleValue::Count(count) => {
+                    assert_eq!(figures.numbers[&series], *count as f64, "{series}")
+                }
+                SampleValue::Number(number) => {
+                    assert_eq!(figures.numbers[&series], *number, "{series}")
+                }
+                SampleValue::Histogram(histogram) => {
+                    let observed = &figures.observed[&series];
+                    let count: usize = observed.iter().map(|(_, count)| count).sum();
+                    assert_eq!(count as u64, histogram.count(), "{series}");
+                    let sum: f64 = observed
+                        .iter()
+                        .map(|(value, count)| value * *count as f64)
+                        .sum();
+                    let own = family.unit.from_raw(histogram.sum as f64);
+                    assert!(
+                        (sum - own).abs() <= own * 0.022 + 1e-8 * count as f64,
+                        "{series}: {sum}, {own}"
+                    );
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+    assert_eq!(
+        figures.described["cachier_calls_total"],
+        "counter  Finished calls by outcome."
+    );
+    let duration = &figures.described["cachier_call_duration_seconds"];
+    assert!(duration.starts_with("histogram seconds"), "{duration}");
+    assert!(figures.described["cachier_size_bytes"].starts_with("gauge bytes"));
+}
+
+#[test]
+fn an_observation_is_recorded_once() {
+    let (function, clock) = function("once");
+    let builder = FacadeExporter::builder()
+        .prefix("till")
+        .constant_label("service", "shop");
+    let exporter = builder.max_series(9_000).build().unwrap();
+    exporter.register_function(function).unwrap();
+    let kept = Kept::default();
+    for computations in [1, 0, 2] {
+        for _ in 0..computations {
+            let compute = function.start_compute(Reason::Absent);
+            clock.advance(Duration::from_millis(3));
+            compute.finish(ComputeResult::Value);
+        }
+        with_local_recorder(&kept, || exporter.flush()).unwrap();
+    }
+    let figures = kept.0.lock().unwrap();
+    let series = "till_compute_duration_seconds,service=shop,function=once,backend=file";
+    let observed = &figures.observed[series];
+    let counts: Vec<_> = observed.iter().map(|(_, count)| *count).collect();
+    assert_eq!(counts, [1, 2]);
+    assert!(
+        observed
+            .iter()
+            .all(|(value, _)| (value / 0.003 - 1.0).abs() < 0.022)
+    );
+}
+
+#[test]
+fn the_program_is_recorded_until_it_stops() {
+    let kept = Kept::default();
+    assert!(set_global_recorder(kept.clone()).is_ok());
+    let function = function("global").0;
+    let builder = FacadeExporter::builder().interval(Duration::from_millis(1));
+    let exporter = builder.build().unwrap();
+    exporter.register_function(function).unwrap();
+    exporter.start().unwrap();
+    let misses = "cachier_calls_total,function=global,backend=file,outcome=miss";
+    let until = Instant::now() + Duration::from_secs(20);
+    while !kept.0.lock().unwrap().numbers.contains_key(misses) {
+        assert!(Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    function
+        .start_call(None, None)
+        .finish(Outcome::Miss, None, None);
+    exporter.stop();
+    assert_eq!(kept.number(misses), 1.0);
+    function
+        .start_call(None, None)
+        .finish(Outcome::Miss, None, None);
+    exporter.stop();
+    assert_eq!(kept.number(misses), 1.0, "it has stopped");
+}
+
+#[test]
+fn what_cannot_be_is_an_error() {
+    assert!(FacadeExporter::builder().prefix("1").build().is_err());
+}
