@@ -85,6 +85,10 @@ pub use timed_hits::TimedHit;
 #[doc(hidden)]
 pub use warning::set_warning_handler;
 
+/// For programs that have a registry of it: see [`PrometheusExporter::collector`].
+#[cfg(feature = "prometheus-client")]
+pub use prometheus_client;
+
 /// The README, whose code blocks are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -170,6 +170,10 @@ pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtoc
 pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 
 /// The labels and parts of a [`Snapshot`].
+#[cfg(feature = "prometheus-client")]
+pub use cachier_metrics::prometheus_client;
+
+/// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
 ///
 /// [`metrics::Operation`] is the label under which figures are counted; [`Operation`], at the root of the crate, is what an
 /// [`Error`] arose in, for backends of one's own, and is counted under the label of the same name. [`Outcome`] and [`Tier`] are

@@ -150,13 +150,18 @@ impl MetricFamily<'_> {
 
     /// The name with prefix and unit.
     pub(crate) fn base_name(&self) -> String {
-        let separator = if self.prefix.is_empty() { "" } else { "_" };
         let unit = match self.unit {
             MetricUnit::None => "",
             MetricUnit::Seconds => "_seconds",
             MetricUnit::Bytes => "_bytes",
         };
-        format!("{}{separator}{}{unit}", self.prefix, self.name)
+        format!("{}{unit}", self.prefixed_name())
+    }
+
+    /// The name with prefix.
+    pub(crate) fn prefixed_name(&self) -> String {
+        let separator = if self.prefix.is_empty() { "" } else { "_" };
+        format!("{}{separator}{}", self.prefix, self.name)
     }
 }
 

@@ -5,13 +5,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::exporters::buckets::{Detail, INDICES_PER_POWER, MAX_NATIVE_BUCKETS};
+use super::native::{Native, ZERO_THRESHOLD};
+use crate::exporters::buckets::{Detail, INDICES_PER_POWER};
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
-use crate::histogram::{ExponentialBuckets, Histogram};
-
-/// Below any observation. Prometheus takes a histogram without one, and without observations, for a classic one.
-const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
+use crate::histogram::Histogram;
 
 /// All figures of an export: a message for each family, each behind its length.
 pub(super) fn render(export: &Export, detail: Detail) -> Vec<u8> {
@@ -90,36 +88,19 @@ fn histogram_message(unit: MetricUnit, histogram: &Histogram, powers: &[i32]) ->
         bucket.double(2, 4_f64.powi(*power));
         message.message(3, &bucket);
     }
-    let native = histogram.exponential(MAX_NATIVE_BUCKETS);
+    let native = Native::of(histogram);
     message.signed(5, native.schema.into());
     message.double(6, ZERO_THRESHOLD);
-    for (offset, length) in spans(&native) {
+    for (offset, length) in native.spans {
         let mut span = Message::default();
         span.signed(1, offset.into());
-        span.number(2, length);
+        span.number(2, length.into());
         message.message(12, &span);
     }
-    let mut before = 0;
-    for bucket in &native.buckets {
-        let count = i64::try_from(bucket.count).unwrap_or(i64::MAX);
-        message.signed(13, count - before);
-        before = count;
+    for delta in native.deltas {
+        message.signed(13, delta);
     }
     message
-}
-
-/// Runs of buckets: where each begins, counted from the end of the one before, and its length.
-fn spans(native: &ExponentialBuckets) -> Vec<(i32, u64)> {
-    let mut spans: Vec<(i32, u64)> = Vec::new();
-    let mut next = 0;
-    for bucket in &native.buckets {
-        match spans.last_mut() {
-            Some((_, length)) if bucket.index == next => *length += 1,
-            _ => spans.push((bucket.index - next, 1)),
-        }
-        next = bucket.index + 1;
-    }
-    spans
 }
 
 /// A `Timestamp`.
@@ -187,7 +168,6 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::histogram::Bucket;
 
     #[test]
     fn numbers_take_the_fewest_bytes() {
@@ -199,16 +179,5 @@ mod tests {
         let double = [0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
         let begin = [0x08, 0x96, 0x01, 0x10, 0x03, 0x1a, 0x01, b'a'];
         assert_eq!(message.0, [&begin[..], &double[..]].concat());
-    }
-
-    #[test]
-    fn spans_are_runs_of_buckets() {
-        let bucket = |index| Bucket { index, count: 1 };
-        let histogram = Histogram {
-            buckets: [-5, -4, 0, 1, 2, 9].map(bucket).to_vec(),
-            ..Histogram::default()
-        };
-        let spans = spans(&histogram.exponential(MAX_NATIVE_BUCKETS));
-        assert_eq!(spans, [(-5, 2), (3, 3), (6, 1)]);
     }
 }
