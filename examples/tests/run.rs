@@ -25,6 +25,7 @@ fn output_in(
         .env_remove("CACHIER_BACKEND")
         .env_remove("CACHIER_DISABLED")
         .env_remove("CACHIER_METRICS_ADDR")
+        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -87,6 +88,22 @@ fn prometheus() {
         env!("CARGO_BIN_EXE_prometheus"),
         &["HTTP/1.1 200 OK", counted],
     );
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn otel() {
+    if cachier_servers::rotel::Rotel::start().is_some() {
+        shows(
+            env!("CARGO_BIN_EXE_otel"),
+            &[
+                "most steps: Some(6171)",
+                "-> service.name: Str(collatz)",
+                "-> Name: cachier.calls",
+                "-> outcome: Str(hit)",
+            ],
+        );
+    }
 }
 
 #[test]
