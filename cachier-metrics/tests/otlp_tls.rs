@@ -52,7 +52,7 @@ fn a_receiver_is_trusted_by_its_certificate() {
         (Speaks::Http, OtlpProtocol::Http),
         (Speaks::Grpc, OtlpProtocol::Grpc),
     ] {
-        let collector = Collector::start_with_tls(folder.path(), speaks);
+        let collector = Collector::start_with_tls(folder.path(), speaks, false);
         let builder = || {
             let port = collector.address.port();
             let builder = OtlpExporter::builder().endpoint(format!("https://localhost:{port}"));
@@ -69,4 +69,45 @@ fn a_receiver_is_trusted_by_its_certificate() {
         assert!(error.contains("certificate"), "{error}");
         assert_eq!(collector.requests().len(), 1);
     }
+}
+
+#[test]
+fn a_receiver_may_ask_who_sends() {
+    let folder = tempfile::tempdir().unwrap();
+    if !make_certificate(folder.path()) {
+        return;
+    }
+    let (certificate, key) = (
+        folder.path().join("certificate.pem"),
+        folder.path().join("key.pem"),
+    );
+    let collector = Collector::start_with_tls(folder.path(), Speaks::Http, true);
+    let builder = || {
+        let endpoint = format!("https://localhost:{}", collector.address.port());
+        let builder = OtlpExporter::builder()
+            .endpoint(endpoint)
+            .certificate(&certificate);
+        builder.timeout(std::time::Duration::from_millis(300))
+    };
+    let exporter = builder()
+        .client_certificate(&certificate, &key)
+        .build()
+        .unwrap();
+    exporter.flush().unwrap();
+    assert_eq!(collector.requests().len(), 1);
+    assert!(builder().build().unwrap().flush().is_err());
+    assert_eq!(collector.requests().len(), 1);
+    // Neither a file that holds no key nor the key of another.
+    let error = builder()
+        .client_certificate(&certificate, &certificate)
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("no key can be read"), "{error}");
+    let other = tempfile::tempdir().unwrap();
+    assert!(make_certificate(other.path()));
+    let error = builder()
+        .client_certificate(&certificate, other.path().join("key.pem"))
+        .build();
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("no key of its certificate"), "{error}");
 }

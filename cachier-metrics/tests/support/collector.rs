@@ -19,6 +19,7 @@ use prost::Message as _;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -103,14 +104,25 @@ impl Collector {
         Self::start_over(None, address, speaks, answers)
     }
 
-    /// Over TLS, with the certificate and the key in a folder; answers well.
-    pub(super) fn start_with_tls(folder: &Path, speaks: Speaks) -> Self {
+    /// Over TLS, with the certificate and the key in a folder; answers well, and only known clients if `is_for_known`.
+    pub(super) fn start_with_tls(folder: &Path, speaks: Speaks, is_for_known: bool) -> Self {
         let certificate = CertificateDer::from_pem_file(folder.join("certificate.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions =
             ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = versions.unwrap().with_no_client_auth();
+        // It knows clients by the same certificate, if they show one.
+        let mut known = rustls::RootCertStore::empty();
+        known.add(certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(known), provider);
+        let clients = match is_for_known {
+            true => clients,
+            false => clients.allow_unauthenticated(),
+        };
+        let builder = versions
+            .unwrap()
+            .with_client_cert_verifier(clients.build().unwrap());
         let mut config = builder.with_single_cert(vec![certificate], key).unwrap();
         config.alpn_protocols = match speaks {
             Speaks::Http => vec![b"http/1.1".to_vec()],

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -15,7 +15,7 @@ use super::endpoint::{Address, Endpoint, Security};
 use super::environment::Environment;
 use super::resource::Identity;
 use super::temporality::Temporality;
-use super::tls::Tls;
+use super::tls::{Files, Tls};
 use super::{OtlpCompression, OtlpExporter, OtlpProtocol, http};
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
@@ -46,7 +46,7 @@ pub struct OtlpBuilder {
     compression: Option<OtlpCompression>,
     temporality: Option<Temporality>,
     headers: Vec<(String, String)>,
-    certificate: Option<PathBuf>,
+    files: Files,
     timeout: Option<Duration>,
     interval: Option<Duration>,
     attributes: Vec<(String, String)>,
@@ -105,7 +105,28 @@ impl OtlpBuilder {
     /// Trusts the certificates of this file, in PEM, instead of the system's: by default
     /// `OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE` or `OTEL_EXPORTER_OTLP_CERTIFICATE`, if set.
     pub fn certificate(mut self, file: impl Into<PathBuf>) -> Self {
-        self.certificate = Some(file.into());
+        self.files.trusted = Some(file.into());
+        self
+    }
+
+    /// Shows this certificate to the receiver, with its key in another file, both in PEM: by default
+    /// `OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE` or `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, and `…_CLIENT_KEY`, if
+    /// both are set.
+    ///
+    /// ```no_run
+    /// # use cachier_metrics::{ExportError, OtlpExporter};
+    /// let exporter = OtlpExporter::builder()
+    ///     .endpoint("https://collector:4318")
+    ///     .client_certificate("/etc/app/certificate.pem", "/etc/app/key.pem")
+    ///     .build()?;
+    /// # Ok::<(), ExportError>(())
+    /// ```
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.files.own = Some((certificate.into(), key.into()));
         self
     }
 
@@ -154,7 +175,8 @@ impl OtlpBuilder {
         self
     }
 
-    /// The most series, 20,000 unless set: see [`MetricsRegistry::max_series`].
+    /// The most series, 20,000 unless set: see [`MetricsRegistry::max_series`]. Histograms keep their buckets, as each is one
+    /// series to OpenTelemetry.
     pub fn max_series(mut self, max_series: usize) -> Self {
         self.scope.max_series = Some(max_series);
         self
@@ -202,13 +224,15 @@ impl OtlpBuilder {
             false => Security::Tls,
         };
         let address = Address::of(&endpoint, protocol, schemeless)?;
-        let certificate = self.certificate.clone();
-        let certificate = certificate.or_else(|| environment.certificate().map(PathBuf::from));
         let tls = match address.security {
             Security::Plain => None,
             Security::Tls => {
-                let certificate = certificate.as_deref().map(Path::new);
-                Some(Tls::new(&address.host, protocol, certificate)?)
+                let (said, others) = (self.files.clone(), environment.files());
+                let files = Files {
+                    trusted: said.trusted.or(others.trusted),
+                    own: said.own.or(others.own),
+                };
+                Some(Tls::new(&address.host, protocol, &files)?)
             }
         };
         let compression = self.compression.or_else(|| environment.compression());
@@ -249,8 +273,11 @@ impl OtlpBuilder {
         let gzip = HeaderValue::from_static("gzip");
         let (content, encoding) = match protocol {
             OtlpProtocol::Http => {
-                // A host is made of what headers are made of.
-                headers.extend(address.authority().parse().ok().map(|host| (HOST, host)));
+                let host = HeaderValue::from_str(&address.authority());
+                headers.insert(
+                    HOST,
+                    host.expect("an address is made of what headers are made of"),
+                );
                 (http::PROTOBUF, CONTENT_ENCODING)
             }
             OtlpProtocol::Grpc => {
@@ -409,6 +436,10 @@ mod tests {
                 "no certificate can be read from /none.pem",
             ),
             (builder().endpoint("https://a..b"), "no host"),
+            (
+                tls().client_certificate("/none.pem", "/no.key"),
+                "no certificate can be read from /none.pem",
+            ),
         ] {
             assert!(!format!("{unfit:?}").contains("s3cret"));
             let error = resolved(unfit, &[]).err().unwrap().to_string();

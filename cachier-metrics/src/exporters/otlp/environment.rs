@@ -2,10 +2,12 @@
 //!
 //! By its specification a value that cannot be used is told, and counts as unset.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use super::temporality::Temporality;
+use super::tls::Files;
 use super::{OtlpCompression, OtlpProtocol};
 
 /// Looks variables up, and tells of those that cannot be used.
@@ -77,9 +79,13 @@ impl Environment<'_> {
         is_insecure.unwrap_or(false)
     }
 
-    /// The file of the certificates that are trusted instead of the system's.
-    pub(super) fn certificate(&self) -> Option<String> {
-        self.either("CERTIFICATE").map(|(_, value)| value)
+    /// Of certificates and keys.
+    pub(super) fn files(&self) -> Files {
+        let file = |name| self.either(name).map(|(_, value)| PathBuf::from(value));
+        Files {
+            trusted: file("CERTIFICATE"),
+            own: file("CLIENT_CERTIFICATE").zip(file("CLIENT_KEY")),
+        }
     }
 
     pub(super) fn headers(&self) -> Vec<(String, String)> {
@@ -228,6 +234,8 @@ mod tests {
             ),
             ("OTEL_EXPORTER_OTLP_INSECURE", "TRUE"),
             ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/own.pem"),
+            ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "/own.key"),
             ("OTEL_SERVICE_NAME", "shop"),
         ];
         let (_, told) = read(&variables, |environment| {
@@ -239,7 +247,9 @@ mod tests {
             assert_eq!(environment.interval(), Some(Duration::from_secs(5)));
             assert_eq!(environment.temporality(), Some(Temporality::LowMemory));
             assert!(environment.is_insecure());
-            assert_eq!(environment.certificate().as_deref(), Some("/ca.pem"));
+            let files = environment.files();
+            assert_eq!(files.trusted, Some("/ca.pem".into()));
+            assert_eq!(files.own, Some(("/own.pem".into(), "/own.key".into())));
             assert_eq!(environment.service_name().as_deref(), Some("shop"));
         });
         assert!(told.is_empty(), "{told:?}");

@@ -1,11 +1,12 @@
 //! Whom the exporter trusts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
@@ -19,31 +20,56 @@ pub(super) struct Tls {
     pub(super) name: ServerName<'static>,
 }
 
+/// Files in PEM.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Files {
+    /// Of the certificates that are trusted instead of the system's.
+    pub(super) trusted: Option<PathBuf>,
+    /// Of the exporter's own certificate, and of its key.
+    pub(super) own: Option<(PathBuf, PathBuf)>,
+}
+
 impl Tls {
-    /// Trusts the certificates of a file, or else those of the system.
+    /// Trusts the certificates of a file, or else those of the system; shows its own, if it has one.
     pub(super) fn new(
         host: &str,
         protocol: OtlpProtocol,
-        certificates: Option<&Path>,
+        files: &Files,
     ) -> Result<Self, ExportError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             ExportError::new(format!(
                 "`{host}` is no host that a certificate could be for"
             ))
         })?;
-        let roots = match certificates {
-            Some(file) => of_file(file)?,
-            None => of_the_system(),
-        };
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(match &files.trusted {
+            Some(file) => certificates(file)?,
+            // Without any, no receiver is trusted.
+            None => rustls_native_certs::load_native_certs().certs,
+        });
         let provider = Arc::new(ring::default_provider());
         let versions =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = versions.expect("ring speaks all versions of TLS that there are");
-        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        let builder = builder.with_root_certificates(roots);
+        let mut config = match &files.own {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let (chain, private) = (
+                    certificates(certificate)?,
+                    PrivateKeyDer::from_pem_file(key),
+                );
+                let private = private.map_err(|_| unreadable("key", key))?;
+                let own = builder.with_client_auth_cert(chain, private);
+                own.map_err(|_| unreadable("key of its certificate", key))?
+            }
+        };
         config.alpn_protocols = match protocol {
             OtlpProtocol::Http => vec![b"http/1.1".to_vec()],
             OtlpProtocol::Grpc => vec![b"h2".to_vec()],
         };
+        // Sessions are kept behind a lock, which a forked child could inherit locked.
+        config.resumption = Resumption::disabled();
         Ok(Self {
             connector: Arc::new(config).into(),
             name,
@@ -51,22 +77,13 @@ impl Tls {
     }
 }
 
-fn of_file(file: &Path) -> Result<RootCertStore, ExportError> {
-    let mut roots = RootCertStore::empty();
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ExportError> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.unwrap_or_default();
-    match roots.add_parsable_certificates(certificates) {
-        (0, _) => Err(ExportError::new(format!(
-            "no certificate can be read from {}: a file in PEM has one after `-----BEGIN CERTIFICATE-----`",
-            file.display()
-        ))),
-        _ => Ok(roots),
-    }
+    let all = read.ok().filter(|all| !all.is_empty());
+    all.ok_or_else(|| unreadable("certificate", file))
 }
 
-/// Without any, no receiver is trusted.
-fn of_the_system() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
+fn unreadable(what: &str, file: &Path) -> ExportError {
+    let file = file.display();
+    ExportError::new(format!("no {what} can be read from {file}, a file in PEM"))
 }
