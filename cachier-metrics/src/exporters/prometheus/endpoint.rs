@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
-    WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::Mutex;
@@ -19,9 +19,9 @@ use tokio::task::spawn_blocking;
 use super::access::{Access, Denied};
 use super::format::{Format, accepts_gzip};
 use super::host::Refusal;
-use super::json;
 use super::query::Query;
 use super::view::View;
+use super::{json, page};
 use crate::readiness::{StoreReadiness, StoreState, readiness};
 
 /// The pages, and who may see them.
@@ -34,6 +34,7 @@ pub(super) struct Endpoint {
     readiness: Mutex<Option<(Instant, Arc<[StoreReadiness]>)>>,
 }
 
+pub(super) const PAGE: &str = "/";
 pub(super) const STATS: &str = "/stats.json";
 pub(super) const HEALTH: &str = "/health";
 pub(super) const READY: &str = "/ready";
@@ -61,7 +62,7 @@ impl Endpoint {
         }
         let (parts, _) = request.into_parts();
         let path = parts.uri.path();
-        let is_known = [&self.path, STATS, HEALTH, READY].contains(&path);
+        let is_known = [&self.path, PAGE, STATS, HEALTH, READY].contains(&path);
         if is_known && !matches!(parts.method, Method::GET | Method::HEAD) {
             let answer = (StatusCode::METHOD_NOT_ALLOWED, PLAIN_TEXT, String::new());
             return with(reply(answer), ALLOW, "GET, HEAD");
@@ -78,7 +79,8 @@ impl Endpoint {
     fn figures(&self, path: &str, query: &str, headers: &HeaderMap) -> Reply {
         let may = self.access.check_token(headers);
         let may = may.and_then(|()| match path {
-            STATS => self.access.check_page(),
+            path if path == self.path => Ok(()),
+            PAGE | STATS => self.access.check_page(),
             _ => Ok(()),
         });
         if let Err(denied) = may {
@@ -96,11 +98,16 @@ impl Endpoint {
                 let format = Format::accepted(&joined(headers, ACCEPT));
                 (format.content_type(), self.view.encode(format))
             }
+            PAGE => (page::CONTENT_TYPE, page::HTML.into()),
             _ => return reply((StatusCode::NOT_FOUND, PLAIN_TEXT, String::new())),
         };
-        match accepts_gzip(&joined(headers, ACCEPT_ENCODING)) {
+        let answer = match accepts_gzip(&joined(headers, ACCEPT_ENCODING)) {
             true => with(found(content_type, gzip(&body)), CONTENT_ENCODING, "gzip"),
             false => found(content_type, body),
+        };
+        match content_type {
+            page::CONTENT_TYPE => with(answer, CONTENT_SECURITY_POLICY, page::POLICY),
+            _ => answer,
         }
     }
 

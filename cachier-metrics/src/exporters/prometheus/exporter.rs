@@ -8,7 +8,7 @@ use super::builder::{PrometheusBuilder, Settings};
 use super::connections::{Answer, Limits};
 use super::endpoint::Endpoint;
 #[cfg(feature = "axum")]
-use super::endpoint::{HEALTH, READY, STATS};
+use super::endpoint::{HEALTH, PAGE, READY, STATS};
 use super::host::AllowedHosts;
 use super::server::{Place, Server};
 use super::text::Dialect;
@@ -182,6 +182,8 @@ impl PrometheusExporter {
 
     /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: `/metrics`,
     /// `/stats.json`, `/health` and `/ready`. The other server decides whom it lets in; the token is required all the same.
+    /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: the live
+    /// page, `/metrics`, `/stats.json`, `/health` and `/ready`. That server decides whom it lets in; the token is asked for as ever.
     ///
     /// ```
     /// use cachier_metrics::PrometheusExporter;
@@ -203,8 +205,10 @@ impl PrometheusExporter {
             let endpoint = Arc::clone(&endpoint);
             async move { endpoint.answer(request).await }
         };
-        let paths = [&self.settings.path, STATS, HEALTH, READY];
-        paths.into_iter().fold(axum::Router::new(), |router, path| {
+        let metrics = &*self.settings.path;
+        let pages = [PAGE, STATS, HEALTH, READY].into_iter();
+        let paths = pages.filter(|page| *page != metrics).chain([metrics]);
+        paths.fold(axum::Router::new(), |router, path| {
             router.route(path, axum::routing::any(answer.clone()))
         })
     }

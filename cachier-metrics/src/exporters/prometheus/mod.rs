@@ -13,6 +13,7 @@ mod host;
 mod json;
 #[cfg(any(feature = "prometheus-client", feature = "prometheus-protobuf"))]
 mod native;
+mod page;
 #[cfg(feature = "prometheus-protobuf")]
 mod protobuf;
 mod query;
