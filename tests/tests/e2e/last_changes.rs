@@ -42,7 +42,8 @@ fn at_the_end(change: fn()) {
 #[test]
 fn last_changes_of_a_thread_reach_memory() {
     for number in 1..=3 {
-        (in_memory(number), text_in_memory(number));
+        in_memory(number);
+        text_in_memory(number);
     }
     at_the_end(|| {
         assert!(in_memory::invalidate(1).unwrap());

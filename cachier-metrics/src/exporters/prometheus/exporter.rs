@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::access::Access;
 use super::builder::{PrometheusBuilder, Settings};
+#[cfg(feature = "prometheus-client")]
+use super::collector::ViewCollector;
 use super::connections::{Answer, Limits};
 use super::endpoint::Endpoint;
 #[cfg(feature = "axum")]
@@ -180,10 +182,9 @@ impl PrometheusExporter {
         pushed
     }
 
-    /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: `/metrics`,
-    /// `/stats.json`, `/health` and `/ready`. The other server decides whom it lets in; the token is required all the same.
-    /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: the live
-    /// page, `/metrics`, `/stats.json`, `/health` and `/ready`. That server decides whom it lets in; the token is asked for as ever.
+    /// The pages of the exporter for a server of one's own, to be mounted with `.nest("/cachier", …)`: the live page,
+    /// `/metrics`, `/stats.json`, `/health` and `/ready`. The other server decides whom it lets in; the token is required all
+    /// the same.
     ///
     /// ```
     /// use cachier_metrics::PrometheusExporter;
@@ -211,6 +212,31 @@ impl PrometheusExporter {
         paths.fold(axum::Router::new(), |router, path| {
             router.route(path, axum::routing::any(answer.clone()))
         })
+    }
+
+    /// The figures as a part of what the program exports already with the crate `prometheus-client`, which is re-exported
+    /// in the version that this is for. Names and labels are those of [`render`](Self::render), below the prefix and the labels of
+    /// the registry; its protobuf format has native histograms, too. What that crate cannot carry is not there: when a
+    /// counter began.
+    ///
+    /// ```
+    /// use cachier_metrics::PrometheusExporter;
+    /// use cachier_metrics::prometheus_client::encoding::text::encode;
+    /// use cachier_metrics::prometheus_client::registry::Registry;
+    ///
+    /// let exporter = PrometheusExporter::builder().build()?;
+    /// exporter.register_all()?;
+    /// let mut registry = Registry::default(); // the one that the program has
+    /// registry.register_collector(exporter.collector());
+    ///
+    /// let mut page = String::new();
+    /// encode(&mut page, &registry).unwrap();
+    /// assert!(page.contains("cachier_build_info"));
+    /// # Ok::<(), cachier_metrics::ExportError>(())
+    /// ```
+    #[cfg(feature = "prometheus-client")]
+    pub fn collector(&self) -> Box<dyn prometheus_client::collector::Collector> {
+        Box::new(ViewCollector(Arc::clone(&self.settings.view)))
     }
 
     /// The handler of requests to the exporter's own server.
