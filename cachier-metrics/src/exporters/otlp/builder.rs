@@ -13,16 +13,17 @@ use hyper::header::{
 use super::client::Receiver;
 use super::endpoint::{Address, Endpoint, Security};
 use super::environment::Environment;
+use super::http;
+use super::protocol::{OtlpCompression, OtlpProtocol};
 use super::resource::Identity;
 use super::temporality::Temporality;
 use super::tls::{Files, Tls};
-use super::{OtlpCompression, OtlpExporter, OtlpProtocol, http};
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
 use crate::exporters::scope::Scope;
 use crate::warning::warn;
 
-/// Configures an [`OtlpExporter`]. What it is told wins over the environment variables of OpenTelemetry, one by one.
+/// Configures an [`OtlpExporter`](crate::OtlpExporter). What it is told wins over the environment variables of OpenTelemetry, one by one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -182,16 +183,12 @@ impl OtlpBuilder {
         self
     }
 
-    /// The exporter. Registers nothing and sends nothing yet.
-    ///
-    /// # Errors
-    /// When the endpoint, a header, the prefix, a label or the file of certificates cannot be used.
-    pub fn build(self) -> Result<OtlpExporter, ExportError> {
-        let environment = Environment {
+    /// The settings, where the environment of the process says what the builder does not.
+    pub(super) fn resolve_in_process(self) -> Result<Settings, ExportError> {
+        self.resolve(&Environment {
             variable: &|name| env::var(name).ok(),
             tell: &tell,
-        };
-        self.resolve(&environment).map(OtlpExporter::new)
+        })
     }
 
     /// What the exporter is made of.

@@ -20,9 +20,10 @@ use tokio::runtime;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::endpoint::Address;
+use super::protocol::{OtlpCompression, OtlpProtocol};
 use super::retry::{Backoff, Failure, Patience, Retry};
 use super::tls::Tls;
-use super::{OtlpCompression, OtlpProtocol, grpc, http};
+use super::{grpc, http};
 
 /// A receiver, and how it is spoken to.
 pub(super) struct Receiver {

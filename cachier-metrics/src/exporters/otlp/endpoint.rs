@@ -2,7 +2,7 @@
 
 use hyper::Uri;
 
-use super::OtlpProtocol;
+use super::protocol::OtlpProtocol;
 use crate::exporters::error::ExportError;
 
 /// Where metrics go, as somebody said it.

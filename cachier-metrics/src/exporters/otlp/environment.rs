@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
+use super::protocol::{OtlpCompression, OtlpProtocol};
 use super::temporality::Temporality;
 use super::tls::Files;
-use super::{OtlpCompression, OtlpProtocol};
 
 /// Looks variables up, and tells of those that cannot be used.
 pub(super) struct Environment<'a> {

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::OtlpProtocol;
+use super::protocol::OtlpProtocol;
 use crate::exporters::error::ExportError;
 
 /// How a receiver is spoken to over TLS, and the name that its certificate must have.
