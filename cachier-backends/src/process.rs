@@ -158,7 +158,7 @@ impl<T, F> fmt::Debug for PerProcess<T, F> {
 
 /// Global state of a library, made once in a process when it is first needed.
 ///
-/// It is locked while it is made. A child that was forked meanwhile would wait for ever for a thread that it does
+/// It is locked while it is made. A child that was forked meanwhile would wait forever for a thread that it does
 /// not have, so it is told.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! The time that operations spend in queues of this process before they reach their store.
 //!
 //! They wait for a thread of the pool, a connection, a file lock. However long, such a wait says nothing about the
-//! store, which matters to whoever gives up on an operation.
+//! store, which matters when an operation is given up.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 thread_local! {
     /// The queue time of what was polled.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// The timer of the operation that runs on this thread for a waiter elsewhere.
+    /// The timer of the operation that runs on this thread for a waiter on another one.
     static CURRENT: RefCell<Option<QueueTimer>> = const { RefCell::new(None) };
 }
 
@@ -43,7 +43,7 @@ pub async fn waiting<F: Future>(future: F) -> F::Output {
     QueueTimer::default().observe_future(future).await
 }
 
-/// The timer of an operation, shared between whoever waits for it and whoever runs it.
+/// The timer of an operation, shared between its waiter and its runner.
 #[derive(Clone)]
 pub(crate) struct QueueTimer(Arc<Mutex<QueueTime>>);
 

@@ -210,7 +210,7 @@ mod system {
         COUNTER.get_or_init(|| counter);
     }
 
-    /// Whether this process began the calibration, or begins it now. A child of `fork` would wait for ever for that of its
+    /// Whether this process began the calibration, or begins it now. A child of `fork` would wait forever for that of its
     /// parent's thread, and does without the counter.
     fn is_calibrated_here() -> bool {
         static CALIBRATING: AtomicU32 = AtomicU32::new(0);

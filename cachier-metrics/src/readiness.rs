@@ -1,4 +1,4 @@
-//! Whether calls can count on the stores, as whoever runs cached functions tells it.
+//! Whether calls can count on the stores, as the readiness probe reports it.
 
 use once_cell::race::OnceBox;
 

@@ -1,4 +1,4 @@
-//! Backoffs: values that are not recomputed for a while, so that not every call tries in vain.
+//! Backoffs: values that are not recomputed for a while, as it would fail again.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};

@@ -193,7 +193,7 @@ impl Context {
     /// Applies changed parameters or backends to every function.
     pub(crate) fn params_changed(&self) {
         self.registry.update_params();
-        // After the functions: whoever sees the new revision sees their new policies too.
+        // After the functions: a reader of the new revision sees their new policies too.
         self.revision.fetch_add(1, Ordering::AcqRel);
     }
 

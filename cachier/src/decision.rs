@@ -92,9 +92,9 @@ pub(crate) enum Action {
     ServeStale(Duration, Backoff),
     /// Claim the key, or find out who has it.
     Claim,
-    /// Claim the key from whoever has it: that computation began too early.
+    /// Take the key from its owner: that computation began too early.
     TakeOver,
-    /// Wait for whoever computes the key.
+    /// Wait for the owner of the key.
     Wait,
     /// Run the function, for this reason.
     Compute(Reason),

@@ -74,7 +74,7 @@ fn somebody_listens() -> bool {
 
 /// Failures are ignored: the stream may be closed.
 fn write(line: &str) {
-    // Bypasses the lock of `Stderr`: a child forked while another thread holds it would wait for ever.
+    // Bypasses the lock of `Stderr`: a child forked while another thread holds it would wait forever.
     #[cfg(unix)]
     if let Ok(stream) = stderr().as_fd().try_clone_to_owned() {
         let _ = File::from(stream).write_all(line.as_bytes());

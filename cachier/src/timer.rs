@@ -161,7 +161,7 @@ impl Queues {
 
     fn run(&self, clock: &Clock) {
         loop {
-            // First: whoever joins a queue after the look sees this, and notifies the thread.
+            // First: a sleeper that joins a queue after the look sees this, and notifies the thread.
             self.next_fire.store(AWAKE, Ordering::SeqCst);
             self.fire(clock);
             let waiting = self.waiting();

@@ -18,7 +18,7 @@ impl Subject {
         }
     }
 
-    /// The lease on a key held by somebody else, as shown to whoever asks for it.
+    /// The lease on a key held by somebody else, as shown to others who ask for it.
     async fn held(&self, key: &Key) -> Lease {
         let seen = self.version(key).await;
         match succeeded(self.other.lease(key, seen.as_ref(), LONG_PERIOD).await) {

@@ -100,7 +100,7 @@ impl HeapSize {
         }
     }
 
-    /// A header, and so many bytes elsewhere.
+    /// A header in place, and so many bytes in the heap.
     fn behind_header(bytes: u64) -> Self {
         let allocation = if bytes > 0 { ALLOCATION } else { 0 };
         Self {
@@ -119,7 +119,7 @@ impl HeapSize {
         }
     }
 
-    /// Both beside each other, before padding. Fields are in the order of their alignment, so that none stands between.
+    /// Both next to each other, before padding. Fields are in the order of their alignment, so that none stands between.
     fn plus(self, other: Self) -> Self {
         Self {
             inline: self.inline + other.inline,

@@ -16,7 +16,7 @@ use crate::process::Process;
 /// A lease held by this process, as long as the file is open.
 pub(super) struct FileLease(LeaseFile);
 
-/// The file of a lease, whoever holds it.
+/// The file of a lease, held by anyone or nobody.
 ///
 /// A lease is valid while its file is at its path: removing the file ends the lease.
 pub(super) struct LeaseFile {
@@ -79,7 +79,7 @@ impl FileLease {
         Ok(LeaseOutcome::Held(None))
     }
 
-    /// Takes the lease from whoever holds it; returns the entry that it is on.
+    /// Takes the lease from its holder; returns the entry that it is on.
     ///
     /// A lock cannot be taken away, so the lease's file is replaced by another one, which is locked beforehand.
     pub(super) fn take_over(paths: &KeyPaths) -> io::Result<(Self, Option<EntryVersion>)> {

@@ -3,7 +3,7 @@
 //! ```text
 //! {dir}/cachier@2/{namespace}/{function}/.ledger                        what the function's entries take
 //! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/{hash}       an entry
-//! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/{hash}.lease held by whoever computes it
+//! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/{hash}.lease held while it is computed
 //! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/.{…}.tmp     an entry being written
 //! ```
 //!

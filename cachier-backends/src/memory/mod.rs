@@ -34,7 +34,7 @@
 //! | `papaya` 0.2 | 14.0 ns | 102 ns | 124 ns, 53 B |
 //!
 //! The index of words earns its keep where the caches of programs are, below some ten thousand entries: its readers take no
-//! guard there. In large tables `scc` is a little faster and about as small. It has no place for uses and ids beside an entry,
+//! guard there. In large tables `scc` is a little faster and about as small. It has no place for an entry's uses and id,
 //! which eviction needs, and no model checker here can try it. One index for words and nodes would need a guard for words, or
 //! `unsafe` for a pointer in the place of a word.
 

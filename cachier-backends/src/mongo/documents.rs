@@ -105,7 +105,7 @@ pub(super) fn lease(
     } }]
 }
 
-/// Grants the lease, whoever holds it.
+/// Grants the lease, held or not.
 pub(super) fn take_over(key: &Key, owner: ObjectId, period: Duration) -> Vec<Document> {
     vec![doc! { "$set": {
         "function": key.scope().to_string(),

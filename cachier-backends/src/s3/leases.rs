@@ -136,7 +136,7 @@ impl Bucket {
         })
     }
 
-    /// Takes the lease on the current entry from whoever holds it, for the owner of a unique `number`.
+    /// Takes the lease on the current entry from its holder, for the owner of a unique `number`.
     pub(super) async fn take_over(
         &self,
         name: &str,

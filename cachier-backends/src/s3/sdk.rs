@@ -1,6 +1,6 @@
 //! Initializes the SDK's process-wide state: tables of regions and features, root certificates.
 //!
-//! The SDK does it lazily, in cells that are locked meanwhile, and a child forked then would wait for ever. Done here and in
+//! The SDK does it lazily, in cells that are locked meanwhile, and a child forked then would wait forever. Done here and in
 //! advance, such a child gets an error instead.
 
 use std::pin::pin;

@@ -123,7 +123,7 @@ impl Requests {
         })
     }
 
-    /// Takes the lease from whoever holds it.
+    /// Takes the lease from its holder.
     pub(super) async fn take_over(
         &self,
         key: &Key,
@@ -429,7 +429,7 @@ fn entry_arguments(entry: NewEntry) -> [Argument; 5] {
 }
 
 fn period_argument(period: Duration) -> Argument {
-    // A century is as good as for ever, and cannot overflow when added to a clock.
+    // A century is as good as forever, and cannot overflow when added to a clock.
     const MAX_MICROS: i64 = 100 * 366 * 86_400 * 1_000_000;
     let period = i64::try_from(period.as_micros()).unwrap_or(MAX_MICROS);
     Argument::Number(Some(period.min(MAX_MICROS)))

@@ -20,7 +20,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names beside the method.
+    /// The names next to the method.
     pub(super) fn of(cached: &Cached) -> Self {
         // Outside of an impl, `Self` is an error at what has claimed one.
         let claim = cached.arguments.in_impl.as_ref();

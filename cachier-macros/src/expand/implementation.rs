@@ -90,7 +90,7 @@ impl Place {
                 let name = format_ident!("{}_companions", hidden_names::trait_name(header));
                 Self::Trait(visibility, name)
             }
-            // As with the methods of a trait, whoever sees the type sees them.
+            // They are as visible as the type, as a trait's methods are.
             None => Self::Inherent(visibility.unwrap_or(Visibility::Public(Default::default()))),
         }
     }

@@ -23,7 +23,7 @@ pub(crate) enum CompanionError {
     Imported,
     /// It would hide a crate or a module of its name.
     Hiding,
-    /// Its module has its name, and beside that the function is brought in.
+    /// Its module has its name, and the function is imported next to that.
     Reexported,
 }
 

@@ -9,7 +9,7 @@ use syn::{
 
 use crate::parse::{Function, Header};
 
-/// Types of the prelude, beside the primitive ones.
+/// Types of the prelude that are not primitive.
 const PRELUDE: [&str; 5] = ["Box", "Option", "Result", "String", "Vec"];
 
 const PRIMITIVES: [&str; 17] = [

@@ -15,7 +15,7 @@ use super::outline::{Contents, Outline};
 pub(crate) struct Surroundings {
     /// The block in which the function stands.
     pub(crate) block: Arc<Contents>,
-    /// Whether the function has the name of its module, and is brought in beside that: `mod user; pub use user::user;`.
+    /// Whether the function has the name of its module, and is imported next to that: `mod user; pub use user::user;`.
     pub(crate) is_reexported: bool,
 }
 

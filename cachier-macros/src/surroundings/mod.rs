@@ -1,6 +1,6 @@
 //! The surroundings of a function, as its source file shows them.
 //!
-//! A macro is given the function alone. Where that would not compile beside what surrounds it, the compiler's errors speak of
+//! A macro is given the function alone. If that would not compile in its place, the compiler's errors speak of
 //! code that nobody has written; so the file is looked at, for errors only. Anything else is left to the
 //! compiler, as in editors, which hand no files to macros.
 

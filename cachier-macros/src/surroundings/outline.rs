@@ -102,7 +102,7 @@ impl Outline {
         Position::within(start + within, &self.blocks)
     }
 
-    /// Whether the file has a module of this name, and beside it a `use` of what has the name in that.
+    /// Whether the file has a module of this name, and next to it a `use` of the item of that name in it.
     pub(super) fn reexports(&self, name: &str) -> bool {
         let file = self.blocks.last();
         file.is_some_and(|file| file.contents.reexports(name))
@@ -127,7 +127,7 @@ impl<'o> Position<'o> {
         self.blocks.len() == 1
     }
 
-    /// Whether the block is that of a module with this name, beside which there is a `use` of what has the name in it.
+    /// Whether the block is that of a module with this name, next to which there is a `use` of the item of that name in it.
     pub(super) fn is_reexported(self, name: &str) -> bool {
         let around = Self::within(self.at, &self.blocks[1..]);
         self.blocks[0].module.as_deref() == Some(name)

@@ -75,7 +75,7 @@ struct OnRuntime {
     _watch: Task<()>,
 }
 
-/// Holds the task while nobody polls it, for whoever continues it.
+/// Holds the task while nobody polls it, until it is continued.
 struct TaskCell(Mutex<State>);
 
 enum State {

@@ -93,7 +93,7 @@ impl<T: Store> BlockingDriver<T> {
         Self::resume(Driver::open(prepared, CallMode::Sync, work.slot()))
     }
 
-    /// Continues a request that was started elsewhere.
+    /// Continues a request that another driver started.
     pub(super) fn resume(driver: Driver<T>) -> Box<Self> {
         Box::new(Self {
             guard: None,

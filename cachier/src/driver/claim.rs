@@ -1,4 +1,4 @@
-//! Claiming a key: this call computes it, or waits for whoever does.
+//! Claiming a key: this call computes it, or waits for its owner.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -149,7 +149,7 @@ impl<T: Store> CallDriver<T> {
         false
     }
 
-    /// Waits for whoever computes the key; the flight's result, if it is a flight of this process.
+    /// Waits for the owner of the key; the flight's result, if it is a flight of this process.
     pub(super) async fn wait(&mut self) -> Option<FlightResult<Found<T::Value>>> {
         if self.leader.is_some() {
             self.wait_for_lease().await;
@@ -363,7 +363,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The store has failed, so the function runs here, whoever else runs it.
+    /// The store has failed, so the function runs here, even if others run it too.
     fn proceed_without_store(&mut self) {
         // Another's, if any.
         self.lease = None;

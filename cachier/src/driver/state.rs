@@ -30,7 +30,7 @@ pub(crate) struct CallDriver<T: Store> {
     pub(super) claim_state: ClaimState,
     /// The flight that this call has joined.
     pub(super) flight: Option<Arc<Flight<Found<T::Value>>>>,
-    /// Dropped before the flight: whoever takes over after a panic or a cancellation needs the lease.
+    /// Dropped before the flight: the next leader, after a panic or a cancellation, needs the lease.
     pub(super) lease: Option<Box<T::Lease>>,
     /// The flight that this call leads.
     pub(super) leader: Option<Leader<'static, T::Key, Found<T::Value>>>,

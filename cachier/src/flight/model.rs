@@ -1,6 +1,6 @@
 //! Single flight under the shuttle model checker: `RUSTFLAGS="--cfg shuttle" cargo test -p cachier --lib model`.
 //!
-//! Each property has a broken variant beside it that the checker must catch.
+//! Each property has a broken variant that the checker must catch.
 
 #![allow(clippy::unwrap_used)]
 

@@ -176,7 +176,7 @@ impl ErasedSite {
         }
     }
 
-    /// The entries beside those of called instantiations where the marker adds none.
+    /// The entries besides those of called instantiations, where the marker adds none.
     fn count_of_none(&self, marker: &'static str) -> Option<u64> {
         match marker == ANY_TYPES {
             true => self.uncalled_count(marker),

@@ -99,7 +99,7 @@ macro_rules! __checked {
     };
 }
 
-/// The arguments, checked elsewhere.
+/// The arguments, unchecked: another place checks them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __arguments {

@@ -1,4 +1,4 @@
-//! Companions of methods, which cannot have an enum of their name beside them.
+//! Companions of methods, which cannot have an enum of their name next to them.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -94,7 +94,7 @@ pub enum InFolder {}
 #[derive(Clone, Copy, Debug)]
 pub enum InNoFolder {}
 
-/// The operations on the cache of a method: what `my_fn_cache()` returns beside `my_fn`.
+/// The operations on the cache of a method `my_fn`, returned by `my_fn_cache()`.
 ///
 /// Each takes the arguments of the method, the receiver first.
 ///

@@ -29,7 +29,7 @@ pub struct Near<K, V> {
 /// How long a forked child may serve inherited values that others have changed: the interval in which hits check for a fork.
 const RENEWAL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a call in a forked child may wait for the tier, on its thread and beside its budget. A child does well without one
+/// How long a call in a forked child may wait for the tier, on its thread and outside of its budget. A child does well without one
 /// that another thread was changing during the fork.
 const MAX_WAIT_IN_CHILD: Duration = Duration::from_millis(100);
 

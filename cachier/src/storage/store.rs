@@ -103,7 +103,7 @@ pub trait Store: Send + Sync + Sized + 'static {
     fn claim_at_once(&self) -> Option<Self::Lease> {
         None
     }
-    /// Takes the right to compute from whoever has it.
+    /// Takes the right to compute from its owner.
     fn take_over(
         &self,
         session: &Session<'_>,

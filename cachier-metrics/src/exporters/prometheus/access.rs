@@ -16,7 +16,7 @@ pub(super) struct Access {
     pub(super) token: Option<Token>,
     /// Whether pages are served to others than this machine, without a token.
     pub(super) page: bool,
-    /// Whether only this machine, or whoever another server lets in, can ask.
+    /// Whether only this machine, or clients that another server lets in, can ask.
     pub(super) is_private: bool,
 }
 

@@ -289,7 +289,7 @@ impl fmt::Debug for PrometheusBuilder {
     }
 }
 
-/// The most series that all buckets of a function are, beside the usual ones.
+/// The most series of all buckets of a function, beyond the usual ones.
 const FURTHER_BUCKETS: usize = 100;
 /// The most series of its start times.
 const START_TIMES: usize = 80;

@@ -33,7 +33,7 @@ pub(super) struct Process {
     size: Size,
     /// Running refreshes. Not a lock of the model, as it is no part of it.
     refreshes: AtomicU64,
-    /// Whether this process has invalidated a flight, whose computation then runs beside the next.
+    /// Whether this process has invalidated a flight, whose computation then runs concurrently with the next.
     has_forgotten: AtomicBool,
     background: Mutex<Vec<JoinHandle<()>>>,
 }

@@ -6,7 +6,7 @@ pub(super) enum Variant {
     Whole,
     /// Unshared and overwriting computations are stored without a lease.
     WithoutLease,
-    /// A refused value is shared with whoever has joined the flight.
+    /// A refused value is shared with the waiters of the flight.
     SharesRefused,
     /// The same for a refresh.
     SharesRefusedRefresh,
@@ -14,13 +14,13 @@ pub(super) enum Variant {
     SharesRefusedLarge,
     /// The same for a large value that was to replace an entry invalidated before.
     SharesRefusedOverwrite,
-    /// A stored value is shared with whoever has joined the flight, even after an invalidation.
+    /// A stored value is shared with the waiters of the flight, even after an invalidation.
     SharesStored,
-    /// A large value is shared with whoever joins while it is being stored.
+    /// A large value is shared with callers that join while it is being stored.
     SharesWhileStoring,
-    /// A value computed without a lease, as the store gave no answer, is shared with whoever has joined the flight.
+    /// A value computed without a lease, as the store gave no answer, is shared with the waiters of the flight.
     SharesUnleased,
-    /// A value whose store failed is shared with whoever had joined the flight when it was sent.
+    /// A value whose store failed is shared with callers that had joined the flight when it was sent.
     SharesUnstored,
     /// A refresh is not reserved before it leads its flight.
     WithoutReservation,
