@@ -135,7 +135,16 @@ impl ErasedSite {
             #[cfg(feature = "persistent")]
             Some(function) => {
                 let session = Session::for_companion(&function, mode);
-                Persistent::open().clear(&session).await
+                let cleared = Persistent::open().clear(&session).await;
+                // A first call meanwhile may have loaded an entry before the store was cleared, and keep it near.
+                let mut called = self.instantiations().into_iter();
+                match called.find(|known| known.storage_name() == function.storage_name) {
+                    Some(called) => {
+                        let again = called.clear(mode).await;
+                        Ok(add(cleared?, again?))
+                    }
+                    None => cleared,
+                }
             }
             _ => Ok(self.count_of_none(marker)),
         }

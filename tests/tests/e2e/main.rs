@@ -18,6 +18,7 @@ mod file_faults;
 mod file_hostile;
 #[cfg(unix)]
 mod file_stopped;
+mod first_clear;
 mod flush;
 #[cfg(unix)]
 mod forks;
