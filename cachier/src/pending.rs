@@ -1,6 +1,10 @@
 //! Background work that is not done yet.
+//!
+//! A piece of work has a number, from which all has its number that it leads to: a refresh, the refresh of what it calls, the
+//! store of a large result. So whoever waits for what there is waits for what comes of it, and not for what begins later.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -22,26 +26,37 @@ impl Default for PendingWork {
 
 #[derive(Default)]
 struct PendingState {
-    /// The number of the next piece of work.
+    /// The number of the next piece of work that nothing has led to.
     next: u64,
-    running: BTreeSet<u64>,
+    /// How many pieces of each number there are.
+    running: BTreeMap<u64, u64>,
     waiters: Vec<Waker>,
 }
 
+thread_local! {
+    /// The number of the work that this thread is doing.
+    static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
 impl PendingState {
+    fn oldest(&self) -> Option<u64> {
+        self.running.keys().next().copied()
+    }
+
     fn is_done_before(&self, number: u64) -> bool {
-        self.running.first().is_none_or(|oldest| *oldest >= number)
+        self.oldest().is_none_or(|oldest| oldest >= number)
     }
 }
 
 impl PendingWork {
-    /// Counts one more piece of work.
+    /// Counts one more piece of work, as part of the work that the calling code is [`part`](PendingGuard::part) of, if any.
     pub(crate) fn count(&'static self) -> PendingGuard {
         let process = Process::current();
+        let led_to_it = CURRENT.try_with(Cell::get).ok().flatten();
         let mut state = self.state();
-        let number = state.next;
-        state.next += 1;
-        state.running.insert(number);
+        let number = led_to_it.unwrap_or(state.next);
+        state.next = state.next.max(number + 1);
+        *state.running.entry(number).or_default() += 1;
         PendingGuard {
             pending: self,
             process,
@@ -49,19 +64,12 @@ impl PendingWork {
         }
     }
 
-    /// Resolves once the work is done that there is now, and what that has led to: a refresh to a store.
+    /// Resolves once the work is done that there is now, and all that it leads to.
     pub(crate) async fn idle(&self) {
-        for _ in ["the work", "what it has led to"] {
-            let next = self.state().next;
-            self.done_before(next).await;
-        }
-    }
-
-    /// Resolves once all work is done with a lower number.
-    async fn done_before(&self, number: u64) {
+        let next = self.state().next;
         poll_fn(|cx| {
             let mut state = self.state();
-            if state.is_done_before(number) {
+            if state.is_done_before(next) {
                 return Poll::Ready(());
             }
             let is_known = |waiter: &Waker| waiter.will_wake(cx.waker());
@@ -86,6 +94,21 @@ pub(crate) struct PendingGuard {
     number: u64,
 }
 
+impl PendingGuard {
+    /// Runs a part of the work on this thread.
+    pub(crate) fn part<R>(&self, run: impl FnOnce() -> R) -> R {
+        struct Leave(Option<u64>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                let _ = CURRENT.try_with(|current| current.set(self.0));
+            }
+        }
+        let before = CURRENT.try_with(|current| current.replace(Some(self.number)));
+        let _leave = Leave(before.ok().flatten());
+        run()
+    }
+}
+
 impl Drop for PendingGuard {
     fn drop(&mut self) {
         if !self.process.is_current() {
@@ -93,9 +116,14 @@ impl Drop for PendingGuard {
         }
         let waiters = {
             let mut state = self.pending.state();
-            let was_oldest = state.running.first() == Some(&self.number);
-            state.running.remove(&self.number);
-            if !was_oldest {
+            let oldest = state.oldest();
+            if let Some(pieces) = state.running.get_mut(&self.number) {
+                *pieces -= 1;
+                if *pieces == 0 {
+                    state.running.remove(&self.number);
+                }
+            }
+            if state.oldest() == oldest {
                 return;
             }
             std::mem::take(&mut state.waiters)
@@ -112,20 +140,46 @@ mod tests {
 
     use super::*;
 
+    fn pending() -> &'static PendingWork {
+        Box::leak(Box::default())
+    }
+
     #[test]
     fn later_work_is_not_waited_for() {
-        let pending: &'static PendingWork = Box::leak(Box::default());
+        let pending = pending();
         let first = pending.count();
         let mut idle = pin!(pending.idle());
         let mut is_idle = || block_on(poll_once(idle.as_mut())).is_some();
         assert!(!is_idle());
         let second = pending.count();
         drop(first);
-        assert!(!is_idle(), "the first may have led to the second");
-        let third = pending.count();
-        drop(second);
         assert!(is_idle());
-        drop(third);
+        drop(second);
+        assert!(block_on(poll_once(pending.idle())).is_some());
+    }
+
+    #[test]
+    fn what_work_leads_to_is_waited_for() {
+        const LINKS: usize = 5;
+        let pending = pending();
+        let mut link = pending.count();
+        let other = pending.count();
+        let mut idle = pin!(pending.idle());
+        let mut is_idle = || block_on(poll_once(idle.as_mut())).is_some();
+        assert!(!is_idle());
+        drop(other);
+        for _ in 0..LINKS {
+            let later = pending.count();
+            let next = link.part(|| pending.count());
+            drop(later);
+            link = next;
+            assert!(!is_idle());
+        }
+        let later = pending.count();
+        let after_later = later.part(|| pending.count());
+        drop(link);
+        assert!(is_idle());
+        drop((later, after_later));
         assert!(block_on(poll_once(pending.idle())).is_some());
     }
 }

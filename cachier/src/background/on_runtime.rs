@@ -9,8 +9,9 @@
 //! - one that is dropped, or had started when its runtime ended, is lost. The next ones of the function start on cachier's
 //!   own runtime.
 
+use std::future::poll_fn;
 use std::num::NonZero;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -52,8 +53,8 @@ pub(super) fn run(
 ) {
     let guard = function.context.pending.count();
     let work: BoxedTask = Box::pin(async move {
-        let _guard = guard;
-        scope(function.context, task).await;
+        let mut task = pin!(scope(function.context, task));
+        poll_fn(|cx| guard.part(|| task.as_mut().poll(cx))).await;
     });
     if function.has_lost_runtime.load(Ordering::Relaxed) {
         return run_on_own_thread(function, work);

@@ -39,8 +39,7 @@ pub(crate) fn run_on_thread_if_any(
 fn tracked(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Job {
     let guard = context.pending.count();
     Box::new(move || {
-        let _guard = guard;
-        sync_scope(context, job);
+        guard.part(|| sync_scope(context, job));
     })
 }
 
