@@ -24,13 +24,12 @@ use cachier_backends::runtime;
 use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::pool::{WorkerPool, run_on_thread_if_any};
-use crate::block_on::block_on;
 use crate::context::scope;
 use crate::environment;
 use crate::function::Function;
 use crate::heartbeat;
 use crate::timer::Timer;
+use crate::trace;
 
 /// A running runtime starts a task within this time.
 const START_TIMEOUT: Duration = Duration::from_millis(100);
@@ -203,12 +202,20 @@ async fn is_driven(runtime: &Handle, time: Duration) -> bool {
     probed.is_some_and(|probed| probed.is_ok())
 }
 
-/// Runs the task on cachier's own runtime, else on a thread. Without either it is dropped, which releases the key.
+/// Runs the task on cachier's own runtime.
 fn run_on_own_thread(function: &'static Function, work: impl Future<Output = ()> + Send + 'static) {
-    if let Some(own) = own_runtime() {
-        own.spawn(work);
-    } else {
-        let _ = run_on_thread_if_any(function.context, WorkerPool::Functions, || block_on(work));
+    run_if_any(own_runtime(), function, work);
+}
+
+/// Without a runtime the task is dropped, which releases the key: it came from one, and may need what that has.
+fn run_if_any(
+    runtime: Option<&Runtime>,
+    function: &Function,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    match runtime {
+        Some(runtime) => drop(runtime.spawn(work)),
+        None => trace::refresh_failed(&function.name),
     }
 }
 
@@ -223,4 +230,31 @@ fn own_runtime() -> Option<&'static Runtime> {
         runtime::build(builder).ok()
     });
     OWN.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context;
+    use crate::identity::{FunctionSpec, Package};
+    use crate::options::Options;
+
+    /// Without its timers and sockets a recomputation would panic, each time.
+    #[test]
+    fn without_a_runtime_nothing_is_recomputed() {
+        let spec = FunctionSpec {
+            identity: "recomputed".to_owned(),
+            path: "recomputed".to_owned(),
+            package: Package::named("app"),
+            options: Options::new(),
+        };
+        let function = Function::new(spec, context::current(), None);
+        let reserved = Arc::new(());
+        let key = Arc::clone(&reserved);
+        run_if_any(None, &function, async move {
+            let _key = key;
+            unreachable!("it is never polled");
+        });
+        assert_eq!(Arc::strong_count(&reserved), 1, "the key is released");
+    }
 }
