@@ -11,7 +11,10 @@ use cachier_metrics::{PrometheusExporter, StoreReadiness, StoreState, set_readin
 static PROBES: AtomicU64 = AtomicU64::new(0);
 
 fn probe() -> Vec<StoreReadiness> {
-    PROBES.fetch_add(1, Ordering::Relaxed);
+    if PROBES.fetch_add(1, Ordering::Relaxed) == 0 {
+        // Without output.
+        std::panic::resume_unwind(Box::new("on purpose"));
+    }
     let store = |name: &str, state| StoreReadiness {
         name: name.to_owned(),
         store: String::new(),
@@ -39,6 +42,9 @@ fn what_can_never_work_is_not_ready() {
     };
     let answer = ask("/ready");
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("panicked"), "{answer}");
+    let answer = ask("/ready");
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     let json: serde_json::Value =
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(json["status"], "failing");
@@ -52,7 +58,7 @@ fn what_can_never_work_is_not_ready() {
     assert!(json["stores"][0]["error"].is_null());
     assert_eq!(json["stores"][2]["error"], "not_registered");
     assert!(ask("/ready?strict").starts_with("HTTP/1.1 503"));
-    assert_eq!(PROBES.load(Ordering::Relaxed), 1, "one answer is for both");
+    assert_eq!(PROBES.load(Ordering::Relaxed), 2, "one answer is for both");
     // The process is there, whatever the stores do.
     assert!(ask("/health").starts_with("HTTP/1.1 200"));
 }

@@ -5,17 +5,21 @@ use cachier_backends::Error;
 use cachier_metrics::{StoreFigures, StoreReadiness, StoreState};
 
 #[cfg(feature = "persistent")]
-use crate::backends::Backends;
+use crate::background::remove_unused_folders;
+use crate::context::Context;
 use crate::environment::{self, Concern};
+use crate::handle::Place;
 use crate::labels;
-#[cfg(not(feature = "persistent"))]
-use crate::no_backends::Backends;
-use crate::options::{BackendName, OnBackendError};
-use crate::registry::Registry;
+use crate::options::OnBackendError;
+#[cfg(feature = "persistent")]
+use crate::options::Policy;
 
 /// The stores in use, and what of the configuration can never work.
-pub(crate) fn readiness(backends: &Backends, registry: &Registry) -> Vec<StoreReadiness> {
-    let places = registry.places();
+pub(crate) fn readiness(context: &'static Context) -> Vec<StoreReadiness> {
+    let backends = &context.backends;
+    let places = context.registry.places();
+    // First: the stores of functions that have not been called are in use from now on.
+    let impossible = impossible(context, &places);
     let counting = places
         .iter()
         .filter(|place| place.options.on_backend_error == OnBackendError::Propagate);
@@ -23,24 +27,54 @@ pub(crate) fn readiness(backends: &Backends, registry: &Registry) -> Vec<StoreRe
         .map(|place| backends.label(&place.options.backend))
         .collect();
     let stores = backends.figures().into_iter();
-    let mut all: Vec<_> = stores
-        .map(|figures| StoreReadiness {
-            state: state(&figures, counting.contains(&figures.backend)),
-            name: figures.backend,
-            store: figures.store,
-        })
-        .collect();
+    let stores = stores.map(|figures| StoreReadiness {
+        state: state(&figures, counting.contains(&figures.backend)),
+        name: figures.backend,
+        store: figures.store,
+    });
+    stores.chain(impossible).collect()
+}
+
+/// What of the configuration can never work: variables that concern every function, and stores that functions cannot have.
+fn impossible(context: &'static Context, places: &[Place]) -> Vec<StoreReadiness> {
     let stops_all = environment::unusable(|concern| concern == Concern::EveryFunction);
-    all.extend(stops_all.map(|unusable| misconfigured(unusable.variable, &unusable.error)));
-    let uses_default = |name: &BackendName| *name == BackendName::Default;
-    if places
-        .iter()
-        .any(|place| uses_default(&place.options.backend))
-        && let Err(error) = backends.default_name()
-    {
-        all.push(misconfigured(environment::BACKEND.name, &error));
+    let mut all: Vec<_> = stops_all
+        .map(|unusable| misconfigured("environment", unusable.variable, &unusable.error))
+        .collect();
+    for place in places {
+        let Err(error) = open(context, place) else {
+            continue;
+        };
+        let text = error.to_string();
+        let mut variables = environment::unusable(|_| true);
+        let variable = variables.find(|unusable| unusable.error.to_string() == text);
+        let line = match variable {
+            Some(unusable) => misconfigured("environment", unusable.variable, &error),
+            None => misconfigured(&context.backends.label(&place.options.backend), "", &error),
+        };
+        if !all.contains(&line) {
+            all.push(line);
+        }
     }
     all
+}
+
+/// Opens the store as a call does. Only its configuration can fail.
+#[cfg(feature = "persistent")]
+fn open(context: &'static Context, place: &Place) -> Result<(), Error> {
+    let policy = Policy::resolve(&place.options, &context.params());
+    let opened = |folder: &_| remove_unused_folders(context, folder);
+    let backend = &place.options.backend;
+    let resolved = context
+        .backends
+        .resolve(backend, &policy, place.package, opened);
+    resolved.map(drop)
+}
+
+/// There is none.
+#[cfg(not(feature = "persistent"))]
+fn open(_: &'static Context, _: &Place) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Calls of functions that propagate errors fail while the store does.
@@ -53,11 +87,11 @@ fn state(figures: &StoreFigures, fails_calls: bool) -> StoreState {
     }
 }
 
-/// A variable of the environment.
-fn misconfigured(variable: &str, error: &Error) -> StoreReadiness {
+/// What can never work: a variable of the environment, or a store.
+fn misconfigured(name: &str, store: &str, error: &Error) -> StoreReadiness {
     StoreReadiness {
-        name: "environment".to_owned(),
-        store: variable.to_owned(),
+        name: name.to_owned(),
+        store: store.to_owned(),
         state: StoreState::Fails(labels::error(error.kind()).label()),
     }
 }
@@ -84,7 +118,7 @@ mod tests {
             cachier_backends::Operation::Load,
             "unusable",
         );
-        let known = misconfigured("CACHIER_BACKEND", &error);
+        let known = misconfigured("environment", "CACHIER_BACKEND", &error);
         assert_eq!(
             (&*known.name, &*known.store),
             ("environment", "CACHIER_BACKEND")

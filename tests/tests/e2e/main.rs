@@ -41,6 +41,8 @@ mod parameters;
 mod problems;
 mod prometheus;
 mod python_faults;
+#[cfg(unix)]
+mod readiness;
 mod registering;
 mod registry;
 mod retry_after;

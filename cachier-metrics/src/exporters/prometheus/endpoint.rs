@@ -139,10 +139,21 @@ impl Endpoint {
             return Arc::clone(stores);
         }
         // Stores may take a while, for which others are answered.
-        let stores = spawn_blocking(readiness).await.unwrap_or_default();
+        let Ok(stores) = spawn_blocking(readiness).await else {
+            return Arc::from([unknown()]);
+        };
         let stores = Arc::from(stores);
         *last = Some((Instant::now(), Arc::clone(&stores)));
         stores
+    }
+}
+
+/// Of a probe that panicked nobody knows whether calls are answered.
+fn unknown() -> StoreReadiness {
+    StoreReadiness {
+        name: "probe".to_owned(),
+        store: String::new(),
+        state: StoreState::Fails("panicked"),
     }
 }
 
