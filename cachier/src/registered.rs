@@ -7,6 +7,17 @@ use crate::call::CallMode;
 use crate::handle::Place;
 use crate::switches::Switches;
 
+/// Tells the annotated functions of a program apart, and the instantiations of a generic one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SiteId(usize);
+
+impl SiteId {
+    /// That of a static, or of one that is never freed.
+    pub(crate) fn of<T>(site: &'static T) -> Self {
+        Self(std::ptr::from_ref(site).addr())
+    }
+}
+
 /// A cached function that has been called.
 pub(crate) trait RegisteredFunction: Send + Sync {
     /// The name in metrics and messages. Functions may share it.
@@ -15,6 +26,8 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     fn typed_name(&self) -> &str;
     /// The unique name.
     fn storage_name(&self) -> &str;
+    /// Where it is annotated, and with which types.
+    fn site(&self) -> SiteId;
     /// The name of its backend.
     fn backend(&self) -> String;
     /// Whether it is neither switched off nor out of service.
@@ -28,7 +41,9 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     /// Applies changed switches.
     fn apply_switches(&self, switches: &Switches);
     /// Takes the function out of service because different types of one name instantiate it.
-    fn take_out_of_service(&self);
+    fn mark_ambiguous(&self);
+    /// Reports it, if it is out of service. Runs the program's code: not under a lock.
+    fn report_if_out_of_service(&self);
     /// Clears the near tier.
     fn clear_near(&self);
 

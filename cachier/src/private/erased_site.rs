@@ -85,13 +85,13 @@ impl ErasedSite {
         let spec = self.spec(marker);
         let by_identity = adding.get_or_insert_with(|| self.by_identity());
         let same = by_identity.entry(spec.identity.clone()).or_default();
-        if same
+        let mut of_other_types = same
             .iter()
-            .any(|known| known.marker == marker && known.id != id)
-        {
-            self.instantiations
-                .take_out_of_service(identity::typed_name(&spec));
-        }
+            .filter(|known| known.marker == marker && known.id != id);
+        let ambiguous = of_other_types.next().map(|_| {
+            let name = identity::typed_name(&spec);
+            self.instantiations.take_out_of_service(name)
+        });
         let mut sites = same.iter().map(|known| known.site);
         let site = sites
             .find_map(|site| site.downcast_ref())
@@ -102,6 +102,10 @@ impl ErasedSite {
         let known = KnownSite { id, marker, site };
         same.push(known);
         self.known.add(known);
+        drop(adding);
+        for function in ambiguous.into_iter().flatten() {
+            function.report_if_out_of_service();
+        }
         site
     }
 

@@ -4,11 +4,13 @@ use cachier_metrics::Tier;
 
 use crate::driver::{Core, DriveBlocking};
 use crate::function::Function;
+use crate::registered::SiteId;
 
 /// One annotated function in one context, with its store.
 pub struct Instance<S: StoreKind> {
     pub(crate) core: Core<S::Store>,
     pub(crate) near: S::NearTier,
+    pub(crate) site: SiteId,
 }
 
 /// The kind of a function's store: the driver's store, and the near tier in front of it.

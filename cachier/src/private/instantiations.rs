@@ -68,10 +68,15 @@ impl Instantiations {
     pub(crate) fn add(&self, instantiation: &'static dyn RegisteredFunction, context: &Context) {
         {
             let mut called = locked(&self.called);
+            // One of the same site was never found there: see `Registry::register`.
+            let is_other = |known: &dyn RegisteredFunction| known.site() != instantiation.site();
+            called
+                .functions
+                .retain(|(id, known)| *id != context.id || is_other(*known));
             called.functions.push((context.id, instantiation));
             let mut ambiguous = called.ambiguous.iter();
             if ambiguous.any(|name| name == instantiation.typed_name()) {
-                instantiation.take_out_of_service();
+                instantiation.mark_ambiguous();
             }
         }
         if let Some(metrics) = instantiation.metrics() {
@@ -80,17 +85,18 @@ impl Instantiations {
         }
     }
 
-    /// Takes all instantiations of a name out of service: their entries cannot be told apart.
-    pub(crate) fn take_out_of_service(&self, name: String) {
+    /// Takes all instantiations of a name out of service: their entries cannot be told apart. Those that are to be reported.
+    pub(crate) fn take_out_of_service(&self, name: String) -> Vec<&'static dyn RegisteredFunction> {
         let mut called = locked(&self.called);
         // Later ones are taken out when they are added.
         if called.ambiguous.contains(&name) {
-            return;
+            return Vec::new();
         }
-        let same = called.functions.iter();
-        same.filter(|(_, known)| known.typed_name() == name)
-            .for_each(|(_, known)| known.take_out_of_service());
+        let same = called.functions.iter().map(|(_, known)| *known);
+        let same: Vec<_> = same.filter(|known| known.typed_name() == name).collect();
+        same.iter().for_each(|known| known.mark_ambiguous());
         called.ambiguous.push(name);
+        same
     }
 
     /// The instantiations that have been called in a context.

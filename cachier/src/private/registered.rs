@@ -9,7 +9,7 @@ use crate::block_on::block_on;
 use crate::call::CallMode;
 use crate::driver::Core;
 use crate::handle::Place;
-use crate::registered::RegisteredFunction;
+use crate::registered::{RegisteredFunction, SiteId};
 use crate::session::Session;
 use crate::storage::Store;
 use crate::switches::Switches;
@@ -26,6 +26,10 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
 
     fn storage_name(&self) -> &str {
         &self.core.function.storage_name
+    }
+
+    fn site(&self) -> SiteId {
+        self.site
     }
 
     fn backend(&self) -> String {
@@ -58,10 +62,14 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
         function.set_enabled(function.is_on(switches));
     }
 
-    fn take_out_of_service(&self) {
+    fn mark_ambiguous(&self) {
+        self.core.function.mark_ambiguous();
+    }
+
+    fn report_if_out_of_service(&self) {
         let function = &self.core.function;
-        if function.out_of_service().is_none() {
-            function.report(function.mark_ambiguous(), function.metrics);
+        if let Some(error) = function.out_of_service() {
+            function.report(error, function.metrics);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::flight::Flights;
 use crate::function::Function;
 use crate::handle::Handle;
 use crate::identity::FunctionSpec;
-use crate::registered::RegisteredFunction;
+use crate::registered::{RegisteredFunction, SiteId};
 
 /// The static of a function with fixed types.
 pub struct Site<S: StoreKind> {
@@ -80,12 +80,15 @@ impl<S: StoreKind> Site<S> {
 
     #[cold]
     fn open_main(&'static self) -> &'static Instance<S> {
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(instance) = self.main.get() {
             return instance;
         }
         let instance = self.open(context::current());
-        self.main.get_or_init(|| instance)
+        let instance = self.main.get_or_init(|| instance);
+        drop(opening);
+        instance.report_if_out_of_service();
+        instance
     }
 
     #[cold]
@@ -97,11 +100,14 @@ impl<S: StoreKind> Site<S> {
         }
         let instance = self.open(context);
         isolated.push((context.id, instance));
+        drop(isolated);
+        instance.report_if_out_of_service();
         instance
     }
 
-    /// Makes and registers the instance, for as long as the process lives.
-    fn open(&self, context: &'static Context) -> &'static Instance<S> {
+    /// Makes and registers the instance, for as long as the process lives. One that is out of service is to be reported, once
+    /// nothing is locked.
+    fn open(&'static self, context: &'static Context) -> &'static Instance<S> {
         let function = open_function(
             (self.make_spec)(self.instantiation),
             self.instantiations,
@@ -114,7 +120,11 @@ impl<S: StoreKind> Site<S> {
             flights: PerProcess::new(|_| Flights::new()),
             backoffs: PerProcess::new(|_| Backoffs::default()),
         };
-        let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, near }));
+        let instance: &'static Instance<S> = Box::leak(Box::new(Instance {
+            core,
+            near,
+            site: SiteId::of(self),
+        }));
         S::connect(instance);
         register(&instance.core.function, instance, self.instantiations);
         instance
@@ -141,8 +151,7 @@ fn register(
     instantiations: Option<&'static Instantiations>,
 ) {
     if function.context.registry.register(known).is_err() {
-        let error = function.mark_duplicate();
-        function.report(error, function.metrics);
+        function.mark_duplicate();
     }
     match instantiations {
         Some(instantiations) => instantiations.add(known, function.context),
@@ -159,5 +168,48 @@ impl<S: StoreKind> Instance<S> {
     pub(super) fn metrics(&self) -> &'static CacheMetrics {
         let metrics = self.core.function.metrics;
         metrics.expect("the attribute has `enable_metrics`")
+    }
+}
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use super::*;
+    use crate::identity::Package;
+    use crate::options::{BackendName, Options};
+    use crate::storage::memory::Memory;
+
+    fn spec(instantiation: &'static str) -> FunctionSpec {
+        FunctionSpec {
+            identity: format!("opened twice {instantiation}"),
+            path: "opened twice".to_owned(),
+            package: Package::named("app"),
+            options: Options {
+                backend: BackendName::Memory,
+                ..Options::new()
+            },
+        }
+    }
+
+    /// A child that is forked between the registration of a function and its first call finds it registered, and opens it anew.
+    #[test]
+    fn what_is_opened_again_stays_in_service() {
+        static INSTANTIATIONS: Instantiations = Instantiations::new();
+        static FREE: Site<Memory<u8, u8>> = Site::new(spec);
+        static OTHER: Site<Memory<u8, u8>> = Site::new(spec);
+        let context = context::current();
+        let generic = Site::instantiation(spec, "of bytes", &INSTANTIATIONS);
+        let generic: &'static Site<Memory<u8, u8>> = Box::leak(Box::new(generic));
+        for site in [&FREE, generic] {
+            let opened = [(); 2].map(|()| site.open(context));
+            for instance in opened {
+                assert!(instance.core.function.out_of_service().is_none());
+            }
+            let functions = context.registry.functions();
+            let known = functions[opened[1].storage_name()];
+            assert!(std::ptr::addr_eq(known, opened[1]), "the last one is known");
+        }
+        assert_eq!(INSTANTIATIONS.called_in(context).len(), 1);
+        let other = OTHER.open(context);
+        assert!(other.core.function.out_of_service().is_some());
     }
 }

@@ -427,3 +427,27 @@ fn no_more_than_twenty_lines_are_written() {
     let lines = lines("no_more_than_twenty_lines_are_written", "call", |_| {});
     assert_eq!(lines.len(), 20, "{lines:?}");
 }
+
+identity!(listened_to, backend = "memory", name = "same");
+identity!(of_the_same_name, backend = "memory", name = "same");
+
+/// It is told while nothing is locked that it needs.
+#[test]
+fn a_listener_may_call_what_it_hears_of() {
+    if part().is_some() {
+        static HEARD: AtomicUsize = AtomicUsize::new(0);
+        cachier::on_problem(|_| {
+            HEARD.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(of_the_same_name(1), 1);
+        });
+        listened_to(1);
+        assert_eq!(of_the_same_name(2), 2);
+        return say(HEARD.load(Ordering::SeqCst).to_string());
+    }
+    let process = Process::start(
+        "problems::a_listener_may_call_what_it_hears_of",
+        "listen",
+        |_| {},
+    );
+    assert_eq!(process.last_line(), "1");
+}
