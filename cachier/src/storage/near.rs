@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,8 +21,8 @@ pub struct Near<K, V> {
     store: MemoryStore<K, V>,
     /// The changes that this process has seen. A forked child has missed some, and clears the tier before its first use.
     log: PerProcess<Mutex<ChangeLog<K>>>,
-    /// Above this many known hashes, those of evicted entries are pruned.
-    prune_above: usize,
+    /// How many keys of entries, and how many changes of others, the log remembers: in proportion to the tier.
+    log_size: usize,
     /// Until when hits need not check for a fork, in nanoseconds of the monotonic clock.
     usable_until: AtomicU64,
 }
@@ -51,6 +52,7 @@ where
 {
     pub(crate) fn open(function: &Function) -> Self {
         let entries = function.options.near_cache;
+        let capacity = usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX);
         let bounds = Bounds::new(entries, None);
         Self {
             store: MemoryStore::new(bounds).max_wait_in_child(MAX_WAIT_IN_CHILD),
@@ -61,8 +63,7 @@ where
                     ..ChangeLog::default()
                 })
             }),
-            prune_above: 2 * usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX / 2)
-                + 64,
+            log_size: 2 * capacity.min(usize::MAX / 4) + 64,
             usable_until: AtomicU64::new(0),
         }
     }
@@ -126,8 +127,9 @@ where
         stamp: Stamp,
     ) {
         let _drops = DeferDrops::new();
-        let log = self.log();
+        let mut log = self.log();
         if !log.concerns_since(epoch, key.hash) {
+            log.keep(key);
             self.insert(log, function, key, value, stamp);
         }
     }
@@ -144,13 +146,12 @@ where
     ) {
         let _drops = DeferDrops::new();
         let mut log = self.log();
-        let is_uncertain = log.concerns_since(epoch, key.hash);
         // Loads under way may return the previous value.
-        log.note(Change::Entry(key.hash));
-        if is_uncertain {
-            log.keys.remove(&key.hash);
+        if log.concerns_since(epoch, key.hash) {
+            log.note(Change::Entry(key.hash), self.log_size);
             self.store.remove(&key.key);
         } else {
+            log.keep_stored(key);
             self.insert(log, function, key, value, stamp);
         }
     }
@@ -167,9 +168,10 @@ where
         let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos)
             .fresh_since(near_moment(function, stamp));
         let inserted = self.store.insert(key.key.clone(), entry);
-        log.keys.insert(key.hash, key.key.clone());
-        if log.keys.len() > self.prune_above {
-            log.keys.retain(|_, key| self.store.created(key).is_some());
+        if log.keys.len() > self.log_size {
+            let keys = log.keys.iter().map(|(hash, known)| (*hash, &known.key));
+            let evicted = self.store.absent(keys);
+            log.forget(evicted, self.log_size);
         }
         drop(log);
         if let Some(metrics) = function.metrics {
@@ -180,19 +182,15 @@ where
     /// Forgets what has changed in the backend.
     pub(crate) fn changed(&self, change: &Change) {
         let mut log = self.log();
-        log.note(*change);
+        let known = log.note(*change, self.log_size);
+        drop(log);
         match change {
             Change::Entry(hash) => {
-                let key = log.keys.remove(hash);
-                drop(log);
-                if let Some(key) = key {
-                    self.store.remove(&key);
+                if let Some(known) = known.get(hash) {
+                    self.store.remove(&known.key);
                 }
             }
             _ => {
-                let keys = std::mem::take(&mut log.keys);
-                drop(log);
-                drop(keys);
                 self.store.clear();
             }
         }
@@ -217,19 +215,31 @@ where
 }
 
 /// Recent changes, so that a value fetched before a change of its entry is not inserted after it.
+///
+/// What this process has stored, and the tier holds, is remembered with its key. Other changes are remembered up to a limit, so
+/// that those of cold keys are soon forgotten, and own stores that stay near push none out.
 struct ChangeLog<K> {
     /// The number of changes so far.
     changes: u64,
-    /// The number of the last change of all entries, or of one that is no longer remembered.
+    /// The number of the last change of all entries, or of the last one that is no longer remembered.
     all_changed: u64,
     /// The number of each entry's last change, if it is recent.
     changed: HashMap<KeyHash, u64>,
-    /// Recent changes of single entries, in order.
+    /// Recent changes of single entries, in the order in which they are forgotten.
     recent: VecDeque<(u64, KeyHash)>,
-    /// Keys of the entries, and of some that have gone, by the backend's hash.
-    keys: HashMap<KeyHash, K>,
+    /// The entries, and some that have gone, by the backend's hash.
+    keys: Keys<K>,
     /// Whether the tier is older than this log.
     has_missed: bool,
+}
+
+type Keys<K> = HashMap<KeyHash, KnownKey<K>>;
+
+/// An entry of the tier.
+struct KnownKey<K> {
+    key: K,
+    /// The number of this process's last store of it; 0 if it has been loaded.
+    stored: u64,
 }
 
 impl<K> Default for ChangeLog<K> {
@@ -246,33 +256,67 @@ impl<K> Default for ChangeLog<K> {
 }
 
 impl<K> ChangeLog<K> {
-    /// How many changes of single entries are remembered. Fetches that span more insert nothing.
-    const MAX_RECENT: usize = 4096;
-
-    fn note(&mut self, change: Change) {
+    /// Notes a change of an entry that the tier does not hold any more, or of all; returns those that were known of it.
+    fn note(&mut self, change: Change, size: usize) -> Keys<K> {
         self.changes += 1;
         let Change::Entry(hash) = change else {
             self.all_changed = self.changes;
-            self.changed.clear();
-            self.recent.clear();
-            return;
+            // What they took is given back.
+            self.changed = HashMap::new();
+            self.recent = VecDeque::new();
+            return mem::take(&mut self.keys);
         };
-        if self.recent.len() == Self::MAX_RECENT
+        self.remember(hash, self.changes, size);
+        self.keys.remove_entry(&hash).into_iter().collect()
+    }
+
+    /// Remembers the number of an entry's change, in place of the oldest that is remembered.
+    fn remember(&mut self, hash: KeyHash, number: u64, size: usize) {
+        if self.recent.len() >= size
             && let Some((number, oldest)) = self.recent.pop_front()
         {
-            self.all_changed = number;
+            self.all_changed = self.all_changed.max(number);
             if self.changed.get(&oldest) == Some(&number) {
                 self.changed.remove(&oldest);
             }
         }
-        self.recent.push_back((self.changes, hash));
-        self.changed.insert(hash, self.changes);
+        self.recent.push_back((number, hash));
+        self.changed.insert(hash, number);
+    }
+
+    /// Forgets the keys of evicted entries, but not at once that they were stored.
+    fn forget(&mut self, evicted: Vec<KeyHash>, size: usize) {
+        for hash in evicted {
+            if let Some(known) = self.keys.remove(&hash)
+                && known.stored > self.all_changed
+            {
+                self.remember(hash, known.stored, size);
+            }
+        }
     }
 
     /// Whether the entry of this hash may have changed since then.
     fn concerns_since(&self, NearEpoch(epoch): NearEpoch, hash: KeyHash) -> bool {
         let changed = self.changed.get(&hash).copied().unwrap_or(0);
-        self.all_changed.max(changed) > epoch
+        let stored = self.keys.get(&hash).map_or(0, |known| known.stored);
+        self.all_changed.max(changed).max(stored) > epoch
+    }
+}
+
+impl<K: Clone> ChangeLog<K> {
+    /// Notes that the tier is to hold an entry that was loaded.
+    fn keep(&mut self, key: &NearKey<K>) -> &mut KnownKey<K> {
+        self.keys.entry(key.hash).or_insert_with(|| KnownKey {
+            key: key.key.clone(),
+            stored: 0,
+        })
+    }
+
+    /// Notes that the tier is to hold an entry that this process has stored.
+    fn keep_stored(&mut self, key: &NearKey<K>) {
+        self.changes += 1;
+        let number = self.changes;
+        self.keep(key).stored = number;
     }
 }
 
@@ -305,7 +349,9 @@ mod tests {
 
     fn after(changes: impl IntoIterator<Item = Change>) -> ChangeLog<u8> {
         let mut log = ChangeLog::default();
-        changes.into_iter().for_each(|change| log.note(change));
+        for change in changes {
+            log.note(change, 100);
+        }
         log
     }
 
@@ -328,10 +374,58 @@ mod tests {
 
     #[test]
     fn too_many_changes_concern_every_entry() {
-        let log = after((0..5000).map(|_| Change::Entry(hash(1))));
-        assert!(log.concerns_since(NearEpoch(5000 - 4097), hash(2)));
-        assert!(!log.concerns_since(NearEpoch(5000 - 4096), hash(2)));
-        assert!(log.concerns_since(NearEpoch(5000 - 1), hash(1)));
+        let log = after((0..500).map(|_| Change::Entry(hash(1))));
+        assert!(log.concerns_since(NearEpoch(500 - 101), hash(2)));
+        assert!(!log.concerns_since(NearEpoch(500 - 100), hash(2)));
+        assert!(log.concerns_since(NearEpoch(500 - 1), hash(1)));
+    }
+
+    fn key(byte: u8) -> NearKey<u8> {
+        NearKey {
+            key: byte,
+            hash: hash(byte),
+        }
+    }
+
+    #[test]
+    fn kept_stores_concern_nobody_else() {
+        let mut log = after([Change::Entry(hash(1))]);
+        let epoch = NearEpoch(log.changes);
+        for byte in 100..=250 {
+            log.keep_stored(&key(byte));
+        }
+        assert!(log.concerns_since(epoch, hash(100)));
+        assert!(!log.concerns_since(epoch, hash(1)), "others are remembered");
+        assert!(log.concerns_since(NearEpoch(0), hash(1)));
+        assert_eq!((log.all_changed, log.recent.len()), (0, 1));
+    }
+
+    #[test]
+    fn evicted_stores_are_remembered_for_a_while() {
+        const SIZE: usize = 10;
+        let mut log = ChangeLog::default();
+        let epoch = NearEpoch(log.changes);
+        log.keep_stored(&key(1));
+        log.keep(&key(2));
+        log.forget(vec![hash(1), hash(2)], SIZE);
+        assert!(log.keys.is_empty());
+        assert!(log.concerns_since(epoch, hash(1)));
+        assert!(!log.concerns_since(epoch, hash(2)), "it has been loaded");
+        log.keep(&key(1));
+        assert!(log.concerns_since(epoch, hash(1)), "it is loaded again");
+        for byte in 100..200 {
+            log.keep_stored(&key(byte));
+            log.forget(vec![hash(byte)], SIZE);
+        }
+        assert!(log.recent.len() <= SIZE && log.changed.len() <= SIZE);
+        assert!(log.concerns_since(epoch, hash(1)), "like any other");
+        log.keep_stored(&key(3));
+        assert_eq!(log.note(Change::Entry(hash(3)), SIZE).len(), 1);
+        assert_eq!(log.note(Change::All, SIZE).len(), 1);
+        assert_eq!(
+            log.recent.capacity() + log.changed.capacity() + log.keys.capacity(),
+            0
+        );
     }
 
     /// A key that looks at the tier whenever it is hashed, as other threads may at any time.

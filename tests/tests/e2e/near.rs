@@ -322,3 +322,23 @@ fn a_short_near_stale_after_costs_no_hits() {
     // Nothing else happens but that its time may be over, on a machine that is busy.
     assert!(asked <= 3, "asked {asked} times");
 }
+
+#[cachier(backend = registered("map"), near_cache = 20_000)]
+fn sum_to(number: u64) -> u64 {
+    match number {
+        0 => (1..=4_200).map(sum_to).sum(),
+        number => number,
+    }
+}
+
+#[test]
+fn many_stores_leave_an_earlier_call_near() {
+    with_map(|_| {
+        let sum = sum_to(0);
+        for number in [0, 1, 4_200] {
+            let call = sum_to::call_detailed(CallOptions::new(), number);
+            let expected = if number == 0 { sum } else { number };
+            assert_eq!((call.value, call.tier), (expected, Some(Tier::Near)));
+        }
+    });
+}
