@@ -48,7 +48,7 @@ mod windows;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
-pub use exporters::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
+pub use exporters::{Detail, Naming, PrometheusBuilder, PrometheusExporter, check_metrics_address};
 #[cfg(feature = "emf")]
 pub use exporters::{EmfBuilder, EmfExporter};
 pub use exporters::{

@@ -346,6 +346,10 @@ fn the_environment_replaces_the_default_address_alone() {
             _ => builder,
         };
         let outcome = builder.build().and_then(|exporter| exporter.start());
+        let is_malformed = outcome
+            .as_ref()
+            .is_err_and(|error| error.to_string().contains("not `host:port`"));
+        assert_eq!(check_metrics_address().is_err(), is_malformed);
         let outcome = outcome.map_or_else(|error| error.to_string(), |()| "served".to_owned());
         let expected = std::env::var("CACHIER_TEST_EXPECTED").unwrap();
         assert!(outcome.starts_with(&expected), "{outcome}");

@@ -84,7 +84,7 @@ pub(crate) enum Concern {
     Folders,
     /// The built-in backend of this name, unless the program registers one.
     Backend(&'static str),
-    /// The exporter, unless it is given an address.
+    /// The exporter, unless the program gives it an address.
     #[cfg(feature = "prometheus")]
     Exporter,
 }
@@ -230,9 +230,7 @@ impl Parsed for MetricsAddress {
     }
 
     fn error(&self) -> Option<Error> {
-        // Given neither host nor port, it takes those of the variable.
-        let built = cachier_metrics::PrometheusExporter::builder().build();
-        let is_unusable = built.is_err();
+        let is_unusable = cachier_metrics::check_metrics_address().is_err();
         is_unusable.then(|| cannot_be_used(self.name(), "`host:port`"))
     }
 }

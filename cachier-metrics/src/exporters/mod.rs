@@ -67,7 +67,7 @@ pub use naming::Naming;
 #[cfg(feature = "otel")]
 pub use otlp::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Temporality};
 #[cfg(feature = "prometheus")]
-pub use prometheus::{PrometheusBuilder, PrometheusExporter};
+pub use prometheus::{PrometheusBuilder, PrometheusExporter, check_metrics_address};
 pub use registry::MetricsRegistry;
 #[cfg(feature = "statsd")]
 pub use statsd::{StatsdBuilder, StatsdDialect, StatsdExporter};

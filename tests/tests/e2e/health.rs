@@ -130,6 +130,21 @@ fn a_check_tells_of_each_unusable_variable() {
 }
 
 #[test]
+fn an_address_that_code_outranks_is_healthy() {
+    if part().is_some() {
+        let before = checked();
+        let exporter = cachier::PrometheusExporter::builder().port(0).build();
+        assert!(exporter.is_ok());
+        return say(format!("{before} {}", checked()));
+    }
+    let test = "health::an_address_that_code_outranks_is_healthy";
+    let process = Process::start(test, "check", |command| {
+        command.env("CACHIER_METRICS_ADDR", "9464");
+    });
+    assert_eq!(process.last_line(), "environment! ");
+}
+
+#[test]
 fn a_check_sees_what_the_program_names() {
     in_folder(|_| assert_eq!(checked(), "file"));
     isolated(|| {

@@ -5,6 +5,7 @@ use std::fmt;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::access::Token;
 use super::endpoint::{HEALTH, READY, STATS};
@@ -244,15 +245,19 @@ impl PrometheusBuilder {
     fn place(&self, hosts: &mut AllowedHosts) -> Result<Place, ExportError> {
         #[cfg(unix)]
         if let Some(path) = &self.socket {
+            OUTRANKED.store(true, Relaxed);
             return Ok(Place::Socket(path.clone()));
         }
         let default = || (DEFAULT_HOST.to_owned(), DEFAULT_PORT);
         let (host, port) = match (&self.host, self.port) {
             (None, None) => from_environment()?.unwrap_or_else(default),
-            (host, port) => (
-                host.as_deref().unwrap_or(DEFAULT_HOST).to_owned(),
-                port.unwrap_or(DEFAULT_PORT),
-            ),
+            (host, port) => {
+                OUTRANKED.store(true, Relaxed);
+                (
+                    host.as_deref().unwrap_or(DEFAULT_HOST).to_owned(),
+                    port.unwrap_or(DEFAULT_PORT),
+                )
+            }
         };
         // An invalid name is an IPv6 address, or nothing to listen at.
         hosts.allow(&host);
@@ -296,6 +301,18 @@ const START_TIMES: usize = 80;
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 9464;
 const ADDRESS_VARIABLE: &str = "CACHIER_METRICS_ADDR";
+
+/// Whether an exporter was given a place by the program.
+static OUTRANKED: AtomicBool = AtomicBool::new(false);
+
+/// Fails if `CACHIER_METRICS_ADDR` cannot be used, unless the program has given an exporter its place.
+#[doc(hidden)]
+pub fn check_metrics_address() -> Result<(), ExportError> {
+    match OUTRANKED.load(Relaxed) {
+        true => Ok(()),
+        false => from_environment().map(drop),
+    }
+}
 
 /// The address from the environment, if there is one.
 fn from_environment() -> Result<Option<(String, u16)>, ExportError> {

@@ -23,5 +23,5 @@ mod summary;
 mod text;
 mod view;
 
-pub use self::builder::PrometheusBuilder;
+pub use self::builder::{PrometheusBuilder, check_metrics_address};
 pub use self::exporter::PrometheusExporter;
