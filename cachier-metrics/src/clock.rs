@@ -264,12 +264,14 @@ mod system {
 
     #[cfg(not(target_os = "linux"))]
     mod os {
-        use std::sync::OnceLock;
         use std::time::Instant;
 
+        use once_cell::race::OnceBox;
+
         pub(crate) fn now() -> u64 {
-            static ORIGIN: OnceLock<Instant> = OnceLock::new();
-            super::super::nanos(ORIGIN.get_or_init(Instant::now).elapsed())
+            static ORIGIN: OnceBox<Instant> = OnceBox::new();
+            let origin = ORIGIN.get_or_init(|| Box::new(Instant::now()));
+            super::super::nanos(origin.elapsed())
         }
     }
 }
