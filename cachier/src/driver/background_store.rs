@@ -83,7 +83,10 @@ impl<T: Store> CallDriver<T> {
             Some(lease) if is_ended && T::owns(&lease) => {
                 let valid_at = T::valid_at(&lease);
                 match core.store.vacate(session, *lease).await {
-                    Ok(Vacated::Done { lease, .. }) => Ok(Some(Box::new(lease))),
+                    Ok(Vacated::Done { lease, .. }) => {
+                        self.withdraw_on_loss(&lease);
+                        Ok(Some(Box::new(lease)))
+                    }
                     Ok(Vacated::Superseded) => Err(NotStored {
                         validity: valid_at.map(Validity::Confirmed),
                     }),

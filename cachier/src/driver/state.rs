@@ -200,12 +200,17 @@ impl<T: Store> CallDriver<T> {
 
     /// Computes as the owner of the lease. Once the lease is known to be lost, nobody joins the flight any more.
     pub(super) fn hold_lease(&mut self, lease: T::Lease) {
-        if let Some(leader) = &self.leader {
-            let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
-            T::on_loss(&lease, move || core.flights.withdraw(&key, computation));
-        }
+        self.withdraw_on_loss(&lease);
         self.lease = Some(Box::new(lease));
         self.claim_state = ClaimState::Own;
+    }
+
+    /// Takes the flight out of the table as soon as the lease is lost.
+    pub(super) fn withdraw_on_loss(&self, lease: &T::Lease) {
+        if let Some(leader) = &self.leader {
+            let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
+            T::on_loss(lease, move || core.flights.withdraw(&key, computation));
+        }
     }
 }
 
