@@ -1,6 +1,6 @@
 //! Backends by name: what the program registered, else what the environment and the platform say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
@@ -32,6 +32,8 @@ struct State {
     registered: HashMap<String, Arc<BackendHandle>>,
     /// The built-in ones that are or were in use, by name and, for those that keep files, by folder.
     opened: HashMap<(String, Option<Folder>), Arc<BackendHandle>>,
+    /// Those that could be opened, though none of their functions has been called.
+    openable: HashSet<(String, Option<Folder>)>,
     default: Option<String>,
 }
 
@@ -90,6 +92,30 @@ impl Backends {
         }
         let folder = builtin::folder(&name, policy, Some(package))?;
         self.built_in(name, folder, opened)
+    }
+
+    /// Fails if no call of a function of this package can have its store, whatever that does.
+    pub(crate) fn can_be_had(
+        &self,
+        backend: &BackendName,
+        policy: &Policy,
+        package: Package,
+    ) -> Result<(), Error> {
+        environment::is_usable(policy.namespace.as_deref())?;
+        let name = self.name_of(backend)?;
+        if self.registered(&name).is_some() {
+            return Ok(());
+        }
+        let folder = builtin::folder(&name, policy, Some(package))?;
+        let id = (name, folder);
+        let state = self.state();
+        let is_known = state.opened.contains_key(&id) || state.openable.contains(&id);
+        drop(state);
+        if !is_known {
+            builtin::open(&id.0, id.1.as_ref())?;
+            self.state().openable.insert(id);
+        }
+        Ok(())
     }
 
     /// The path or address of the store of a function of this package; `None` until that is opened.

@@ -87,7 +87,11 @@ fn main() -> &'static Context {
     static STORES: OnceBox<StoreSource> = OnceBox::new();
     MAIN.get_or_init(|| {
         set_warning_handler(problems::report);
-        set_readiness_probe(|| MAIN.get().map_or_else(Vec::new, readiness));
+        set_readiness_probe(|| {
+            MAIN.get().map_or_else(Vec::new, |main| {
+                readiness(&main.backends, &main.registry, &main.params())
+            })
+        });
         STORES.get_or_init(|| {
             Box::new(StoreSource::listed(|| {
                 MAIN.get()

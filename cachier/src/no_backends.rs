@@ -25,6 +25,11 @@ impl Backends {
         }
     }
 
+    /// Fails if no call can have its store: there are no calls that have one.
+    pub(crate) fn can_be_had(&self, _: &BackendName, _: &Policy, _: Package) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The path or address of a function's store: there is none.
     pub(crate) fn store_name(&self, _: &BackendName, _: &Policy, _: Package) -> Option<String> {
         None

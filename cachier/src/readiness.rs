@@ -5,21 +5,22 @@ use cachier_backends::Error;
 use cachier_metrics::{StoreFigures, StoreReadiness, StoreState};
 
 #[cfg(feature = "persistent")]
-use crate::background::remove_unused_folders;
-use crate::context::Context;
+use crate::backends::Backends;
 use crate::environment::{self, Concern};
 use crate::handle::Place;
 use crate::labels;
-use crate::options::OnBackendError;
-#[cfg(feature = "persistent")]
-use crate::options::Policy;
+#[cfg(not(feature = "persistent"))]
+use crate::no_backends::Backends;
+use crate::options::{GlobalParams, OnBackendError, Policy};
+use crate::registry::Registry;
 
 /// The stores in use, and what of the configuration can never work.
-pub(crate) fn readiness(context: &'static Context) -> Vec<StoreReadiness> {
-    let backends = &context.backends;
-    let places = context.registry.places();
-    // First: the stores of functions that have not been called are in use from now on.
-    let impossible = impossible(context, &places);
+pub(crate) fn readiness(
+    backends: &Backends,
+    registry: &Registry,
+    params: &GlobalParams,
+) -> Vec<StoreReadiness> {
+    let places = registry.places();
     let counting = places
         .iter()
         .filter(|place| place.options.on_backend_error == OnBackendError::Propagate);
@@ -32,17 +33,20 @@ pub(crate) fn readiness(context: &'static Context) -> Vec<StoreReadiness> {
         name: figures.backend,
         store: figures.store,
     });
-    stores.chain(impossible).collect()
+    stores
+        .chain(impossible(backends, params, &places))
+        .collect()
 }
 
 /// What of the configuration can never work: variables that concern every function, and stores that functions cannot have.
-fn impossible(context: &'static Context, places: &[Place]) -> Vec<StoreReadiness> {
+fn impossible(backends: &Backends, params: &GlobalParams, places: &[Place]) -> Vec<StoreReadiness> {
     let stops_all = environment::unusable(|concern| concern == Concern::EveryFunction);
     let mut all: Vec<_> = stops_all
         .map(|unusable| misconfigured("environment", unusable.variable, &unusable.error))
         .collect();
     for place in places {
-        let Err(error) = open(context, place) else {
+        let policy = Policy::resolve(&place.options, params);
+        let Err(error) = backends.can_be_had(&place.options.backend, &policy, place.package) else {
             continue;
         };
         let text = error.to_string();
@@ -50,31 +54,13 @@ fn impossible(context: &'static Context, places: &[Place]) -> Vec<StoreReadiness
         let variable = variables.find(|unusable| unusable.error.to_string() == text);
         let line = match variable {
             Some(unusable) => misconfigured("environment", unusable.variable, &error),
-            None => misconfigured(&context.backends.label(&place.options.backend), "", &error),
+            None => misconfigured(&backends.label(&place.options.backend), "", &error),
         };
         if !all.contains(&line) {
             all.push(line);
         }
     }
     all
-}
-
-/// Opens the store as a call does. Only its configuration can fail.
-#[cfg(feature = "persistent")]
-fn open(context: &'static Context, place: &Place) -> Result<(), Error> {
-    let policy = Policy::resolve(&place.options, &context.params());
-    let opened = |folder: &_| remove_unused_folders(context, folder);
-    let backend = &place.options.backend;
-    let resolved = context
-        .backends
-        .resolve(backend, &policy, place.package, opened);
-    resolved.map(drop)
-}
-
-/// There is none.
-#[cfg(not(feature = "persistent"))]
-fn open(_: &'static Context, _: &Place) -> Result<(), Error> {
-    Ok(())
 }
 
 /// Calls of functions that propagate errors fail while the store does.
