@@ -24,16 +24,24 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     );
     // On an undocumented function the line would only silence `missing_docs`.
     let line = has(cached, "doc").then(|| companion_line(cached)).flatten();
-    // The wrapper passes on arguments that only the body ignores.
-    let ignores = cached
-        .parameters
-        .iter()
-        .any(|parameter| parameter.name.to_string().starts_with('_'));
-    let allow = ignores.then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+    let allow = allowed_in_wrapper(cached);
+    quote!(#(#attributes)* #line #allow)
+}
+
+/// The lints that would say of the wrapper what they do not say of the function.
+fn allowed_in_wrapper(cached: &Cached) -> Option<TokenStream> {
     // It is in use where its companion is.
     let is_alone = matches!(cached.companion, CompanionKind::None);
-    let used = (!is_alone).then(|| quote!(#[allow(dead_code)]));
-    quote!(#(#attributes)* #line #allow #used)
+    let unused = (!is_alone).then(|| quote!(dead_code));
+    // It passes on arguments that only the body ignores.
+    let mut names = cached.parameters.iter().map(|own| own.name.to_string());
+    let ignored = names.any(|name| name.starts_with('_'));
+    let ignored = ignored.then(|| quote!(clippy::used_underscore_binding));
+    // The parameters of `key` are named like the arguments that they stand for.
+    let key = cached.arguments.key.as_ref();
+    let key = key.map(|_| quote!(clippy::shadow_reuse, clippy::shadow_unrelated));
+    let lints: Vec<_> = [unused, ignored, key].into_iter().flatten().collect();
+    (!lints.is_empty()).then(|| quote!(#[allow(#(#lints),*)]))
 }
 
 /// The attributes of other generated items.

@@ -1,7 +1,7 @@
 //! A function without companion (`companion = false`), as in trait impls: all code is inside.
 
-use proc_macro2::TokenStream;
-use syn::Pat;
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::quote_spanned;
 
 use super::{arguments, call, code, dispatch, returned, signature, site};
 use crate::model::Cached;
@@ -69,17 +69,17 @@ fn prepared(cached: &Cached) -> TokenStream {
 
 /// The body as a closure that captures the arguments and `self`.
 fn body_with_captures(cached: &Cached) -> TokenStream {
-    let (returned, bindings) = (cached.returned(), bindings(cached));
-    let body = cached.function.body.stream();
-    code!(move || -> #returned { #bindings #body })
+    let (returned, body) = (cached.returned(), with_bindings(cached, None));
+    let span = cached.function.body.span();
+    quote_spanned!(span=> move || -> #returned #body)
 }
 
 /// The body as a future of an explicit type, which `?` and `return` do not determine.
 fn future(cached: &Cached) -> TokenStream {
-    let krate = &cached.krate;
-    let (returned, bindings) = (cached.returned(), bindings(cached));
-    let body = cached.function.body.stream();
-    code!(async move { #krate::__returns!(#returned); #bindings #body })
+    let (krate, returned) = (&cached.krate, cached.returned());
+    let body = with_bindings(cached, Some(code!(#krate::__returns!(#returned);)));
+    let span = cached.function.body.span();
+    quote_spanned!(span=> async move #body)
 }
 
 /// The body as a closure for this thread or the background.
@@ -96,12 +96,16 @@ fn body_with_parameters(cached: &Cached) -> TokenStream {
     code!(#asyncness |#(#parameters),*| -> #returned #body)
 }
 
-/// Binds the user's patterns, unless they are plain names as in the wrapper.
-fn bindings(cached: &Cached) -> TokenStream {
-    let bindings = cached.parameters.iter().filter_map(|parameter| {
-        let (pattern, name) = (&parameter.pattern, &parameter.name);
-        let is_name = matches!(pattern, Pat::Ident(ident) if ident.mutability.is_none() && ident.subpat.is_none());
-        (!is_name).then(|| code!(let #pattern = #name;))
+/// The body after bindings of the user's patterns. Between the user's braces it is the user's for lints, which then say what it
+/// makes no use of.
+fn with_bindings(cached: &Cached, first: Option<TokenStream>) -> Group {
+    let bindings = cached.parameters.iter().map(|parameter| {
+        let (attributes, pattern, name) =
+            (&parameter.attributes, &parameter.pattern, &parameter.name);
+        code!(#[allow(clippy::shadow_reuse, clippy::shadow_same)] #(#attributes)* let #pattern = #name;)
     });
-    bindings.collect()
+    let body = cached.function.body.stream();
+    let mut braced = Group::new(Delimiter::Brace, code!(#first #(#bindings)* #body));
+    braced.set_span(cached.function.body.span());
+    braced
 }

@@ -1,4 +1,4 @@
-#[allow(dead_code)]
+#[allow(dead_code, clippy::shadow_reuse, clippy::shadow_unrelated)]
 fn name(&self, id: u64) -> Option<String> {
     let lookup = ::cachier::__lookup!(
         [erased] Self::__cachier_name_site(), ::cachier::__returned:: < Option < String >

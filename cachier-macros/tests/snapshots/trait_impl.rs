@@ -27,6 +27,7 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
         ::core::result::Result::Err(prepared) => {
             let body = async move {
                 ::cachier::__returns!(Result < Page, Error >);
+                #[allow(clippy::shadow_reuse, clippy::shadow_same)]
                 let mut id = id;
                 id += 1;
                 self.load(id).await
