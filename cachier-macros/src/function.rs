@@ -16,7 +16,7 @@ pub(crate) fn expanded(
 ) -> Expanded {
     validate::validate(arguments, function, &mut errors);
     let cached = Cached::new(arguments, function, package);
-    if errors.is_empty() {
+    if errors.is_empty() && !validate::are_undeclared(function) {
         expand::expand(&cached)
     } else {
         expand::fallback(&cached, errors.into_compile_errors())

@@ -1,13 +1,15 @@
-//! Elided lifetimes that a method's companion would have to name.
+//! Elided lifetimes that a method's companion would have to name, and lifetimes that nobody declares.
 
 use syn::visit::{self, Visit};
 use syn::{
-    FnArg, GenericArgument, ParenthesizedGenericArguments, PathArguments, PathSegment, TypeFnPtr,
+    FnArg, GenericArgument, Ident, Lifetime, LifetimeParam, ParenthesizedGenericArguments,
+    PathArguments, PathSegment, TypeFnPtr,
 };
 
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind};
 use crate::parse::Function;
+use crate::surroundings::Container;
 
 /// The standard library's common type whose lifetime may be elided. Other types cannot be recognised here.
 const BORROWING: &str = "Cow";
@@ -23,6 +25,42 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
         if let FnArg::Typed(argument) = input {
             Hidden(errors).visit_type(&argument.ty);
         }
+    }
+}
+
+/// Whether a lifetime is declared nowhere: the compiler says so, and would for each place where the expansion has it.
+pub(crate) fn are_undeclared(function: &Function) -> bool {
+    let mut found = Lifetimes::default();
+    found.visit_signature(&function.signature);
+    if let Some(generics) = super::type_parameters::of_impl(function) {
+        found.visit_generics(&generics);
+    } else if function.surroundings.block.container != Container::Other
+        || function.signature.receiver().is_some()
+    {
+        // The impl is not known.
+        return false;
+    }
+    let is_declared = |name: &Ident| {
+        name == "static" || name == "_" || found.declared.iter().any(|declared| declared == name)
+    };
+    !found.used.iter().all(is_declared)
+}
+
+#[derive(Default)]
+struct Lifetimes {
+    used: Vec<Ident>,
+    /// Those of the function, and of types with lifetimes of their own.
+    declared: Vec<Ident>,
+}
+
+impl<'ast> Visit<'ast> for Lifetimes {
+    fn visit_lifetime_param(&mut self, param: &'ast LifetimeParam) {
+        self.declared.push(param.lifetime.ident.clone());
+        visit::visit_lifetime_param(self, param);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        self.used.push(lifetime.ident.clone());
     }
 }
 

@@ -2,12 +2,13 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    Lifetime, ParenthesizedGenericArguments, PathSegment, ReturnType, Signature, TraitBound, Type,
-    TypeFnPtr, TypeImplTrait, TypeNever, TypeParamBound, TypeReference, TypeTraitObject,
+    GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments, PathSegment,
+    ReturnType, Signature, TraitBound, Type, TypeFnPtr, TypeImplTrait, TypeNever, TypeParamBound,
+    TypeReference, TypeTraitObject,
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, OnBackendError, is_static};
+use crate::model::{Arguments, OnBackendError, Store, is_static};
 
 pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut Errors) {
     check_propagation(arguments, &signature.output, errors);
@@ -15,8 +16,60 @@ pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut E
         errors.at(signature.ident.span(), REWRITTEN);
     } else {
         UncacheableParts(errors).visit_return_type(&signature.output);
+        let mut unkept = Errors::default();
+        Unkept(&mut unkept).visit_return_type(&signature.output);
+        let is_stored = Store::of(arguments) != Store::Memory;
+        if let (ReturnType::Type(_, ty), true) = (&signature.output, is_stored && unkept.is_empty())
+        {
+            check_stored(ty, &mut unkept);
+        }
+        errors.append(unkept);
     }
 }
+
+/// Types of which a store gives back parts that it has made itself.
+const CONTAINERS: [&str; 8] = [
+    "Arc", "Box", "HashMap", "HashSet", "Option", "Rc", "Result", "Vec",
+];
+
+/// A store has nothing that a `'static` reference could point to, unless the program has taught serde for a type of its own.
+/// Types of others may do without what they seem to hold.
+fn check_stored(ty: &Type, errors: &mut Errors) {
+    match ty {
+        Type::Reference(reference) if is_text_or_list(&reference.elem) => {
+            errors.over(reference, STATIC_IN_STORE);
+        }
+        Type::Tuple(tuple) => tuple.elems.iter().for_each(|ty| check_stored(ty, errors)),
+        Type::Array(array) => check_stored(&array.elem, errors),
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            let container = last.filter(|last| CONTAINERS.iter().any(|name| last.ident == name));
+            if let Some(segment) = container
+                && let PathArguments::AngleBracketed(given) = &segment.arguments
+            {
+                // The error of a `Result` is not kept.
+                let count = if segment.ident == "Result" { 1 } else { 2 };
+                for argument in given.args.iter().take(count) {
+                    if let GenericArgument::Type(ty) = argument {
+                        check_stored(ty, errors);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_text_or_list(ty: &Type) -> bool {
+    match ty {
+        Type::Slice(_) => true,
+        Type::Path(path) => path.path.is_ident("str"),
+        _ => false,
+    }
+}
+
+const STATIC_IN_STORE: &str = "a store gives back values of its own, to which no reference is `'static`; return an owned type, such \
+                               as `String` for `&'static str`, or keep values in the process with `backend = \"memory\"`";
 
 /// Whether `#[async_trait]` has been at the method already.
 pub(super) fn is_rewritten(signature: &Signature) -> bool {

@@ -112,7 +112,7 @@ struct Borrowing {
 }
 
 /// The parameters of the impl, as its attribute has shown them, or the file.
-fn of_impl(function: &Function) -> Option<Generics> {
+pub(super) fn of_impl(function: &Function) -> Option<Generics> {
     if let Some(header) = &function.within {
         return Some(header.generics.clone());
     }

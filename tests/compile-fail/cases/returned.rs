@@ -24,4 +24,14 @@ fn never(_id: u64) -> ! {
     std::process::exit(1)
 }
 
+#[cachier]
+fn static_in_store(id: u64) -> Option<&'static str> {
+    (id > 3).then_some("many")
+}
+
+#[cachier(backend = "memory")]
+fn undeclared_lifetime(text: &'a str) -> usize {
+    text.len()
+}
+
 fn main() {}

@@ -6,3 +6,525 @@ mod combinations;
 mod function;
 mod outside;
 mod support;
+
+use crate::diagnostics::Errors;
+use crate::model::Arguments;
+use crate::surroundings::Surroundings;
+
+fn faults(arguments: &str, function: &str) -> Vec<(String, String)> {
+    faults_within(Surroundings::default(), arguments, function)
+}
+
+fn faults_within(
+    surroundings: Surroundings,
+    arguments: &str,
+    function: &str,
+) -> Vec<(String, String)> {
+    let mut errors = Errors::default();
+    let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
+    let arguments = Arguments::new(&written, &mut errors);
+    let mut function = crate::parse::function(function.parse().unwrap()).unwrap();
+    function.surroundings = surroundings;
+    super::validate(&arguments, &function, &mut errors);
+    errors.described()
+}
+
+#[track_caller]
+fn fine(arguments: &str, function: &str) {
+    assert_eq!(faults(arguments, function), []);
+}
+
+#[track_caller]
+fn refused(arguments: &str, function: &str, start: &str, place: &str) {
+    let faults = faults(arguments, function);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].0.starts_with(start), "{faults:?}");
+    assert_eq!(faults[0].1, place);
+}
+
+const F: &str = "fn f(a: u8, b: &str) -> u8 { 0 }";
+
+#[test]
+fn names_must_be_arguments_of_the_function() {
+    fine("skip(b)", F);
+    fine("key = |b, a: &u8| (a, b.len())", F);
+    fine("skip(x)", "fn f(mut x: u8) {}");
+    refused(
+        "skip(connection)",
+        F,
+        "the function has no argument `connection`",
+        "connection",
+    );
+    refused(
+        "skip(bb)",
+        F,
+        "the function has no argument `bb`, did you mean `b`?",
+        "bb",
+    );
+    refused(
+        "skip(self)",
+        F,
+        "the function has no argument `self`",
+        "self",
+    );
+    refused("skip(a, a)", F, "`a` is named twice", "a");
+    refused("key = |c| c", F, "the function has no argument `c`", "c");
+    refused(
+        "key = |(a, b)| 3",
+        F,
+        "a pattern in `key` stands for the argument at its place",
+        "(a, b)",
+    );
+    refused("key = |a, ..| a", F, "leave `..` out", "..");
+    refused(
+        "key = |aa| 3",
+        F,
+        "the function has no argument `aa`, did you mean `a`?",
+        "aa",
+    );
+    refused(
+        "key = |b, (c, d)| 3",
+        F,
+        "another parameter of `key`",
+        "(c, d)",
+    );
+    refused("key = |a, a| 3", F, "`a` is named twice", "a");
+    refused(
+        "skip(x)",
+        "fn f((x, y): (u8, u8)) {}",
+        "`x` is a part of an argument, and `skip` takes whole ones",
+        "x",
+    );
+}
+
+#[test]
+fn key_takes_names_and_patterns() {
+    let pair = "fn f(&self, (x, mut y): (u8, u8), b: &str) -> u8 { 0 }";
+    for key in [
+        "|b|",
+        "|b, y|",
+        "|self, y|",
+        "|(x, mut y)|",
+        "|(p, q), _|",
+        "|pair, b|",
+        "|self, Pair { x, .. }, b|",
+        "|_, &b|",
+        "|b @ (c, d)|",
+        "|mut b: &str|",
+        "||",
+        "|(Pair { x, .. } | Other { x, .. }), b|",
+    ] {
+        fine(&format!("key = {key} 3"), pair);
+    }
+    refused(
+        "key = |pair| 3",
+        pair,
+        "the function has no argument `pair`",
+        "pair",
+    );
+    refused(
+        "key = |self, (p, q)| 3",
+        pair,
+        "a pattern in `key`",
+        "(p, q)",
+    );
+    refused(
+        "key = |self| 3",
+        F,
+        "the function has no argument `self`",
+        "self",
+    );
+    fine("key = |self, b| -> usize { b.len() }", pair);
+    for twice in ["|(b, c), b|", "|(p, q), b @ q|", "|x, b @ x|"] {
+        let key = format!("key = {twice} 3");
+        let faults = faults(&key, pair);
+        assert_eq!(faults.len(), 1, "{twice}: {faults:?}");
+        assert!(
+            faults[0].0.ends_with("` is named twice"),
+            "{twice}: {faults:?}"
+        );
+    }
+}
+
+#[test]
+fn self_needs_a_decision() {
+    refused(
+        "",
+        "fn f(&self) -> u8 { 0 }",
+        "say what `self` means for the key",
+        "self",
+    );
+    refused(
+        "next_time",
+        "fn f(&mut self) -> u8 { 0 }",
+        "say what `self` means for the key",
+        "self",
+    );
+    fine("skip(self)", "fn f(&self) -> u8 { 0 }");
+    fine("key = |id| id", "fn f(self: Arc<Self>, id: u8) -> u8 { 0 }");
+    fine("skip(self)", "fn f(&mut self) -> u8 { 0 }");
+}
+
+#[test]
+fn mutable_arguments_are_rejected() {
+    refused(
+        "",
+        "fn f(a: &mut Vec<u8>) -> u8 { 0 }",
+        "what is written through `&mut` would be missing",
+        "&mut Vec<u8>",
+    );
+    fine("skip(a)", "fn f(a: &mut Vec<u8>) -> u8 { 0 }");
+    for nested in ["Option<&mut u8>", "(u8, &'static mut u8)", "&[&mut u8]"] {
+        refused(
+            "",
+            &format!("fn f(a: {nested}) {{}}"),
+            "what is written through `&mut` would be missing on a hit; leave it out of the key with `skip(a)`",
+            nested,
+        );
+        fine("skip(a)", &format!("fn f(a: {nested}) {{}}"));
+    }
+    fine("skip(a)", "fn f(a: fn(&mut u8), b: u8) {}");
+    fine(
+        "backend = \"file\"",
+        "fn f(a: fn(&mut u8), b: Box<dyn Fn(&mut u8)>) {}",
+    );
+    refused(
+        "skip(a), next_time",
+        "fn f(a: &mut u8) {}",
+        "`next_time` recomputes in the background",
+        "&mut u8",
+    );
+    refused(
+        "skip(a), next_time = auto",
+        "fn f(a: &mut u8) {}",
+        "`next_time` recomputes in the background",
+        "&mut u8",
+    );
+    refused(
+        "skip(self), next_time",
+        "fn f(&mut self) {}",
+        "`next_time` recomputes in the background",
+        "self",
+    );
+    refused(
+        "skip(self), next_time",
+        "fn f(self: &mut Self) {}",
+        "`next_time` recomputes in the background",
+        "self",
+    );
+}
+
+#[test]
+fn what_borrows_does_not_go_to_the_background() {
+    for ty in [
+        "&[&str]",
+        "Vec<&str>",
+        "Guard<'_>",
+        "Option<&&str>",
+        "Cow<'_, str>",
+    ] {
+        let function = format!("fn f(a: {ty}) {{}}");
+        let message = "`next_time` recomputes in the background, after the call";
+        refused("next_time", &function, message, ty);
+        refused("skip(a), next_time = auto", &function, message, ty);
+        fine("", &function);
+    }
+    fine(
+        "next_time",
+        "fn f(a: &str, b: Option<&[u8]>, c: &'static [&'static str]) {}",
+    );
+    for (parameter, place) in [("T: Send", "T"), ("T: Clone + Send + Sync", "T")] {
+        let function = format!("fn f<{parameter}>(a: &T) {{}}");
+        let message = "`T` may borrow from what is gone after the call, and `next_time` computes with it later";
+        refused("skip(a), next_time", &function, message, place);
+        fine("skip(a)", &function);
+        let owned = format!("fn f<{parameter} + 'static>(a: &T) {{}}");
+        fine("skip(a), next_time", &owned);
+    }
+    let stored = "fn f<T: Serialize + DeserializeOwned>(a: u8) -> Vec<T> { a }";
+    refused("next_time", stored, "`T` may borrow", "T");
+    fine("", stored);
+}
+
+#[test]
+fn a_method_that_async_trait_has_rewritten() {
+    refused(
+        "companion = false, skip(self)",
+        "fn f<'life0, 'async_trait>(&'life0 self, id: u64) \
+         -> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = u64> + ::core::marker::Send + 'async_trait>> \
+         where 'life0: 'async_trait, Self: 'async_trait { Box::pin(async move { id }) }",
+        "`#[async_trait]` has made a boxed future of this method, which cannot be cached; write \
+         `#[cachier::methods]` on the impl, above `#[async_trait]`",
+        "f",
+    );
+}
+
+#[test]
+fn stores_hold_no_static_references() {
+    let message = "a store gives back values of its own, to which no reference is `'static`";
+    for returned in [
+        "&'static str",
+        "Option<&'static str>",
+        "(u8, Vec<&'static str>)",
+        "Result<Box<&'static str>, E>",
+        "[&'static str; 3]",
+        "HashMap<u8, &'static str>",
+    ] {
+        let function = format!("fn f() -> {returned} {{ x }}");
+        refused("", &function, message, "&'static str");
+        refused("near_cache = 3", &function, message, "&'static str");
+        fine("backend = \"memory\"", &function);
+    }
+    refused(
+        "",
+        "fn f() -> &'static [u8] { x }",
+        message,
+        "&'static [u8]",
+    );
+    for returned in [
+        "Result<u8, &'static str>",
+        // It may have a `Deserialize` of its own.
+        "&'static Country",
+        "Cow<'static, str>",
+        "PhantomData<&'static str>",
+        "fn(&'static str)",
+    ] {
+        fine("", &format!("fn f() -> {returned} {{ x }}"));
+    }
+}
+
+#[test]
+fn undeclared_lifetimes_are_left_to_the_compiler() {
+    let undeclared = |function: &str| {
+        let function = crate::parse::function(function.parse().unwrap()).unwrap();
+        super::are_undeclared(&function)
+    };
+    assert!(undeclared("fn f(a: &'a str) {}"));
+    assert!(undeclared("fn f<'a>(a: Cow<'b, &'a str>) -> u8 { 3 }"));
+    for declared in [
+        "fn f<'a, T: 'a>(a: &'a T, b: &'static str, c: Cow<'_, str>) {}",
+        "fn f(a: for<'a> fn(&'a str) -> &'a str, b: &dyn for<'b> Fn(&'b str)) {}",
+        // The impl may declare it.
+        "fn f(&self, a: &'a str) {}",
+    ] {
+        assert!(!undeclared(declared), "{declared}");
+    }
+}
+
+#[test]
+fn elided_lifetimes_in_methods_are_rejected() {
+    let message = "the companion of a method names the types of its arguments, with their lifetimes: write `Cow<'_, ..>`";
+    let hidden = "fn f(&self, a: Option<std::borrow::Cow<str>>) -> u8 { 0 }";
+    refused("skip(self)", hidden, message, "Cow<str>");
+    fine("skip(self), companion = false", hidden);
+    fine(
+        "skip(self)",
+        "fn f(&self, a: Cow<'_, str>, b: fn(Cow<str>), c: Cow) {}",
+    );
+    fine("", "fn f(a: Cow<str>) {}");
+}
+
+#[test]
+fn qualifiers_that_cannot_be_kept() {
+    refused(
+        "",
+        "const fn f() -> u8 { 0 }",
+        "a `const fn` cannot be cached",
+        "const",
+    );
+    refused(
+        "",
+        "unsafe fn f() -> u8 { 0 }",
+        "an `unsafe fn` cannot be cached",
+        "unsafe",
+    );
+    refused(
+        "",
+        "extern \"C\" fn f() -> u8 { 0 }",
+        "an `extern` function cannot be cached",
+        "extern \"C\"",
+    );
+    refused(
+        "",
+        "fn f(a: u8, ...) -> u8 { 0 }",
+        "a variadic function cannot be cached",
+        "...",
+    );
+    let both = faults("", "const unsafe fn f() -> u8 { 0 }");
+    assert_eq!(both.len(), 2, "{both:?}");
+}
+
+#[test]
+fn an_argument_under_cfg_is_refused() {
+    refused(
+        "",
+        "fn f(#[cfg(unix)] a: u8) {}",
+        "`#[cfg]` on an argument",
+        "#[cfg(unix)]",
+    );
+    fine("", "fn f(#[allow(unused)] a: u8) {}");
+}
+
+#[test]
+fn a_second_attribute_is_refused() {
+    refused(
+        "",
+        "#[inline] #[cachier::cachier(next_time)] fn f() {}",
+        "the function has two",
+        "#[cachier::cachier(next_time)]",
+    );
+}
+
+#[test]
+fn borrowing_return_types_are_rejected_in_place() {
+    let borrowed = "a cached value outlives the call";
+    refused("", "fn f(a: &str) -> &str { a }", borrowed, "&str");
+    refused(
+        "",
+        "fn f<'a>(a: &'a str) -> Result<Cow<'a, str>, E> { a }",
+        borrowed,
+        "'a",
+    );
+    refused(
+        "",
+        "fn f(a: &str) -> Vec<(u8, &[u8])> { a }",
+        borrowed,
+        "&[u8]",
+    );
+    refused(
+        "",
+        "fn f(a: &str) -> Box<dyn Any + '_> { a }",
+        borrowed,
+        "'_",
+    );
+    refused("", "fn f() -> &'static [&u8] { a }", borrowed, "&u8");
+    fine("backend = \"memory\"", "fn f() -> &'static str { \"\" }");
+    fine("", "fn f() -> Cow<'static, str> { x }");
+    fine("", "fn f() -> Arc<dyn Fn(&str) -> &str + Send> { x }");
+    fine("", "fn f() -> fn(&str) -> &str { x }");
+    fine("", "fn f() -> Arc<dyn for<'a> Visitor<'a>> { x }");
+}
+
+#[test]
+fn a_value_without_a_name_is_refused() {
+    let unnamed = "a cached value needs a type that can be named";
+    refused(
+        "",
+        "fn f() -> impl Iterator<Item = u8> { x }",
+        unnamed,
+        "impl Iterator<Item = u8>",
+    );
+    refused(
+        "",
+        "fn f() -> Option<impl Display> { x }",
+        unnamed,
+        "impl Display",
+    );
+    refused(
+        "",
+        "fn f() -> ! { x }",
+        "a function that never returns",
+        "!",
+    );
+}
+
+#[test]
+fn a_methods_companion_needs_another_name() {
+    refused(
+        "skip(self), companion = f",
+        "fn f(&self) {}",
+        "the companion of a method needs a name of its own",
+        "f",
+    );
+    fine("companion = f", "fn f() {}");
+}
+
+#[test]
+fn faults_of_arguments_and_function_come_together() {
+    assert_eq!(
+        faults("skip(x), colour", "const fn f(a: &mut u8) -> &u8 { a }").len(),
+        5
+    );
+}
+
+#[test]
+fn a_key_holds_twelve_arguments() {
+    let arguments = |count: usize| {
+        (0..count)
+            .map(|n| format!("a{n}: U{n},"))
+            .collect::<String>()
+    };
+    let thirteen = format!("fn f({}) {{}}", arguments(13));
+    refused("", &thirteen, "a key holds 12 arguments", "U12");
+    fine("skip(a3)", &thirteen);
+    fine("key = |a3| a3", &thirteen);
+    fine("", &format!("fn f({}) {{}}", arguments(12)));
+    let method = format!("fn f(&self, {}) {{}}", arguments(13));
+    refused(
+        "key = |a1| a1",
+        &method,
+        "the companion of a method holds 12 arguments",
+        "U12",
+    );
+    fine("key = |a1| a1, companion = false", &method);
+}
+
+#[test]
+fn background_receivers_need_a_companion() {
+    let method = "fn f(&self) {}";
+    refused(
+        "skip(self), companion = false, next_time",
+        method,
+        "`next_time` needs to take `self`",
+        "self",
+    );
+    fine("skip(self), next_time", method);
+}
+
+#[test]
+fn futures_are_no_values() {
+    let future = "a future cannot be kept, only what it gives";
+    for (returned, place) in [
+        ("impl Future<Output = u8>", "impl Future<Output = u8>"),
+        (
+            "Pin<Box<dyn Future<Output = u8> + Send>>",
+            "dyn Future<Output = u8> + Send",
+        ),
+        ("BoxFuture<'static, u8>", "BoxFuture<'static, u8>"),
+    ] {
+        refused("", &format!("fn f() -> {returned} {{ x }}"), future, place);
+    }
+}
+
+#[test]
+fn main_is_not_cached() {
+    refused(
+        "",
+        "fn main() {}",
+        "`main` that is cached does not run",
+        "main",
+    );
+    fine("", "fn main(a: u8) {}");
+    fine("in_impl", "fn main() {}");
+}
+
+#[test]
+fn propagation_needs_an_error() {
+    let without =
+        "`propagate` returns a backend's failure as an error of the function, which has none";
+    let propagate = "on_backend_error = \"propagate\"";
+    for returned in [
+        "",
+        "-> u64",
+        "-> Option<u64>",
+        "-> (u8, u8)",
+        "-> std::sync::Arc<u8>",
+    ] {
+        let function = format!("fn f() {returned} {{ x }}");
+        refused(propagate, &function, without, "on_backend_error");
+    }
+    fine(propagate, "fn f() -> Result<u64, E> { x }");
+    fine(propagate, "fn f() -> io::Result<u64> { x }");
+    fine(propagate, "fn f() -> Fallible { x }");
+    fine("on_backend_error = \"compute\"", "fn f() {}");
+}
