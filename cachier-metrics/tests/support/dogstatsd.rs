@@ -26,7 +26,7 @@ impl Line {
         assert!(name.chars().all(is_of_name) && name.len() <= 200, "{line}");
         let mut parts = rest.split('|');
         let (value, kind) = (parts.next().unwrap(), parts.next().unwrap());
-        assert!(["c", "g", "d"].contains(&kind), "{line}");
+        assert!(["c", "g", "d", "ms"].contains(&kind), "{line}");
         let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         assert!(is_number(value), "{line}");
         let (mut rate, mut tags) = (1.0, None);
