@@ -179,13 +179,10 @@ fn new_values(
         SampleValue::Number(number) => *number,
         SampleValue::Histogram(histogram) => {
             let sum = family.unit.from_raw(histogram.sum as f64);
-            return distributions(
-                &Series::of(family, sample),
-                histogram,
-                sum,
-                told,
-                max_values,
-            );
+            let series = Series::of(family, sample);
+            let parts = distributions(&series, histogram, sum, told, max_values).into_iter();
+            let parts = parts.map(|(part, told)| (DatumValue::Distribution(part), told));
+            return parts.collect();
         }
     };
     if family.kind == MetricKind::Gauge {
@@ -204,7 +201,7 @@ fn distributions(
     sum: f64,
     told: &Told,
     max_values: usize,
-) -> Vec<NewValue> {
+) -> Vec<(Distribution, Vec<Difference>)> {
     let buckets = histogram.buckets.iter().filter_map(|bucket| {
         let difference = told.difference(series, Some(bucket.index), bucket.count as f64)?;
         Some((bucket.middle(), difference))
@@ -229,8 +226,7 @@ fn distributions(
         sum_told += distribution.sum;
         let differences = part.iter().map(|(_, difference)| difference.clone());
         let differences = differences.chain(told.difference(series, None, sum_told));
-        let differences = differences.collect();
-        (DatumValue::Distribution(distribution), differences)
+        (distribution, differences.collect())
     });
     parts.collect()
 }
@@ -308,13 +304,10 @@ mod tests {
         };
         let (mut told, series) = (Told::default(), Series::named("call_duration"));
         let parts = distributions(&series, &histogram, 1000.0, &told, 100);
-        let sizes = |parts: &[NewValue]| {
-            let parts = parts.iter().map(|(value, _)| match value {
-                DatumValue::Distribution(part) => {
-                    (part.values.len(), part.counts.iter().sum(), part.sum)
-                }
-                DatumValue::Number(_) => (0, 0.0, 0.0),
-            });
+        let sizes = |parts: &[(Distribution, Vec<Difference>)]| {
+            let parts = parts.iter();
+            let parts =
+                parts.map(|(part, _)| (part.values.len(), part.counts.iter().sum(), part.sum));
             parts.collect::<Vec<(usize, f64, f64)>>()
         };
         let of_parts = sizes(&parts);

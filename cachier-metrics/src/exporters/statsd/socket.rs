@@ -46,14 +46,12 @@ impl Destination {
     pub(super) fn connect(&self) -> io::Result<Socket> {
         match self {
             Self::Address(address) => {
-                let mut result = Err(ErrorKind::AddrNotAvailable.into());
-                for address in address.to_socket_addrs()? {
-                    result = connect(address).map(Socket::Udp);
-                    if result.is_ok() {
-                        break;
-                    }
-                }
-                result
+                // The first address that has a route.
+                let mut sockets = address.to_socket_addrs()?.map(connect);
+                let none = || Err(ErrorKind::AddrNotAvailable.into());
+                let first = sockets.next().unwrap_or_else(none);
+                let socket = first.or_else(|error| sockets.find_map(Result::ok).ok_or(error));
+                socket.map(Socket::Udp)
             }
             #[cfg(unix)]
             Self::Socket(path) => {
