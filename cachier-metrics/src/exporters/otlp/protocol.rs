@@ -1,4 +1,5 @@
 //! How OTLP is sent.
+//! How a program wants OTLP spoken.
 
 /// How OTLP is spoken.
 ///
