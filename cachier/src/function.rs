@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cachier_backends::process::{PerProcess, Process};
 use cachier_backends::{Error, ErrorKind, Operation, Version};
-use cachier_metrics::CacheMetrics;
+use cachier_metrics::{CacheMetrics, Outcome, Tier};
 
 use crate::context::Context;
 use crate::gate::Gate;
@@ -18,6 +18,7 @@ use crate::gate::Limit;
 use crate::identity::{self, FunctionSpec, Package};
 use crate::labels;
 use crate::options::{BackendName, Options, Policy, WantSize};
+use crate::span::{self, CallOf, CallSpan};
 use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
@@ -311,10 +312,41 @@ impl Function {
         }
     }
 
-    /// Traces a hit.
+    /// Traces a hit that was not timed.
     #[inline]
-    pub(crate) fn explain_hit(&self) {
+    pub(crate) fn explain_hit(&self, tier: Tier) {
+        if span::may_listen() {
+            self.explain_heard_hit(false, tier, None);
+        }
+    }
+
+    /// The same for one that was, with the age of its value.
+    pub(crate) fn explain_timed_hit(&self, tier: Tier, age: Duration) {
+        if span::may_listen() {
+            self.explain_heard_hit(true, tier, Some(age));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn explain_heard_hit(&self, is_sampled: bool, tier: Tier, age: Option<Duration>) {
         trace::hit(&self.name);
+        if CallSpan::is_chosen(is_sampled) {
+            let span = self.call_span(is_sampled, &self.policy());
+            span.end(Outcome::Hit, Some(tier), age);
+        }
+    }
+
+    /// The span of a call that begins now.
+    pub(crate) fn call_span(&self, is_sampled: bool, policy: &Policy) -> CallSpan {
+        CallSpan::begin(
+            is_sampled,
+            CallOf {
+                function: &self.name,
+                backend: &|| self.context.backends.label(&self.options.backend),
+                ttl: policy.rules.stale_after,
+            },
+        )
     }
 
     /// Why the function is out of service, if it is.

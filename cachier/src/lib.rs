@@ -107,6 +107,7 @@ mod registry;
 #[cfg(feature = "persistent")]
 mod sent;
 mod session;
+mod span;
 mod stamp;
 mod storage;
 mod switches;
@@ -170,6 +171,8 @@ pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtoc
 pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 
 /// The labels and parts of a [`Snapshot`].
+#[cfg(feature = "tracing")]
+pub use self::span::choice::{CallSpans, set_call_spans};
 #[cfg(feature = "prometheus-client")]
 pub use cachier_metrics::prometheus_client;
 

@@ -14,6 +14,7 @@ use crate::budget::{Budget, OperationTimeout};
 use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::function::Function;
 use crate::options::{BackendName, Policy};
+use crate::span::CallSpan;
 use crate::stamp::Stamp;
 use crate::timer::nanos;
 use crate::trace;
@@ -39,6 +40,7 @@ pub struct Session<'a> {
     pub(crate) from_companion: bool,
     /// Whether an operation of it has had a permit.
     has_begun: AtomicBool,
+    pub(crate) span: CallSpan,
 }
 
 impl<'a> Session<'a> {
@@ -128,7 +130,9 @@ impl<'a> Session<'a> {
         let recorder = function
             .metrics
             .map(|metrics| metrics.start_call(start.decide(metrics), Some(started)));
-        Self::new(function, mode, options, recorder, started)
+        let session = Self::new(function, mode, options, recorder, started);
+        let span = function.call_span(session.sampled.is_some(), &session.policy);
+        Self { span, ..session }
     }
 
     fn new(
@@ -154,6 +158,7 @@ impl<'a> Session<'a> {
             saw_expired: AtomicBool::new(false),
             from_companion: false,
             has_begun: AtomicBool::new(false),
+            span: CallSpan::default(),
         }
     }
 
@@ -186,6 +191,7 @@ impl<'a> Session<'a> {
                 completion.compute_nanos,
             );
         }
+        self.span.end(call.outcome, call.tier, call.age);
         trace::call(&self.function.name, &call);
         call
     }

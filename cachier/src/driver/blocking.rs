@@ -10,6 +10,7 @@ use crate::block_on::block_on;
 use crate::call::CallMode;
 use crate::decision::ResultKind;
 use crate::flight::EnterGuard;
+use crate::span::EnteredSpan;
 use crate::storage::Store;
 #[cfg(feature = "memory")]
 use crate::storage::memory::ErasedMemory;
@@ -72,6 +73,8 @@ drive_blocking! {
 pub struct BlockingDriver<T: Store> {
     /// Held while the function runs; kept here to stay off the stack of a recursion.
     guard: Option<EnterGuard>,
+    /// The same for the call's span.
+    entered: EnteredSpan,
     driver: Driver<T>,
     response: Option<Response>,
 }
@@ -97,6 +100,7 @@ impl<T: Store> BlockingDriver<T> {
     pub(super) fn resume(driver: Driver<T>) -> Box<Self> {
         Box::new(Self {
             guard: None,
+            entered: EnteredSpan::default(),
             driver,
             response: None,
         })
@@ -120,6 +124,7 @@ impl<T: Store> BlockingDriver<T> {
                 Transition::Wait => {}
                 Transition::Run(spec) => {
                     self.guard = spec.computation.map(EnterGuard::new);
+                    self.entered = spec.span.entered();
                     return Some(spec.cacheable);
                 }
                 Transition::Done(response) => {
@@ -134,6 +139,7 @@ impl<T: Store> BlockingDriver<T> {
     #[inline(never)]
     pub(crate) fn computed(&mut self, kind: ResultKind, work: &mut dyn Work<T>) {
         self.guard = None;
+        self.entered = EnteredSpan::default();
         self.driver.computed(kind, work.slot());
     }
 }

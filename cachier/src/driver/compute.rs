@@ -53,6 +53,7 @@ impl<T: Store> CallDriver<T> {
         RunSpec {
             computation: Some(computation),
             cacheable: self.cacheable(),
+            span: self.session.span.clone(),
         }
     }
 

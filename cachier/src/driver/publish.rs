@@ -85,6 +85,7 @@ pub(super) fn count_stored(session: &Session<'_>, bytes: Option<u64>) {
     if let (Some(metrics), Some(bytes)) = (session.function().metrics, bytes) {
         metrics.stored(bytes, session.sampled());
     }
+    session.span.item_size(bytes);
 }
 
 /// Cleans up after a store with this answer, `None` if it failed: the old entry of a value that is too large is removed. Where it

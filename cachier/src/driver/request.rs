@@ -90,7 +90,8 @@ pub(crate) async fn drive<T: Store, F: Future>(
                     let returned = work.begin(cacheable).await;
                     work.end(returned, cacheable)
                 };
-                let kind = in_computation(spec.computation, function).await;
+                let run = in_computation(spec.computation, function);
+                let kind = spec.span.around(run).await;
                 driver.computed(kind, work.slot());
             }
             Transition::Done(response) => return response,
@@ -183,6 +184,7 @@ impl BypassDriver {
         Transition::Run(RunSpec {
             computation: None,
             cacheable: Cacheable::Nothing,
+            span: self.session.span.clone(),
         })
     }
 

@@ -22,6 +22,7 @@ impl<T: Store> CallDriver<T> {
         let found = self.found.take()?;
         let shared = self.leader.is_some().then(|| found.clone());
         let stamp = found.stamp;
+        self.session.span.item_size(found.bytes);
         if let Err(error) = slot.serve(found) {
             self.session.record_failure(&error);
             return None;

@@ -5,6 +5,7 @@ use cachier_backends::Error;
 use super::work::Cacheable;
 use crate::call::Call;
 use crate::flight::ComputationId;
+use crate::span::CallSpan;
 
 /// The result of a step.
 pub(super) enum Transition<E> {
@@ -21,6 +22,8 @@ pub struct RunSpec {
     /// The computation that the run is; `None` for a call that bypasses the cache.
     pub(super) computation: Option<ComputationId>,
     pub(super) cacheable: Cacheable,
+    /// That of the call, which the run is a part of.
+    pub(super) span: CallSpan,
 }
 
 /// The response to a request; a value is in the slot.

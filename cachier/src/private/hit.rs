@@ -1,6 +1,7 @@
 //! The fast path of a call: a hit.
 
 use std::thread::LocalKey;
+use std::time::Duration;
 
 use cachier_metrics::{Local, LocalSlot, NearResult, TimedHit};
 
@@ -56,7 +57,10 @@ impl<S: StoreKind> Site<S> {
             return instance.lookup_cold(return_type, arguments, local, slot);
         }
         match arguments.hit(instance) {
-            Some(value) => instance.finish_hit(return_type, value, local),
+            Some(value) => {
+                instance.core.function.explain_hit(S::TIER);
+                instance.finish_hit(return_type, value, local)
+            }
             None => instance.finish_miss(local),
         }
     }
@@ -91,6 +95,10 @@ impl<S: StoreKind> Instance<S> {
                 compute: found.compute_nanos,
             };
             local.timed_hit(hit);
+            let age = Duration::from_nanos(hit.ended.saturating_sub(hit.computed));
+            self.core.function.explain_timed_hit(S::TIER, age);
+        } else {
+            self.core.function.explain_hit(S::TIER);
         }
         self.finish_hit(return_type, found.value, Some(local))
     }
@@ -108,7 +116,6 @@ impl<S: StoreKind> Instance<S> {
                 local.near_hit();
             }
         }
-        self.core.function.explain_hit();
         Lookup::Hit(return_type.join(value))
     }
 

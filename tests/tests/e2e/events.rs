@@ -172,7 +172,8 @@ fn listening(run: impl FnOnce()) -> Vec<(Level, String)> {
             let level = *metadata.unwrap().level();
             heard.lock().unwrap().push((level, text));
         };
-        let listens = |metadata: &Metadata<'_>| metadata.target() == "cachier";
+        let listens =
+            |metadata: &Metadata<'_>| metadata.is_event() && metadata.target() == "cachier";
         (events, Listener::new(listens, hear))
     };
     ANOTHER.get_or_init(|| Dispatch::new(log().1));

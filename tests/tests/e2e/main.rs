@@ -50,6 +50,7 @@ mod runtimes;
 mod shared_store;
 mod single_flight;
 mod space;
+mod spans;
 mod storing;
 mod switches;
 #[cfg(unix)]
