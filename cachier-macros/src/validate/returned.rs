@@ -15,15 +15,15 @@ pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut E
     if is_rewritten(signature) {
         errors.at(signature.ident.span(), REWRITTEN);
     } else {
-        UncacheableParts(errors).visit_return_type(&signature.output);
-        let mut unkept = Errors::default();
-        Unkept(&mut unkept).visit_return_type(&signature.output);
+        let mut uncacheable = Errors::default();
+        UncacheableParts(&mut uncacheable).visit_return_type(&signature.output);
         let is_stored = Store::of(arguments) != Store::Memory;
-        if let (ReturnType::Type(_, ty), true) = (&signature.output, is_stored && unkept.is_empty())
+        if let (ReturnType::Type(_, ty), true) =
+            (&signature.output, is_stored && uncacheable.is_empty())
         {
-            check_stored(ty, &mut unkept);
+            check_stored(ty, &mut uncacheable);
         }
-        errors.append(unkept);
+        errors.append(uncacheable);
     }
 }
 

@@ -185,14 +185,13 @@ impl OtlpBuilder {
 
     /// The settings, where the environment of the process says what the builder does not.
     pub(super) fn resolve_in_process(self) -> Result<Settings, ExportError> {
-    /// What the exporter is made of.
-    pub(super) fn settings(self) -> Result<Settings, ExportError> {
         self.resolve(&Environment {
             variable: &|name| env::var(name).ok(),
             tell: &tell,
         })
     }
 
+    /// What the exporter is made of.
     fn resolve(self, environment: &Environment<'_>) -> Result<Settings, ExportError> {
         let receiver = self.receiver(environment)?;
         let temporality = self.temporality.or_else(|| environment.temporality());

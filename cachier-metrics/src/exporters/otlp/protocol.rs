@@ -1,5 +1,4 @@
 //! How OTLP is sent.
-//! How a program wants OTLP spoken.
 
 /// How OTLP is spoken.
 ///

@@ -12,15 +12,8 @@ use std::process::Command;
 use cachier_compile_fail::Package;
 use serde_json::Value;
 
-/// Lost lints, by function: with `companion = false` the body is a part of a larger function, and elsewhere another function
-/// than that which is called, which is in use where its companion is.
-const LOST: [(&str, &str); 11] = [
-    ("alone_future", "clippy::needless_return"),
-    ("alone_future", "unused_variables"),
-    ("alone_number", "clippy::needless_return"),
-    ("alone_unused", "unused_variables"),
-/// What is lost, by function: the body is another function than that which is called. So it is not public, as that is which has
-/// the documentation of panics; what it calls by its own name is not itself; and both are in use where the companion is.
+/// Lost lints, by function: the body is another function than the one that is called. So it is not public, unlike the one
+/// that documents its panics; a call by its own name is no call of itself; and both are in use where the companion is.
 const LOST: [(&str, &str); 7] = [
     ("await_holding_lock", "clippy::missing_panics_doc"),
     ("dead_code", "dead_code"),
