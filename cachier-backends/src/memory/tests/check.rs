@@ -12,7 +12,7 @@ use super::super::index::{self, Index};
 use super::super::sync::Guard;
 use super::super::times::Times;
 use super::super::word_index::{WordIndex, WordItem, WordRef};
-use super::{ANY, at_most, plain};
+use super::support::{ANY, at_most, plain};
 
 const SCHEDULES: usize = 1000;
 

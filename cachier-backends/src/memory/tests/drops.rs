@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::super::guard::pin;
 use super::super::{DeferDrops, MemoryStore};
-use super::{ANY, at_most, plain, unbounded};
+use super::support::{ANY, at_most, plain, unbounded};
 
 /// A value that counts those alive.
 struct Counted(Arc<AtomicUsize>);

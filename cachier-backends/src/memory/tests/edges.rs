@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::super::{Bounds, MemoryStore, NewEntry};
-use super::{ANY, NONE, at_most, plain};
+use super::support::{ANY, NONE, at_most, plain, unbounded};
 
 /// No machine word: those take what they take.
 type Value = [u64; 1];
@@ -103,7 +103,7 @@ fn sizes_near_the_largest_number_do_not_overflow() {
     let _ = store.insert(1, sized(u64::MAX - 1));
     let _ = store.insert(2, sized(u64::MAX - 1));
     assert_eq!(store.entries(), 1);
-    let store: MemoryStore<u64, Value> = super::unbounded();
+    let store: MemoryStore<u64, Value> = unbounded();
     let _ = store.insert(1, sized(u64::MAX));
     let _ = store.insert(2, sized(u64::MAX));
     let bytes = store.bytes().unwrap();
@@ -112,7 +112,7 @@ fn sizes_near_the_largest_number_do_not_overflow() {
 
 #[test]
 fn the_total_is_unknown_while_one_size_is() {
-    let store: MemoryStore<u64, Value> = super::unbounded();
+    let store: MemoryStore<u64, Value> = unbounded();
     let _ = store.insert(1, sized(10));
     let _ = store.insert(2, plain([0]));
     assert_eq!(store.bytes(), None);
@@ -164,7 +164,7 @@ fn keys_of_one_hash_are_told_apart() {
             0.hash(state);
         }
     }
-    let store = super::unbounded();
+    let store = unbounded();
     // More than a bucket's overflow counter can count.
     for key in 0..600 {
         let _ = store.insert(Colliding(key), plain(key));
@@ -220,7 +220,7 @@ fn a_replaced_entry_counts_as_used() {
 
 /// Values created at a moment within a microsecond, those of words and others.
 fn creations<V: Clone + Send + Sync + 'static>(value: V, since: u64) -> (u64, u64) {
-    let store = super::unbounded();
+    let store = unbounded();
     let entry = NewEntry::new(value, 5_123, 0).fresh_since(since);
     let _ = store.insert(1, entry);
     (store.peek(&1).unwrap().created, store.created(&1).unwrap())
@@ -239,7 +239,7 @@ fn a_creation_is_the_same_however_asked_for() {
 
 #[test]
 fn freshness_counts_from_the_exact_moment() {
-    let store = super::unbounded();
+    let store = unbounded();
     for since in [4_999, 5_000, 5_123, 9_999, u64::MAX] {
         let entry = NewEntry::new(7, 5_123, 0).fresh_since(since);
         let _ = store.insert(1, entry);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
 use super::super::{Bounds, MemoryStore, NewEntry};
-use super::{ANY, plain, unbounded};
+use super::support::{ANY, plain, unbounded};
 
 const THREADS: u64 = 4;
 const KEYS: u64 = 200;

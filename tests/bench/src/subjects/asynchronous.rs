@@ -12,7 +12,7 @@ use hitbox::policy::PolicyConfig;
 use hitbox_moka::MokaBackend;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{CAPACITY, compute};
+use super::shared::{CAPACITY, compute};
 use crate::case::Case;
 use crate::workload::KEYS;
 

@@ -8,7 +8,7 @@ use cachier::cachier;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::{compute, subject};
+use super::shared::{compute, subject};
 use crate::case::Case;
 
 const FILES: u64 = 1_000;

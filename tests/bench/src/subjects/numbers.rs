@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use memoize::memoize;
 use quick_cache::sync::Cache as QuickCache;
 
-use super::{CAPACITY, compute, functions, subject};
+use super::shared::{CAPACITY, compute, functions, subject};
 use crate::case::Case;
 use crate::harness::Subject;
 use crate::workload::KEYS;

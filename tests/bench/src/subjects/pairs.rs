@@ -6,7 +6,7 @@ use cached::macros::{cached, concurrent_cached};
 use cachier::cachier;
 use memoize::memoize;
 
-use super::{compute, functions, names, subject};
+use super::shared::{compute, functions, names, subject};
 use crate::case::Case;
 use crate::workload::KEYS;
 

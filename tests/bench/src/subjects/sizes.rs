@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use cachier::cachier;
 use foldhash::fast::RandomState;
 
-use super::{compute, functions, subject};
+use super::shared::{compute, functions, subject};
 use crate::case::Case;
 
 const CALLS: usize = 20_000;

@@ -8,7 +8,7 @@ use cachier::cachier;
 use memoize::memoize;
 use quick_cache::sync::Cache as QuickCache;
 
-use super::{CAPACITY, compute, functions, names, subject};
+use super::shared::{CAPACITY, compute, functions, names, subject};
 use crate::case::Case;
 use crate::workload::KEYS;
 

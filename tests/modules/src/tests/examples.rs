@@ -1,6 +1,6 @@
 //! Which public items count as without an example.
 
-use super::*;
+use super::support::*;
 use crate::without_examples;
 
 fn found(files: &[(&str, &str)]) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Cycles that are found.
 
-use super::*;
+use super::support::*;
 
 /// Tests of this name: module `b` uses `a`, which uses `b` like this.
 macro_rules! used_by_b {

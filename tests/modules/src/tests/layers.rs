@@ -1,6 +1,6 @@
 //! Pictures of layers, checked against a crate.
 
-use super::*;
+use super::support::*;
 use crate::layers::{Layers, Violation};
 
 const CRATE: [(&str, &str); 3] = [

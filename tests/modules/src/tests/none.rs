@@ -1,6 +1,6 @@
 //! Modules that are no cycle.
 
-use super::*;
+use super::support::*;
 
 #[test]
 fn siblings_that_meet_through_their_parent() {
