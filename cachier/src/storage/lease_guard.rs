@@ -123,10 +123,19 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use cachier_backends::{
-        BoxFuture, Key, KeyHash, Loaded, Scope, StoreReply, StoreRequest, Version,
+        BoxFuture, Key, KeyHash, Loaded, Scope, StoreReply, StoreRequest, Vacated, Version,
     };
+    use futures_lite::future::{block_on, poll_once};
 
+    use super::super::Store;
+    use super::super::persistent::Persistent;
     use super::*;
+    use crate::call::CallMode;
+    use crate::context;
+    use crate::function::Function;
+    use crate::identity::{FunctionSpec, Package};
+    use crate::options::{BackendName, Options};
+    use crate::session::Session;
 
     /// Reports releases, by the periods of the leases.
     struct Releases {
@@ -158,6 +167,10 @@ mod tests {
 
         fn clear<'a>(&'a self, _: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
             unreachable!("nothing is cleared")
+        }
+
+        fn vacate(&self, _: Lease) -> BoxFuture<'_, Vacated> {
+            Box::pin(pending())
         }
 
         fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
@@ -198,6 +211,33 @@ mod tests {
         assert_eq!([next(), next()], [period; 2]);
         drop(backend);
         assert!(released.recv().is_err(), "an answer is the end");
+    }
+
+    #[test]
+    fn a_lease_whose_end_is_cancelled_is_released() {
+        let (backend, released) = releases(1);
+        let context = context::current();
+        context.backends.register("releases", Arc::clone(&backend));
+        let spec = FunctionSpec {
+            identity: "cancelled".to_owned(),
+            path: "cancelled".to_owned(),
+            package: Package::named("app"),
+            options: Options {
+                backend: BackendName::Named("releases"),
+                ..Options::new()
+            },
+        };
+        let function = Function::new(spec, context, None);
+        let session = Session::in_background(&function, CallMode::Async);
+        let persistent = Persistent::open();
+        let next = || released.recv_timeout(Duration::from_secs(30));
+        let period = |seconds| Ok(Duration::from_secs(seconds));
+        let cancelled = block_on(poll_once(persistent.release(&session, guard(&backend, 60))));
+        assert!(cancelled.is_none());
+        assert_eq!([next(), next()], [period(60); 2]);
+        let cancelled = block_on(poll_once(persistent.vacate(&session, guard(&backend, 61))));
+        assert!(cancelled.is_none());
+        assert_eq!(next(), period(61));
     }
 
     /// On two connections the one sent last may come first.
