@@ -443,7 +443,9 @@ fn a_child_of_the_first_call_goes_on(subject: &Subject) {
                     abort();
                 });
                 until("the first call is over", || over.exists());
-                assert_eq!(value(1), of(1));
+                let call = value::call_detailed(CallOptions::new(), 1);
+                assert_eq!(call.value, of(1));
+                assert_ne!(call.outcome, Outcome::Bypass, "it is in service");
             }));
         }
         assert_eq!(first.join().unwrap(), of(0));

@@ -27,13 +27,22 @@ crate::on_every_store! {
     refresh_joiners_recompute_after_remote_invalidation
     refresh_joiners_recompute_after_remote_clear
     store_joiners_recompute_after_remote_invalidation
+    store_joiners_recompute_after_remote_clear
     overwrite_joiners_recompute_after_remote_invalidation
+    overwrite_joiners_recompute_after_remote_clear
     removal_joiners_recompute_after_remote_invalidation
+    removal_joiners_recompute_after_remote_clear
 }
 mod at_once {
-    use super::an_invalidation_elsewhere_ends_the_flight_at_once;
+    use super::{
+        a_large_overwrite_ends_at_once_when_invalidated,
+        an_invalidation_elsewhere_ends_the_flight_at_once,
+    };
 
-    crate::on_stores!([redis: Redis, postgres: Postgres] { an_invalidation_elsewhere_ends_the_flight_at_once });
+    crate::on_stores!([redis: Redis, postgres: Postgres] {
+        an_invalidation_elsewhere_ends_the_flight_at_once
+        a_large_overwrite_ends_at_once_when_invalidated
+    });
 }
 
 /// Invalidates as another process.
@@ -284,14 +293,32 @@ fn a_late_large_overwrite_is_not_stored(subject: &Subject) {
     }
 }
 
-fn joiners_recompute_after_remote_invalidation(subject: &Subject) {
-    let functions = functions!(subject, [] 1, number => u64);
-    joiners_recompute(subject, functions, invalidate_elsewhere);
+/// Tests of functions by what they forget elsewhere: the entry, or all.
+macro_rules! joiners {
+    ($($invalidation:ident $clear:ident: $recompute:ident($($functions:tt)*);)*) => {$(
+        fn $invalidation(subject: &Subject) {
+            $recompute(subject, functions!(subject, $($functions)*), invalidate_elsewhere);
+        }
+
+        fn $clear(subject: &Subject) {
+            $recompute(subject, functions!(subject, $($functions)*), clear_elsewhere);
+        }
+    )*};
 }
 
-fn joiners_recompute_after_remote_clear(subject: &Subject) {
-    let functions = functions!(subject, [] 1, number => u64);
-    joiners_recompute(subject, functions, clear_elsewhere);
+joiners! {
+    joiners_recompute_after_remote_invalidation joiners_recompute_after_remote_clear:
+        joiners_recompute([] 1, number => u64);
+    refresh_joiners_recompute_after_remote_invalidation refresh_joiners_recompute_after_remote_clear:
+        refresh_joiners_recompute([stale_after = "1m", next_time] 2, number => u64);
+    store_joiners_recompute_after_remote_invalidation store_joiners_recompute_after_remote_clear:
+        store_joiners_recompute([] 0, large => String);
+    overwrite_joiners_recompute_after_remote_invalidation overwrite_joiners_recompute_after_remote_clear:
+        overwrite_joiners_recompute([] 2, large => String);
+    removal_joiners_recompute_after_remote_invalidation removal_joiners_recompute_after_remote_clear:
+        removal_joiners_recompute(
+            [stale_after = "1m", wait_for_calc_timeout = "5s"] 2, finds_nothing_then => Option<u64>
+        );
 }
 
 fn joiners_recompute(
@@ -316,16 +343,6 @@ fn joiners_recompute(
     }
 }
 
-fn refresh_joiners_recompute_after_remote_invalidation(subject: &Subject) {
-    let functions = functions!(subject, [stale_after = "1m", next_time] 2, number => u64);
-    refresh_joiners_recompute(subject, functions, invalidate_elsewhere);
-}
-
-fn refresh_joiners_recompute_after_remote_clear(subject: &Subject) {
-    let functions = functions!(subject, [stale_after = "1m", next_time] 2, number => u64);
-    refresh_joiners_recompute(subject, functions, clear_elsewhere);
-}
-
 fn refresh_joiners_recompute(
     subject: &Subject,
     functions: [Function<u64, u64>; 2],
@@ -346,12 +363,16 @@ fn refresh_joiners_recompute(
     }
 }
 
-fn store_joiners_recompute_after_remote_invalidation(subject: &Subject) {
-    for count in functions!(subject, [] 0, large => String) {
+fn store_joiners_recompute(
+    subject: &Subject,
+    functions: [Function<String, String>; 2],
+    forget_elsewhere: fn(&Subject),
+) {
+    for count in functions {
         let gate = subject.hold_next_store();
         assert!(count.value().starts_with('1'));
         gate.until_arrived(1);
-        invalidate_elsewhere(subject);
+        forget_elsewhere(subject);
         let late = count.begin();
         count.until_joined(2);
         gate.open();
@@ -361,13 +382,17 @@ fn store_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     }
 }
 
-fn overwrite_joiners_recompute_after_remote_invalidation(subject: &Subject) {
-    for count in functions!(subject, [] 2, large => String) {
+fn overwrite_joiners_recompute(
+    subject: &Subject,
+    functions: [Function<String, String>; 2],
+    forget_elsewhere: fn(&Subject),
+) {
+    for count in functions {
         assert!(count.value().starts_with('1'));
         cachier::flush();
         let overwriting = count.begin_to_overwrite();
         count.gate.until_arrived(1);
-        invalidate_elsewhere(subject);
+        forget_elsewhere(subject);
         let late = count.begin();
         count.until_joined(3);
         count.gate.open();
@@ -383,10 +408,12 @@ fn finds_nothing_then(run: u64) -> Option<u64> {
 }
 
 /// Besides the owner of the lease, for whom the first caller has waited too long.
-fn removal_joiners_recompute_after_remote_invalidation(subject: &Subject) {
-    for count in functions!(
-        subject, [stale_after = "1m", wait_for_calc_timeout = "5s"] 2, finds_nothing_then => Option<u64>
-    ) {
+fn removal_joiners_recompute(
+    subject: &Subject,
+    functions: [Function<Option<u64>, u64>; 2],
+    forget_elsewhere: fn(&Subject),
+) {
+    for count in functions {
         assert_eq!(count.value(), Some(1));
         Clock::advance(Duration::from_secs(120));
         let (other, key) = (subject.bare(), subject.last_key());
@@ -395,7 +422,7 @@ fn removal_joiners_recompute_after_remote_invalidation(subject: &Subject) {
         until_waiting(count.metrics, 1);
         Clock::advance(Duration::from_secs(6));
         count.gate.until_arrived(1);
-        invalidate_elsewhere(subject);
+        forget_elsewhere(subject);
         let late = count.begin();
         count.until_joined(3);
         count.gate.open();
@@ -424,6 +451,29 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
         assert_eq!(first.values(), [1]);
         let mut later = later.into_iter().flat_map(Callers::values);
         assert!(later.all(|value| value > 1));
+    }
+}
+
+fn a_large_overwrite_ends_at_once_when_invalidated(subject: &Subject) {
+    for count in functions!(subject, [] 0, large => String) {
+        assert!(count.value().starts_with('1'));
+        cachier::flush();
+        let gate = subject.hold_next_store();
+        assert!(count.begin_to_overwrite().values()[0].starts_with('2'));
+        gate.until_arrived(1);
+        let mut later = Vec::new();
+        until(
+            "a caller computes anew while the value is being stored",
+            || {
+                invalidate_elsewhere(subject);
+                later.push(count.begin());
+                std::thread::sleep(Duration::from_millis(20));
+                count.runs.get() > 2
+            },
+        );
+        gate.open();
+        later.into_iter().for_each(|call| drop(call.values()));
+        cachier::flush();
     }
 }
 
