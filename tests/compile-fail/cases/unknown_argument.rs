@@ -37,4 +37,9 @@ fn guessed(id: u64) -> u64 {
     id
 }
 
+#[cachier(maxsize = 128, typed, cache_none)]
+fn of_functools(id: u64) -> Option<u64> {
+    Some(id)
+}
+
 fn main() {}
