@@ -180,6 +180,19 @@ fn a_recorder_gets_every_figure() {
         }
     }
     assert!(count > 100, "{count}");
+    // But for what it does not do: it sends no requests.
+    let catalogue = include_str!("golden/metrics.txt").lines();
+    let catalogue = catalogue.filter(|line| !line.starts_with(' '));
+    let names = catalogue.map(|line| line.split(' ').next().unwrap());
+    for name in names.filter(|name| {
+        ![
+            "cachier_export_requests_total",
+            "cachier_export_sent_bytes_total",
+        ]
+        .contains(name)
+    }) {
+        assert!(figures.described.contains_key(name), "no {name}");
+    }
     assert_eq!(
         figures.described["cachier_calls_total"],
         "counter  Finished calls by outcome."

@@ -308,6 +308,9 @@ fn names_and_units_are_opentelemetrys() {
         .map(|metric| format!("{} {}\n", metric.name, metric.unit));
     let golden = include_str!("golden/otlp.txt");
     assert_eq!(lines.collect::<String>(), golden);
+    let catalogue = include_str!("golden/metrics.txt").lines();
+    let catalogue = catalogue.filter(|line| !line.starts_with(' '));
+    assert_eq!(catalogue.count(), names.len(), "none is missing");
     for metric in metrics {
         let is_ratio = metric.unit == "1";
         let is_sum = matches!(metric.data, Some(Data::Sum(_)));

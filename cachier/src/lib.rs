@@ -30,8 +30,8 @@
 //!   For methods it is a [`MethodCache`].
 //! - [`CallOptions`] and [`Call`]: how one call uses the cache, and what happened.
 //! - [`GlobalParams`], [`disable`], [`flush`], [`check`], [`expect`]: what a program says once.
-//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter`, `StatsdExporter` and
-//!   `EmfExporter` bring them to monitoring systems, and [`MetricsExporter`] makes exporters of one's own.
+//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter`, `OtlpExporter` and others
+//!   bring them to monitoring systems, and [`MetricsExporter`] makes exporters of one's own.
 //! - [`Backend`]: for a store of your own.
 //! - `testing`: isolation and a clock that obeys, for tests.
 //!
