@@ -20,7 +20,7 @@ use client::{Answer, get, serving};
 fn a_token_guards_all_but_health() {
     let (exporter, address) = serving(PrometheusExporter::builder().bearer_token("s3cret"));
     let status = |path, headers| get(address, path, headers).status();
-    for path in ["/metrics", "/stats.json", "/other"] {
+    for path in ["/", "/metrics", "/stats.json", "/other"] {
         assert_eq!(status(path, ""), 401, "{path}");
         assert_eq!(
             status(path, "Authorization: Bearer s3cre\r\n"),
@@ -53,6 +53,37 @@ fn a_token_guards_all_but_health() {
         error.contains("the bearer token") && !error.contains("words"),
         "{error}"
     );
+}
+
+#[test]
+fn the_page_runs_its_own_script_alone() {
+    let (_exporter, address) = serving(PrometheusExporter::builder());
+    let page = get(address, "/", "");
+    assert_eq!(page.status(), 200);
+    assert!(page.text().starts_with("<!doctype html>"));
+    assert!(
+        page.head.contains("content-type: text/html"),
+        "{}",
+        page.head
+    );
+    for allowed in [
+        "default-src 'none'",
+        "script-src 'sha256-",
+        "connect-src 'self'",
+    ] {
+        assert!(page.head.contains(allowed), "{}", page.head);
+    }
+    let zipped = get(address, "/", "Accept-Encoding: gzip\r\n");
+    assert!(
+        zipped
+            .head
+            .contains("content-security-policy: default-src 'none'")
+    );
+    // Whoever has the metrics there has no page.
+    let (_exporter, address) = serving(PrometheusExporter::builder().path("/"));
+    let metrics = get(address, "/", "");
+    assert!(metrics.text().starts_with("# HELP"), "{}", metrics.text());
+    assert!(!metrics.head.contains("content-security-policy"));
 }
 
 #[test]
@@ -228,7 +259,7 @@ fn the_pages_can_be_mounted_in_another_server() {
     let close = "Connection: close\r\n";
     let status = |path, headers: &str| get(address, path, &format!("{headers}{close}")).status();
     let token = "Authorization: Bearer t\r\n";
-    for path in ["/cachier/metrics", "/cachier/stats.json"] {
+    for path in ["/cachier", "/cachier/metrics", "/cachier/stats.json"] {
         assert_eq!(
             (status(path, token), status(path, "")),
             (200, 401),

@@ -44,6 +44,13 @@ fn shows(program: &str, expected: &[&str]) {
 }
 
 #[test]
+fn the_dashboard_says_where_its_page_is() {
+    let cache = tempfile::tempdir().unwrap();
+    let text = output(env!("CARGO_BIN_EXE_dashboard"), &["1"], cache.path());
+    assert!(text.contains("the page is at http://127.0.0.1:"), "{text}");
+}
+
+#[test]
 fn the_second_quickstart_is_served_from_disk() {
     let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
