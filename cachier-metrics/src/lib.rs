@@ -45,8 +45,13 @@ mod timed_hits;
 mod warning;
 mod windows;
 
+#[cfg(feature = "cloudwatch")]
+#[doc(no_inline)]
+pub use ::aws_sdk_cloudwatch;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
+#[cfg(feature = "cloudwatch")]
+pub use exporters::{CloudWatchBuilder, CloudWatchExporter};
 #[cfg(feature = "prometheus")]
 pub use exporters::{Detail, Naming, PrometheusBuilder, PrometheusExporter, check_metrics_address};
 #[cfg(feature = "emf")]

@@ -156,9 +156,14 @@ pub use cachier_backends::{BoxFuture, Error, ErrorKind, Operation, Usage, Versio
 pub use cachier_macros::cachier;
 #[doc = include_str!("methods.md")]
 pub use cachier_macros::methods;
+#[cfg(feature = "cloudwatch")]
+#[doc(no_inline)]
+pub use cachier_metrics::aws_sdk_cloudwatch;
 pub use cachier_metrics::{
     CacheMetrics, Distribution, ExportError, MetricsExporter, Snapshot, Stats, StatsTable,
 };
+#[cfg(feature = "cloudwatch")]
+pub use cachier_metrics::{CloudWatchBuilder, CloudWatchExporter};
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
 #[cfg(feature = "emf")]

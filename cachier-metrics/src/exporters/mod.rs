@@ -11,7 +11,7 @@
 mod buckets;
 mod budget;
 mod catalogue;
-#[cfg(feature = "emf")]
+#[cfg(any(feature = "cloudwatch", feature = "emf"))]
 mod cloudwatch;
 mod error;
 mod export;
@@ -28,6 +28,7 @@ mod naming;
 #[cfg(feature = "otel")]
 mod otlp;
 #[cfg(any(
+    feature = "cloudwatch",
     feature = "emf",
     feature = "metrics",
     feature = "otel",
@@ -40,6 +41,7 @@ mod prometheus;
 mod reading;
 mod registry;
 #[cfg(any(
+    feature = "cloudwatch",
     feature = "emf",
     feature = "metrics",
     feature = "otel",
@@ -49,11 +51,18 @@ mod registry;
 mod scope;
 #[cfg(feature = "statsd")]
 mod statsd;
-#[cfg(any(feature = "emf", feature = "metrics", feature = "statsd"))]
+#[cfg(any(
+    feature = "cloudwatch",
+    feature = "emf",
+    feature = "metrics",
+    feature = "statsd"
+))]
 mod told;
 
 #[cfg(feature = "prometheus")]
 pub use buckets::Detail;
+#[cfg(feature = "cloudwatch")]
+pub use cloudwatch::{CloudWatchBuilder, CloudWatchExporter};
 #[cfg(feature = "emf")]
 pub use cloudwatch::{EmfBuilder, EmfExporter};
 pub use error::ExportError;

@@ -65,7 +65,12 @@ impl Bucket {
     }
 
     /// The middle of it on a logarithmic scale, in seconds or bytes: no value in it is farther than a factor of 2^(1/32).
-    #[cfg(any(feature = "emf", feature = "metrics", feature = "statsd"))]
+    #[cfg(any(
+        feature = "cloudwatch",
+        feature = "emf",
+        feature = "metrics",
+        feature = "statsd"
+    ))]
     pub(crate) fn middle(self) -> f64 {
         ((f64::from(self.index) - 0.5) / 16.0).exp2()
     }

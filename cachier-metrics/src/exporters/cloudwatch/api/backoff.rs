@@ -1,0 +1,48 @@
+//! Fewer exports to a service that asks for them. Pure.
+
+/// How many periodic exports are left out.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    refused: u32,
+    left_out: u32,
+}
+
+/// After so many refusals in a row no more exports are left out than before: 15.
+const MAX_REFUSED: u32 = 4;
+
+impl Backoff {
+    /// Whether a periodic export is due; one that is not is left out.
+    pub(super) fn is_due(&mut self) -> bool {
+        let is_due = self.left_out == 0;
+        self.left_out = self.left_out.saturating_sub(1);
+        is_due
+    }
+
+    /// After a refusal one is left out, after another one three, and so on.
+    pub(super) fn refuse(&mut self) {
+        self.refused = MAX_REFUSED.min(self.refused + 1);
+        self.left_out = (1 << self.refused) - 1;
+    }
+
+    pub(super) fn accept(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_in_a_row_leave_out_more_and_more() {
+        let mut backoff = Backoff::default();
+        let mut left_out = |refused: usize| {
+            (0..refused).for_each(|_| backoff.refuse());
+            let left_out = std::iter::repeat_with(|| backoff.is_due());
+            let left_out = left_out.take_while(|is_due| !is_due).count();
+            backoff.accept();
+            left_out
+        };
+        assert_eq!([0, 1, 2, 4, 100].map(&mut left_out), [0, 1, 3, 15, 15]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Sends what is new.
+
+use std::error::Error;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::Config;
+use aws_sdk_cloudwatch::config::retry::RetryConfig;
+use aws_sdk_cloudwatch::config::timeout::TimeoutConfig;
+use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
+use aws_sdk_cloudwatch::types::MetricDatum;
+use tokio::runtime::Builder;
+
+use super::backoff::Backoff;
+use super::requests::{MAX_VALUES, requests};
+use crate::exporters::cloudwatch::datum::data;
+use crate::exporters::error::ExportError;
+use crate::exporters::registry::MetricsRegistry;
+use crate::exporters::told::Told;
+use crate::per_process::PerProcess;
+
+/// What is sent, and what has been.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) registry: MetricsRegistry,
+    client: Client,
+    namespace: String,
+    /// A forked child counts from zero, and tells so. Locked for an export, which calls never wait for.
+    state: PerProcess<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    told: Told,
+    backoff: Backoff,
+}
+
+/// What a service that answered so has of a request.
+#[derive(Debug, PartialEq)]
+enum Fate {
+    /// Nothing, for the time being.
+    Refused,
+    /// Nothing, and it never will; or nobody knows, and sending it again might count it twice.
+    Lost,
+}
+
+/// For a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Sender {
+    pub(super) fn new(registry: MetricsRegistry, client: Client, namespace: String) -> Self {
+        Self {
+            registry,
+            client,
+            namespace,
+            state: PerProcess::new(),
+        }
+    }
+
+    /// Sends what is new unless the service has asked for a pause.
+    pub(super) fn send_if_due(&self) {
+        let is_due = self.with_state(|state| state.backoff.is_due());
+        // Counted where it fails.
+        let _ = is_due.then(|| self.send());
+    }
+
+    /// Sends what is new, and counts whether it could.
+    pub(super) fn send(&self) -> Result<(), ExportError> {
+        let sent = self.with_state(|state| self.send_new(state));
+        sent.inspect_err(|_| self.registry.export_failed())
+    }
+
+    fn with_state<R>(&self, action: impl FnOnce(&mut State) -> R) -> R {
+        let state = self.state.get(|_| Mutex::default());
+        action(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends with the first request that fails. What was to come after it stays new.
+    fn send_new(&self, state: &mut State) -> Result<(), ExportError> {
+        let export = self.registry.gather();
+        let data = data(&export, &state.told, MAX_VALUES);
+        for request in requests(data, export.time()) {
+            let count = request.data.len() as u64;
+            let failed = self.put(request.data).err();
+            if failed
+                .as_ref()
+                .is_some_and(|failed| failed.0 == Fate::Refused)
+            {
+                state.backoff.refuse();
+            } else {
+                state.backoff.accept();
+                let differences = request.differences.into_iter();
+                differences.for_each(|difference| state.told.tell(difference));
+            }
+            match failed {
+                None => self.registry.export_sent(request.size as u64),
+                Some((fate, message)) => {
+                    let dropped = if fate == Fate::Lost { count } else { 0 };
+                    self.registry.export_dropped(dropped);
+                    return Err(ExportError::new(message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// On a thread of its own, as the caller may be on a runtime, where none may be waited for.
+    fn put(&self, data: Vec<MetricDatum>) -> Result<(), (Fate, String)> {
+        // Not by the client, which would send again what may have been counted.
+        let config = Config::builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_timeout(REQUEST_TIMEOUT)
+                    .build(),
+            );
+        let request = self.client.put_metric_data().namespace(&self.namespace);
+        let request = request
+            .set_metric_data(Some(data))
+            .customize()
+            .config_override(config);
+        let put = || -> io::Result<_> {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            Ok(runtime.block_on(request.send()))
+        };
+        let lost = |problem: &dyn std::fmt::Display| {
+            (
+                Fate::Refused,
+                format!("cannot send metrics to CloudWatch: {problem}"),
+            )
+        };
+        let answer = thread::scope(|scope| scope.spawn(put).join());
+        let answer = answer.map_err(|_| lost(&"its client has panicked"))?;
+        let answer = answer.map_err(|error| lost(&error))?;
+        let answer = answer.map(drop);
+        answer.map_err(|error| (fate(&error), lost(&DisplayErrorContext(&error)).1))
+    }
+}
+
+/// What asks for another time.
+const REFUSALS: [&str; 8] = [
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+];
+
+fn fate(error: &SdkError<PutMetricDataError>) -> Fate {
+    let is_refused = match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => {
+            // What is not of the connection came before it: a client or credentials that there are not.
+            let is_before = failure.is_other() && failure.as_other().is_none();
+            is_before || failure.is_user() || is_unreached(error)
+        }
+        SdkError::ServiceError(answer) => {
+            let code = answer.err().code();
+            code.is_some_and(|code| REFUSALS.contains(&code))
+        }
+        _ => false,
+    };
+    match is_refused {
+        true => Fate::Refused,
+        false => Fate::Lost,
+    }
+}
+
+/// Whether nothing of a request can have arrived.
+fn is_unreached(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let mut errors = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
+    errors.any(|error| {
+        let kind = error.kind();
+        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        matches!(
+            kind,
+            ConnectionRefused | HostUnreachable | NetworkUnreachable
+        )
+    })
+}

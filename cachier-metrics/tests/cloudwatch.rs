@@ -1,0 +1,331 @@
+//! The exporter by CloudWatch's API: against moto, behind a translator of the protocol that asserts the limits, and against
+//! servers that refuse.
+#![cfg(all(feature = "cloudwatch", not(shuttle)))]
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_cloudwatch::{Client, Config};
+use cachier_metrics::*;
+use cachier_servers::s3::{S3, start_moto};
+
+#[path = "support/busy.rs"]
+#[allow(dead_code, reason = "not all tests need all of it")]
+mod busy;
+
+use busy::{in_use_for_long, metrics};
+
+fn client(endpoint: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("access", "secret", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint);
+    Client::from_conf(config.build())
+}
+
+fn exporter(endpoint: &str, metrics: &'static CacheMetrics) -> CloudWatchExporter {
+    let exporter = CloudWatchExporter::builder(client(endpoint)).namespace("Shop/Cache");
+    let exporter = exporter.constant_label("service", "till").build().unwrap();
+    exporter.register_function(metrics).unwrap();
+    exporter
+}
+
+/// Calls that take this long, each timed.
+fn calls(metrics: &'static CacheMetrics, clock: &Clock, count: u64, millis: u64) {
+    for _ in 0..count {
+        let call = metrics.start_call(Some(Sampled::ONE), None);
+        clock.advance(Duration::from_millis(millis));
+        call.finish(Outcome::Hit, None, None);
+    }
+}
+
+/// A count of the exporter's own.
+fn own(exporter: &CloudWatchExporter, name: &str) -> u64 {
+    let export = exporter.registry().gather();
+    let family = export.families().find(|family| family.name == name);
+    match family.map(|family| family.samples[0].value.clone()) {
+        Some(SampleValue::Count(count)) => count,
+        _ => 0,
+    }
+}
+
+/// A statistic of all that moto has of a metric with these dimensions.
+fn statistic(moto: &S3, name: &str, dimensions: &[(&str, &str)], statistic: &str) -> f64 {
+    let numbered = dimensions
+        .iter()
+        .enumerate()
+        .map(|(number, (name, value))| {
+            let member = format!("Dimensions.member.{}", number + 1);
+            format!("&{member}.Name={name}&{member}.Value={value}")
+        });
+    let form = format!(
+        "Action=GetMetricStatistics&Version=2010-08-01&Namespace=Shop/Cache&MetricName={name}\
+         &StartTime=2020-01-01T00:00:00Z&EndTime=2100-01-01T00:00:00Z&Period=3153600000\
+         &Statistics.member.1={statistic}{}",
+        numbered.collect::<String>()
+    );
+    let address = moto.place().endpoint.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = form.len();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nAuthorization: AWS4-HMAC-SHA256 \
+         Credential=a/20260101/us-east-1/monitoring/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n{form}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let tag = format!("<{statistic}>");
+    let values = answer.split(&tag).skip(1);
+    let values = values.map(|value| value.split('<').next().unwrap().parse::<f64>().unwrap());
+    let values: Vec<_> = values.collect();
+    assert!(!values.is_empty(), "{form}: {answer}");
+    values.iter().sum()
+}
+
+#[test]
+fn moto_returns_what_was_put() {
+    let Some(moto) = start_moto() else {
+        return;
+    };
+    let (metrics, clock) = metrics("put");
+    let exporter = exporter(&moto.place().endpoint, metrics);
+    calls(metrics, &clock, 5, 20);
+    exporter.flush().unwrap();
+    calls(metrics, &clock, 3, 20);
+    // As from a program whose main function is async.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async { exporter.push_once().unwrap() });
+    let of_function = [
+        ("Service", "till"),
+        ("Function", "put"),
+        ("Backend", "file"),
+    ];
+    let of_hits = [&of_function[..], &[("Outcome", "hit")]].concat();
+    assert_eq!(statistic(&moto, "Calls", &of_hits, "Sum"), 8.0);
+    assert_eq!(
+        statistic(&moto, "SamplingRatio", &of_function, "Maximum"),
+        1.0
+    );
+    // Moto makes a value of each, not of its count.
+    let longest = statistic(&moto, "CallDuration", &of_hits, "Maximum");
+    assert!((longest / 0.02 - 1.0).abs() < 0.023, "{longest}");
+    assert_eq!(own(&exporter, "export_requests"), 2);
+    assert_eq!(own(&exporter, "export_failures"), 0);
+}
+
+/// The translator before moto refuses what is beyond a limit.
+#[test]
+fn limits_hold_for_everything_a_program_can_have() {
+    let Some(moto) = start_moto() else {
+        return;
+    };
+    let (wide, clock) = metrics("wide");
+    let endpoint = &moto.place().endpoint;
+    let builder = CloudWatchExporter::builder(client(endpoint)).namespace("Shop/Cache");
+    let builder = (0..26).fold(builder, |builder, number| {
+        builder.constant_label(format!("label_{number}"), "ü".repeat(1000))
+    });
+    let exporter = builder.max_series(100_000).build().unwrap();
+    exporter.register_function(wide).unwrap();
+    let mut nanos = 10.0;
+    for _ in 0..250 {
+        let call = wide.start_call(Some(Sampled::ONE), None);
+        clock.advance(Duration::from_nanos(nanos as u64));
+        call.finish(Outcome::Hit, None, None);
+        nanos *= 1.1;
+    }
+    let busy: Vec<_> = (0..12)
+        .map(|number| in_use_for_long(&format!("busy {number}")))
+        .collect();
+    for (metrics, _running) in &busy {
+        exporter.register_function(metrics).unwrap();
+    }
+    exporter.flush().unwrap();
+    assert!(own(&exporter, "export_requests") > 10, "by its size");
+}
+
+/// Answers each request so; each is told.
+fn answering(
+    answer: impl Fn(usize) -> Option<Vec<u8>> + Send + 'static,
+) -> (String, Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            let mut client = client.unwrap();
+            let length = read_request(&mut client);
+            // The test may have ended.
+            let _ = tell.send(length);
+            if let Some(answer) = answer(number) {
+                let _ = client.write_all(&answer);
+            }
+        }
+    });
+    (endpoint, told)
+}
+
+/// A whole request; the length of its body.
+fn read_request(client: &mut TcpStream) -> usize {
+    let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let end = request.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+            let length = head.split("content-length: ").nth(1).unwrap();
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if request.len() == end + 4 + length {
+                return length;
+            }
+        }
+        let length = client.read(&mut buffer).unwrap();
+        assert!(length > 0);
+        request.extend_from_slice(&buffer[..length]);
+    }
+}
+
+fn cbor(status: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nsmithy-protocol: rpc-v2-cbor\r\ncontent-type: application/cbor\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn fine() -> Vec<u8> {
+    cbor("200 OK", b"\xa0")
+}
+
+fn refusing(status: &str, code: &str) -> Vec<u8> {
+    let length = u8::try_from(code.len()).unwrap();
+    let body = [b"\xa1\x66__type\x78", &[length][..], code.as_bytes()].concat();
+    cbor(status, &body)
+}
+
+#[test]
+fn what_is_throttled_is_sent_later() {
+    let (endpoint, told) = answering(|number| {
+        Some(match number {
+            0 => refusing("400 Bad Request", "Throttling"),
+            _ => fine(),
+        })
+    });
+    let (metrics, clock) = metrics("throttled");
+    let exporter = exporter(&endpoint, metrics);
+    calls(metrics, &clock, 5, 20);
+    let error = exporter.flush().unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot send metrics to CloudWatch: "),
+        "{error}"
+    );
+    assert_eq!(
+        told.try_iter().count(),
+        1,
+        "the client tries no more than once"
+    );
+    assert_eq!(
+        (
+            own(&exporter, "export_failures"),
+            own(&exporter, "export_dropped")
+        ),
+        (1, 0)
+    );
+    exporter.flush().unwrap();
+    let all = told.try_iter().sum::<usize>();
+    exporter.flush().unwrap();
+    let gauges = told.try_iter().sum::<usize>();
+    assert!(all > gauges, "{all} and {gauges}");
+}
+
+/// Once more what may have been counted would be counted twice.
+#[test]
+fn what_nobody_knows_of_is_dropped_and_counted() {
+    for answer in [
+        None,
+        Some(refusing(
+            "500 Internal Server Error",
+            "InternalServiceError",
+        )),
+        Some(refusing("400 Bad Request", "InvalidParameterValue")),
+    ] {
+        let (endpoint, _told) = answering(move |number| match number {
+            0 => answer.clone(),
+            _ => Some(fine()),
+        });
+        let (metrics, clock) = metrics("unknown");
+        let exporter = exporter(&endpoint, metrics);
+        calls(metrics, &clock, 5, 20);
+        exporter.flush().unwrap_err();
+        let dropped = own(&exporter, "export_dropped");
+        assert!(dropped > 5, "{dropped}");
+        exporter.flush().unwrap();
+        assert_eq!(own(&exporter, "export_dropped"), dropped);
+        assert_eq!(own(&exporter, "export_failures"), 1);
+    }
+}
+
+#[test]
+fn a_service_out_of_reach_gets_everything_later() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let (metrics, clock) = metrics("unreached");
+    let exporter = exporter(&format!("http://{address}"), metrics);
+    calls(metrics, &clock, 5, 20);
+    exporter.flush().unwrap_err();
+    assert_eq!(
+        (
+            own(&exporter, "export_failures"),
+            own(&exporter, "export_dropped")
+        ),
+        (1, 0)
+    );
+    // Nor does one without a client that could be used.
+    let config = Config::builder().behavior_version(BehaviorVersion::latest());
+    let unable = CloudWatchExporter::builder(Client::from_conf(config.build()));
+    let unable = unable.build().unwrap();
+    unable.flush().unwrap_err();
+    assert_eq!(
+        (
+            own(&unable, "export_failures"),
+            own(&unable, "export_dropped")
+        ),
+        (1, 0)
+    );
+}
+
+#[test]
+fn it_sends_by_itself_and_once_more_in_the_end() {
+    let (endpoint, told) = answering(|_| Some(fine()));
+    let (metrics, clock) = metrics("periodic");
+    let builder = CloudWatchExporter::builder(client(&endpoint));
+    let exporter = builder.interval(Duration::from_millis(1)).build().unwrap();
+    exporter.register_function(metrics).unwrap();
+    calls(metrics, &clock, 5, 20);
+    exporter.start().unwrap();
+    exporter.start().unwrap_err();
+    told.recv_timeout(Duration::from_secs(20)).unwrap();
+    exporter.stop();
+    exporter.stop();
+    assert!(told.try_iter().count() > 0);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let builder = || CloudWatchExporter::builder(client("http://127.0.0.1:9"));
+    assert!(builder().namespace("AWS/Mine").build().is_err());
+    assert!(builder().constant_label("calls", "x").build().is_err());
+    assert!(builder().constant_label("a b", "x").build().is_err());
+}
