@@ -1,8 +1,10 @@
 //! Every exporter tells the same figures of one state: each metric of the catalogue, in each.
 #![cfg(all(
+    feature = "emf",
+    feature = "metrics",
+    feature = "otel",
     feature = "prometheus",
     feature = "statsd",
-    feature = "emf",
     unix,
     not(shuttle)
 ))]
@@ -16,11 +18,17 @@ use cachier_metrics::*;
 #[path = "support/busy.rs"]
 #[allow(dead_code, reason = "not all tests need all of it")]
 mod busy;
+#[path = "support/collector.rs"]
+#[allow(dead_code, reason = "not all tests need all of it")]
+mod collector;
 #[path = "support/dogstatsd.rs"]
 mod dogstatsd;
 #[path = "support/emf.rs"]
 #[allow(dead_code, reason = "not all tests need all of it")]
 mod emf;
+#[path = "support/recorder.rs"]
+#[allow(dead_code, reason = "not all tests need all of it")]
+mod recorder;
 
 use busy::{in_use_for_long, metrics, store};
 
@@ -210,6 +218,61 @@ fn embedded(functions: &[&'static CacheMetrics]) -> Exporter {
     }
 }
 
+fn open_telemetry(functions: &[&'static CacheMetrics]) -> Exporter {
+    let collector = collector::Collector::start(collector::Speaks::Http, vec![]);
+    let endpoint = format!("http://{}", collector.address);
+    let exporter = OtlpExporter::builder().endpoint(endpoint).build().unwrap();
+    exporter
+        .register_functions(functions.iter().copied())
+        .unwrap();
+    exporter.flush().unwrap();
+    let requests = collector.requests();
+    let told = requests.iter().flat_map(collector::Received::figures);
+    Exporter {
+        name: "OpenTelemetry",
+        told: told
+            .map(|(name, labels, figure)| {
+                let figure = match figure {
+                    collector::Figure::Number(number) => Figure::Number(number),
+                    collector::Figure::Histogram(values, sum) => Figure::Values(values, Some(sum)),
+                };
+                (format!("{name}{labels:?}"), figure)
+            })
+            .collect(),
+        spelt: |family, sample| {
+            let labels = sample.labels.iter().copied().collect::<BTreeMap<_, _>>();
+            format!("cachier.{}{labels:?}", family.name.replace('_', "."))
+        },
+    }
+}
+
+/// The crate `metrics`.
+fn facade(functions: &[&'static CacheMetrics]) -> Exporter {
+    let exporter = FacadeExporter::builder().build().unwrap();
+    exporter
+        .register_functions(functions.iter().copied())
+        .unwrap();
+    let kept = recorder::Kept::default();
+    ::metrics::with_local_recorder(&kept, || exporter.flush()).unwrap();
+    let figures = kept.figures();
+    let values = |values: &Vec<(f64, usize)>| {
+        let values = values.iter().map(|(value, count)| (*value, *count as f64));
+        Figure::Values(values.collect(), None)
+    };
+    let numbers = figures.numbers.iter();
+    let numbers = numbers.map(|(name, number)| (name.clone(), Figure::Number(*number)));
+    let observed = figures.observed.iter();
+    let observed = observed.map(|(name, observed)| (name.clone(), values(observed)));
+    Exporter {
+        name: "the facade",
+        told: numbers.chain(observed).collect(),
+        spelt: |family, sample| {
+            let labels = labels(sample, |label, value| format!(",{label}={value}"));
+            format!("{}{}", family.full_name(), labels.concat())
+        },
+    }
+}
+
 /// The value that this share of the others does not exceed.
 fn quantile(values: &[(f64, f64)], share: f64) -> f64 {
     let all: f64 = values.iter().map(|(_, count)| count).sum();
@@ -281,7 +344,15 @@ fn one_state_is_told_alike_by_every_exporter() {
         .into_iter()
         .for_each(|metrics| registry.register_function(metrics));
     let export = registry.gather();
-    let exporters = [prometheus, statsd, dog_statsd, embedded].map(|exporter| exporter(&functions));
+    let exporters = [
+        prometheus,
+        statsd,
+        dog_statsd,
+        embedded,
+        open_telemetry,
+        facade,
+    ];
+    let exporters = exporters.map(|exporter| exporter(&functions));
     let mut compared = BTreeMap::<&str, BTreeSet<String>>::new();
     for family in export.families() {
         // Each exporter counts its own work.

@@ -2,137 +2,20 @@
 #![cfg(all(feature = "metrics", not(shuttle)))]
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cachier_metrics::*;
-use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, HistogramFn, Key, KeyName, Metadata, Recorder,
-    SharedString, set_global_recorder, with_local_recorder,
-};
+use metrics::{set_global_recorder, with_local_recorder};
 
 #[path = "support/busy.rs"]
 #[allow(dead_code, reason = "not all tests need all of it")]
 mod busy;
 
+#[path = "support/recorder.rs"]
+mod recorder;
+
 use busy::{in_use_for_long, metrics as function, store};
-
-/// Keeps what it is told.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Figures>>);
-
-#[derive(Default)]
-struct Figures {
-    described: BTreeMap<String, String>,
-    numbers: BTreeMap<String, f64>,
-    observed: BTreeMap<String, Vec<(f64, usize)>>,
-}
-
-struct Handle(Kept, String);
-
-impl Kept {
-    fn describe(
-        &self,
-        kind: &str,
-        name: &KeyName,
-        unit: Option<metrics::Unit>,
-        help: &SharedString,
-    ) {
-        let unit = unit.map_or("", |unit| unit.as_str());
-        let text = format!("{kind} {unit} {help}");
-        let name = name.as_str().to_owned();
-        self.0.lock().unwrap().described.insert(name, text);
-    }
-
-    fn handle(&self, key: &Key) -> Arc<Handle> {
-        let labels = key
-            .labels()
-            .map(|label| format!(",{}={}", label.key(), label.value()));
-        let name = format!("{}{}", key.name(), labels.collect::<String>());
-        Arc::new(Handle(self.clone(), name))
-    }
-
-    fn number(&self, name: &str) -> f64 {
-        self.0.lock().unwrap().numbers[name]
-    }
-}
-
-impl Recorder for Kept {
-    fn describe_counter(&self, name: KeyName, unit: Option<metrics::Unit>, help: SharedString) {
-        self.describe("counter", &name, unit, &help);
-    }
-
-    fn describe_gauge(&self, name: KeyName, unit: Option<metrics::Unit>, help: SharedString) {
-        self.describe("gauge", &name, unit, &help);
-    }
-
-    fn describe_histogram(&self, name: KeyName, unit: Option<metrics::Unit>, help: SharedString) {
-        self.describe("histogram", &name, unit, &help);
-    }
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.handle(key))
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.handle(key))
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
-        metrics::Histogram::from_arc(self.handle(key))
-    }
-}
-
-impl Handle {
-    fn keep(&self, number: f64) {
-        self.0
-            .0
-            .lock()
-            .unwrap()
-            .numbers
-            .insert(self.1.clone(), number);
-    }
-}
-
-impl CounterFn for Handle {
-    fn increment(&self, _: u64) {
-        panic!("counters are set");
-    }
-
-    fn absolute(&self, value: u64) {
-        self.keep(value as f64);
-    }
-}
-
-impl GaugeFn for Handle {
-    fn increment(&self, _: f64) {
-        panic!("gauges are set");
-    }
-
-    fn decrement(&self, _: f64) {
-        panic!("gauges are set");
-    }
-
-    fn set(&self, value: f64) {
-        self.keep(value);
-    }
-}
-
-impl HistogramFn for Handle {
-    fn record(&self, _: f64) {
-        panic!("a bucket is recorded at once");
-    }
-
-    fn record_many(&self, value: f64, count: usize) {
-        let mut figures = self.0.0.lock().unwrap();
-        figures
-            .observed
-            .entry(self.1.clone())
-            .or_default()
-            .push((value, count));
-    }
-}
+use recorder::Kept;
 
 #[test]
 fn a_recorder_gets_every_figure() {
@@ -142,7 +25,7 @@ fn a_recorder_gets_every_figure() {
     exporter.register_function(busy).unwrap();
     let kept = Kept::default();
     with_local_recorder(&kept, || exporter.flush()).unwrap();
-    let figures = kept.0.lock().unwrap();
+    let figures = kept.figures();
     let mut count = 0;
     for family in exporter.registry().gather().families() {
         let name = family.full_name();
@@ -219,7 +102,7 @@ fn an_observation_is_recorded_once() {
         }
         with_local_recorder(&kept, || exporter.flush()).unwrap();
     }
-    let figures = kept.0.lock().unwrap();
+    let figures = kept.figures();
     let series = "till_compute_duration_seconds,service=shop,function=once,backend=file";
     let observed = &figures.observed[series];
     let counts: Vec<_> = observed.iter().map(|(_, count)| *count).collect();
@@ -242,7 +125,7 @@ fn the_program_is_recorded_until_it_stops() {
     exporter.start().unwrap();
     let misses = "cachier_calls_total,function=global,backend=file,outcome=miss";
     let until = Instant::now() + Duration::from_secs(20);
-    while !kept.0.lock().unwrap().numbers.contains_key(misses) {
+    while !kept.figures().numbers.contains_key(misses) {
         assert!(Instant::now() < until);
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -1,5 +1,6 @@
 //! A receiver of OTLP that answers as a test wants it to.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,7 +15,11 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{
+    ExponentialHistogramDataPoint, Gauge, Metric, NumberDataPoint, Sum, number_data_point,
+};
 use prost::Message as _;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -91,6 +96,13 @@ impl Answer {
         self.headers.push((name, value.to_owned()));
         self
     }
+}
+
+/// What was received of a series.
+pub(super) enum Figure {
+    Number(f64),
+    /// The middles of buckets with their counts, and the sum.
+    Histogram(Vec<(f64, f64)>, f64),
 }
 
 impl Collector {
@@ -198,9 +210,61 @@ impl Received {
         metrics.find(|metric| metric.name == name)?.data.as_ref()
     }
 
+    /// All figures: names, labels and values.
+    pub(super) fn figures(&self) -> Vec<(String, BTreeMap<&str, &str>, Figure)> {
+        let mut all = Vec::new();
+        for metric in self.metrics() {
+            let mut add = |attributes, figure| {
+                all.push((metric.name.clone(), labels(attributes), figure));
+            };
+            match metric.data.as_ref().unwrap() {
+                Data::Sum(Sum { data_points, .. }) | Data::Gauge(Gauge { data_points }) => {
+                    data_points
+                        .iter()
+                        .for_each(|point| add(&point.attributes, number(point)));
+                }
+                Data::ExponentialHistogram(data) => {
+                    data.data_points
+                        .iter()
+                        .for_each(|point| add(&point.attributes, values(point)));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        all
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+fn labels(attributes: &[KeyValue]) -> BTreeMap<&str, &str> {
+    attributes
+        .iter()
+        .map(|attribute| match &attribute.value.as_ref().unwrap().value {
+            Some(any_value::Value::StringValue(value)) => (&*attribute.key, &**value),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+fn number(point: &NumberDataPoint) -> Figure {
+    Figure::Number(match point.value.unwrap() {
+        number_data_point::Value::AsInt(count) => count as f64,
+        number_data_point::Value::AsDouble(number) => number,
+    })
+}
+
+fn values(point: &ExponentialHistogramDataPoint) -> Figure {
+    let buckets = point.positive.as_ref().unwrap();
+    let per_index = f64::from(point.scale).exp2();
+    let all = (buckets.offset..).zip(&buckets.bucket_counts);
+    let values = all.filter(|(_, count)| **count > 0).map(|(index, count)| {
+        let middle = ((f64::from(index) + 0.5) / per_index).exp2();
+        (middle, *count as f64)
+    });
+    Figure::Histogram(values.collect(), point.sum.unwrap())
 }
 
 async fn serve(
