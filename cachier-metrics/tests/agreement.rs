@@ -1,5 +1,6 @@
 //! Every exporter tells the same figures of one state: each metric of the catalogue, in each.
 #![cfg(all(
+    feature = "cloudwatch",
     feature = "emf",
     feature = "metrics",
     feature = "otel",
@@ -12,7 +13,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::UdpSocket;
+use std::sync::{Arc, Mutex};
 
+use aws_sdk_cloudwatch::config::interceptors::BeforeSerializationInterceptorContextRef;
+use aws_sdk_cloudwatch::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_cloudwatch::error::BoxError;
+use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataInput;
 use cachier_metrics::*;
 
 #[path = "support/busy.rs"]
@@ -29,6 +35,9 @@ mod emf;
 #[path = "support/recorder.rs"]
 #[allow(dead_code, reason = "not all tests need all of it")]
 mod recorder;
+#[path = "support/cloudwatch.rs"]
+#[allow(dead_code, reason = "not all tests need all of it")]
+mod service;
 
 use busy::{in_use_for_long, metrics, store};
 
@@ -197,24 +206,7 @@ fn embedded(functions: &[&'static CacheMetrics]) -> Exporter {
     Exporter {
         name: "EMF",
         told,
-        spelt: |family, sample| {
-            let pascal = |name: &str| {
-                let words = name.split('_');
-                let words = words.map(|word| word[..1].to_uppercase() + &word[1..]);
-                words.collect::<String>()
-            };
-            let bytes = if family.unit == MetricUnit::Bytes {
-                "Bytes"
-            } else {
-                ""
-            };
-            let dimensions = sample
-                .labels
-                .iter()
-                .map(|(label, value)| (pascal(label), *value));
-            let dimensions = dimensions.collect::<BTreeMap<_, _>>();
-            format!("{}{bytes}{dimensions:?}", pascal(family.name))
-        },
+        spelt: in_cloudwatch,
     }
 }
 
@@ -271,6 +263,84 @@ fn facade(functions: &[&'static CacheMetrics]) -> Exporter {
             format!("{}{}", family.full_name(), labels.concat())
         },
     }
+}
+
+/// Keeps what a client puts.
+#[derive(Clone, Debug, Default)]
+struct Put(Arc<Mutex<Vec<PutMetricDataInput>>>);
+
+impl Intercept for Put {
+    fn name(&self) -> &'static str {
+        "put"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input().downcast_ref::<PutMetricDataInput>();
+        self.0.lock().unwrap().push(input.unwrap().clone());
+        Ok(())
+    }
+}
+
+fn cloudwatch(functions: &[&'static CacheMetrics]) -> Exporter {
+    let (endpoint, _told) = service::answering(|_| Some(service::fine()));
+    let put = Put::default();
+    let config = service::config(&endpoint).interceptor(put.clone()).build();
+    let client = aws_sdk_cloudwatch::Client::from_conf(config);
+    let exporter = CloudWatchExporter::builder(client).build().unwrap();
+    exporter
+        .register_functions(functions.iter().copied())
+        .unwrap();
+    exporter.flush().unwrap();
+    let mut told = Told::new();
+    for metric in put
+        .0
+        .lock()
+        .unwrap()
+        .iter()
+        .flat_map(PutMetricDataInput::metric_data)
+    {
+        let text = |text: Option<&str>| text.unwrap().to_owned();
+        let dimensions = metric.dimensions().iter();
+        let dimensions = dimensions.map(|one| (text(one.name()), text(one.value())));
+        let dimensions = dimensions.collect::<BTreeMap<_, _>>();
+        let values = metric.values().iter().copied();
+        let figure = match metric.value() {
+            Some(number) => Figure::Number(number),
+            None => Figure::Values(values.zip(metric.counts().iter().copied()).collect(), None),
+        };
+        let name = text(metric.metric_name());
+        told.insert(format!("{name}{dimensions:?}"), figure);
+    }
+    Exporter {
+        name: "CloudWatch",
+        told,
+        spelt: in_cloudwatch,
+    }
+}
+
+/// A name with its dimensions.
+fn in_cloudwatch(family: &MetricFamily<'_>, sample: &Sample<'_>) -> String {
+    let pascal = |name: &str| {
+        let words = name.split('_');
+        let words = words.map(|word| word[..1].to_uppercase() + &word[1..]);
+        words.collect::<String>()
+    };
+    let bytes = if family.unit == MetricUnit::Bytes {
+        "Bytes"
+    } else {
+        ""
+    };
+    let dimensions = sample
+        .labels
+        .iter()
+        .map(|(label, value)| (pascal(label), *value));
+    let dimensions = dimensions.collect::<BTreeMap<_, _>>();
+    format!("{}{bytes}{dimensions:?}", pascal(family.name))
 }
 
 /// The value that this share of the others does not exceed.
@@ -349,6 +419,7 @@ fn one_state_is_told_alike_by_every_exporter() {
         statsd,
         dog_statsd,
         embedded,
+        cloudwatch,
         open_telemetry,
         facade,
     ];
@@ -411,7 +482,6 @@ fn one_state_is_told_alike_by_every_exporter() {
 fn nobody_waits_for_an_export_that_hangs() {
     use std::io::Read as _;
     use std::process::Command;
-    use std::sync::Arc;
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fifo");

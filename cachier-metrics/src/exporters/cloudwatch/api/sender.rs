@@ -1,7 +1,7 @@
 //! Sends what is new.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -173,16 +173,28 @@ fn fate(error: &SdkError<PutMetricDataError>) -> Fate {
     }
 }
 
+/// Errors of a connection that there never was.
+const UNREACHED: [ErrorKind; 3] = [
+    ErrorKind::ConnectionRefused,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+];
+
 /// Whether nothing of a request can have arrived.
 fn is_unreached(error: &(dyn Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let mut errors = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
-    errors.any(|error| {
-        let kind = error.kind();
-        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-        matches!(
-            kind,
-            ConnectionRefused | HostUnreachable | NetworkUnreachable
-        )
-    })
+    errors.any(|error| UNREACHED.contains(&error.kind()))
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_made_is_refused_and_what_was_late_is_lost() {
+        let unmade = SdkError::construction_failure("no region");
+        assert_eq!(fate(&unmade), Fate::Refused);
+        assert_eq!(fate(&SdkError::timeout_error("no answer")), Fate::Lost);
+    }
 }
