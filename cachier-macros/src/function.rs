@@ -16,7 +16,10 @@ pub(crate) fn expanded(
 ) -> Expanded {
     validate::validate(arguments, function, &mut errors);
     let cached = Cached::new(arguments, function, package);
-    if errors.is_empty() && !validate::are_undeclared(function) {
+    // What the compiler says of the function itself, it would say of each part of its expansion.
+    let is_faulty =
+        validate::are_undeclared(function) || function.surroundings.repetition.is_some();
+    if errors.is_empty() && !is_faulty {
         expand::expand(&cached)
     } else {
         expand::fallback(&cached, errors.into_compile_errors())

@@ -33,10 +33,12 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> Expanded {
 
 /// Whether a stub companion makes no errors of its own.
 fn has_room(cached: &Cached) -> bool {
-    matches!(
-        CompanionError::of(cached.arguments, cached.function),
-        None | Some(CompanionError::Undeclared | CompanionError::AsyncInTrait)
-    )
+    let is_alone = cached.function.surroundings.repetition.is_none();
+    is_alone
+        && matches!(
+            CompanionError::of(cached.arguments, cached.function),
+            None | Some(CompanionError::Undeclared | CompanionError::AsyncInTrait)
+        )
 }
 
 /// The stub companion of a free function.

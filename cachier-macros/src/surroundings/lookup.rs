@@ -17,6 +17,8 @@ pub(crate) struct Surroundings {
     pub(crate) block: Arc<Contents>,
     /// Whether the function has the name of its module, and is imported next to that: `mod user; pub use user::user;`.
     pub(crate) is_reexported: bool,
+    /// Its place among the functions of its name in the block, if there are several.
+    pub(crate) repetition: Option<usize>,
 }
 
 /// The surroundings of a function of this name with this token, if its file can be read.
@@ -31,6 +33,7 @@ pub(crate) fn of(name: &str, token: Span) -> Surroundings {
         let position = outline.at(line, column)?;
         Some(Surroundings {
             block: Arc::clone(position.contents()),
+            repetition: position.repetition(name),
             is_reexported: match position.is_in_no_block() {
                 true => is_reexported(name, &file),
                 false => position.is_reexported(name),

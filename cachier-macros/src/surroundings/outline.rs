@@ -16,6 +16,8 @@ pub(crate) struct Contents {
     pub(crate) head: String,
     /// Types and modules that it defines, by name, with the keyword that defines them.
     pub(crate) types: HashMap<String, &'static str>,
+    /// Where the functions of each name begin, but for those that may not exist.
+    pub(crate) functions: HashMap<String, Vec<usize>>,
     /// Names that a `use` brings in.
     pub(crate) imports: HashMap<String, Import>,
     /// Names that begin paths in it, and what these show.
@@ -127,6 +129,13 @@ impl<'o> Position<'o> {
         self.blocks.len() == 1
     }
 
+    /// Which of the functions of this name in the block it is in, if there are several: counted from zero.
+    pub(super) fn repetition(self, name: &str) -> Option<usize> {
+        let begins = self.contents().functions.get(name)?;
+        let before = begins.iter().filter(|begin| **begin <= self.at).count();
+        (begins.len() > 1).then(|| before.saturating_sub(1))
+    }
+
     /// Whether the block is that of a module with this name, next to which there is a `use` of the item of that name in it.
     pub(super) fn is_reexported(self, name: &str) -> bool {
         let around = Self::within(self.at, &self.blocks[1..]);
@@ -182,6 +191,8 @@ struct Open<'a> {
     item_start: usize,
     /// Whether the item is under a `#[cfg]`, so that it may not exist; for an attribute, whether it is one.
     is_conditional: bool,
+    /// Whether the item is under an attribute that may do the same; for an attribute, whether it is one.
+    is_changed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -204,6 +215,7 @@ impl Open<'_> {
             item: Vec::new(),
             item_start: start,
             is_conditional: false,
+            is_changed: false,
         }
     }
 }
@@ -275,6 +287,7 @@ impl<'a> Reader<'a> {
                 Kind::Attribute => {
                     outer.item.pop();
                     outer.is_conditional |= open.is_conditional;
+                    outer.is_changed |= open.is_changed;
                 }
                 Kind::Other => {}
             }
@@ -292,8 +305,10 @@ impl Open<'_> {
     fn end_item(&mut self) {
         let item = std::mem::take(&mut self.item);
         let is_conditional = std::mem::take(&mut self.is_conditional);
+        let is_changed = std::mem::take(&mut self.is_changed);
         if self.kind == Kind::Attribute {
             self.is_conditional = matches!(item.first(), Some(&("cfg" | "cfg_attr")));
+            self.is_changed = !item.first().is_some_and(|name| HARMLESS.contains(name));
         }
         if is_conditional {
             return;
@@ -306,6 +321,10 @@ impl Open<'_> {
         }
         if let Some((keyword, name)) = definition(&item) {
             self.contents.types.insert(name.to_owned(), keyword);
+        }
+        if let (Some(name), false) = (function(&item), is_changed) {
+            let begins = self.contents.functions.entry(name.to_owned());
+            begins.or_default().push(self.item_start);
         }
         if let Some(place) = item.iter().position(|word| *word == "use")
             && first_keyword(&item) == Some("use")
@@ -332,6 +351,20 @@ impl Open<'_> {
 /// Keywords that define something in the namespace of types.
 const TYPES: [&str; 6] = ["mod", "struct", "enum", "union", "type", "trait"];
 
+/// Attributes under which a function is there.
+const HARMLESS: [&str; 10] = [
+    "allow",
+    "cachier",
+    "cold",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "inline",
+    "must_use",
+    "warn",
+];
+
 /// Words that may come before an item's keyword.
 const BEFORE: [&str; 8] = [
     "pub", "unsafe", "default", "async", "const", "extern", "#", "!",
@@ -342,6 +375,12 @@ fn definition<'a>(item: &[&'a str]) -> Option<(&'static str, &'a str)> {
     let place = item.iter().position(|word| !BEFORE.contains(word))?;
     let keyword = TYPES.iter().find(|keyword| **keyword == item[place])?;
     Some((*keyword, *item.get(place + 1)?))
+}
+
+/// The name of the function that an item defines.
+fn function<'a>(item: &[&'a str]) -> Option<&'a str> {
+    let place = item.iter().position(|word| !BEFORE.contains(word))?;
+    (item[place] == "fn").then(|| item.get(place + 1).copied())?
 }
 
 fn first_keyword<'a>(item: &[&'a str]) -> Option<&'a str> {

@@ -85,6 +85,29 @@ fn heads_of_impls_are_kept_as_written() {
 }
 
 #[test]
+fn functions_of_one_name_are_counted() {
+    let repetition = |source: &str| {
+        let (before, after) = source.split_once('^').unwrap();
+        let outline = Outline::of(&format!("{before}{after}"));
+        let position = outline.at(1, before.chars().count() + 1).unwrap();
+        position.repetition("f")
+    };
+    let second = "#[cachier(a)] pub(crate) async fn f(a: u8) {} fn g() {} /// No.\n";
+    assert_eq!(repetition("#[cachier] fn ^f() {} pub fn f() {}"), Some(0));
+    assert_eq!(repetition("pub fn f() {} #[cachier] fn ^f() {}"), Some(1));
+    assert_eq!(repetition(&format!("fn ^f() {{}} {second}")), Some(0));
+    for alone in [
+        "fn ^f() {} mod a { fn f() {} }",
+        "impl A { fn ^f() {} } impl B { fn f() {} }",
+        "#[cfg(a)] fn ^f() {} #[cfg(not(a))] fn f() {}",
+        "#[rustversion::since(1.90)] fn ^f() {} #[rustversion::before(1.90)] fn f() {}",
+        "fn ^f() { fn f() {} }",
+    ] {
+        assert_eq!(repetition(alone), None, "{alone}");
+    }
+}
+
+#[test]
 fn imports_of_the_same_block_are_known() {
     let source = "use a::b; pub(crate) use x::c::{d, e as g}; #[cfg(x)] use h::i; mod j { use k::l; } fn f() { use m::n; }";
     let imports = around(source).imports;

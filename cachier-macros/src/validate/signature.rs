@@ -58,8 +58,19 @@ fn check_main(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Another `#[cachier]` on the same function.
+/// Another function of the name, and another `#[cachier]` on the same function.
 fn check_repetition(function: &Function, errors: &mut Errors) {
+    let name = &function.signature.ident;
+    if function
+        .surroundings
+        .repetition
+        .is_some_and(|place| place > 0)
+    {
+        errors.at(
+            name.span(),
+            format!("there is another function `{name}` above; give one of them another name"),
+        );
+    }
     for attribute in &function.attributes {
         if is_cachier(attribute) {
             errors.over(

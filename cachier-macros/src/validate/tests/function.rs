@@ -173,38 +173,6 @@ fn mutable_arguments_are_rejected() {
 }
 
 #[test]
-fn what_borrows_does_not_go_to_the_background() {
-    for ty in [
-        "&[&str]",
-        "Vec<&str>",
-        "Guard<'_>",
-        "Option<&&str>",
-        "Cow<'_, str>",
-    ] {
-        let function = format!("fn f(a: {ty}) {{}}");
-        let message = "`next_time` recomputes in the background, after the call";
-        refused("next_time", &function, message, ty);
-        refused("skip(a), next_time = auto", &function, message, ty);
-        fine("", &function);
-    }
-    fine(
-        "next_time",
-        "fn f(a: &str, b: Option<&[u8]>, c: &'static [&'static str]) {}",
-    );
-    for (parameter, place) in [("T: Send", "T"), ("T: Clone + Send + Sync", "T")] {
-        let function = format!("fn f<{parameter}>(a: &T) {{}}");
-        let message = "`T` may borrow from what is gone after the call, and `next_time` computes with it later";
-        refused("skip(a), next_time", &function, message, place);
-        fine("skip(a)", &function);
-        let owned = format!("fn f<{parameter} + 'static>(a: &T) {{}}");
-        fine("skip(a), next_time", &owned);
-    }
-    let stored = "fn f<T: Serialize + DeserializeOwned>(a: u8) -> Vec<T> { a }";
-    refused("next_time", stored, "`T` may borrow", "T");
-    fine("", stored);
-}
-
-#[test]
 fn a_method_that_async_trait_has_rewritten() {
     refused(
         "companion = false, skip(self)",
@@ -215,6 +183,24 @@ fn a_method_that_async_trait_has_rewritten() {
          `#[cachier::methods]` on the impl, above `#[async_trait]`",
         "f",
     );
+}
+
+#[test]
+fn undeclared_lifetimes_are_left_to_the_compiler() {
+    let undeclared = |function: &str| {
+        let function = crate::parse::function(function.parse().unwrap()).unwrap();
+        crate::validate::are_undeclared(&function)
+    };
+    assert!(undeclared("fn f(a: &'a str) {}"));
+    assert!(undeclared("fn f<'a>(a: Cow<'b, &'a str>) -> u8 { 3 }"));
+    for declared in [
+        "fn f<'a, T: 'a>(a: &'a T, b: &'static str, c: Cow<'_, str>) {}",
+        "fn f(a: for<'a> fn(&'a str) -> &'a str, b: &dyn for<'b> Fn(&'b str)) {}",
+        // The impl may declare it.
+        "fn f(&self, a: &'a str) {}",
+    ] {
+        assert!(!undeclared(declared), "{declared}");
+    }
 }
 
 #[test]
@@ -282,59 +268,6 @@ fn a_second_attribute_is_refused() {
 }
 
 #[test]
-fn borrowing_return_types_are_rejected_in_place() {
-    let borrowed = "a cached value outlives the call";
-    refused("", "fn f(a: &str) -> &str { a }", borrowed, "&str");
-    refused(
-        "",
-        "fn f<'a>(a: &'a str) -> Result<Cow<'a, str>, E> { a }",
-        borrowed,
-        "'a",
-    );
-    refused(
-        "",
-        "fn f(a: &str) -> Vec<(u8, &[u8])> { a }",
-        borrowed,
-        "&[u8]",
-    );
-    refused(
-        "",
-        "fn f(a: &str) -> Box<dyn Any + '_> { a }",
-        borrowed,
-        "'_",
-    );
-    refused("", "fn f() -> &'static [&u8] { a }", borrowed, "&u8");
-    fine("backend = \"memory\"", "fn f() -> &'static str { \"\" }");
-    fine("", "fn f() -> Cow<'static, str> { x }");
-    fine("", "fn f() -> Arc<dyn Fn(&str) -> &str + Send> { x }");
-    fine("", "fn f() -> fn(&str) -> &str { x }");
-    fine("", "fn f() -> Arc<dyn for<'a> Visitor<'a>> { x }");
-}
-
-#[test]
-fn a_value_without_a_name_is_refused() {
-    let unnamed = "a cached value needs a type that can be named";
-    refused(
-        "",
-        "fn f() -> impl Iterator<Item = u8> { x }",
-        unnamed,
-        "impl Iterator<Item = u8>",
-    );
-    refused(
-        "",
-        "fn f() -> Option<impl Display> { x }",
-        unnamed,
-        "impl Display",
-    );
-    refused(
-        "",
-        "fn f() -> ! { x }",
-        "a function that never returns",
-        "!",
-    );
-}
-
-#[test]
 fn a_methods_companion_needs_another_name() {
     refused(
         "skip(self), companion = f",
@@ -373,33 +306,6 @@ fn a_key_holds_twelve_arguments() {
         "U12",
     );
     fine("key = |a1| a1, companion = false", &method);
-}
-
-#[test]
-fn background_receivers_need_a_companion() {
-    let method = "fn f(&self) {}";
-    refused(
-        "skip(self), companion = false, next_time",
-        method,
-        "`next_time` needs to take `self`",
-        "self",
-    );
-    fine("skip(self), next_time", method);
-}
-
-#[test]
-fn futures_are_no_values() {
-    let future = "a future cannot be kept, only what it gives";
-    for (returned, place) in [
-        ("impl Future<Output = u8>", "impl Future<Output = u8>"),
-        (
-            "Pin<Box<dyn Future<Output = u8> + Send>>",
-            "dyn Future<Output = u8> + Send",
-        ),
-        ("BoxFuture<'static, u8>", "BoxFuture<'static, u8>"),
-    ] {
-        refused("", &format!("fn f() -> {returned} {{ x }}"), future, place);
-    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod background;
 mod combinations;
 mod function;
-mod lifetimes;
 mod outside;
+mod returned;
 mod support;

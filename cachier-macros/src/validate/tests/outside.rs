@@ -15,7 +15,7 @@ fn within(container: Container) -> Surroundings {
 fn block(contents: Contents) -> Surroundings {
     Surroundings {
         block: Arc::new(contents),
-        is_reexported: false,
+        ..Surroundings::default()
     }
 }
 
@@ -56,6 +56,19 @@ fn impls_of_traits_have_no_companions() {
     let cures = faults_within(surroundings(), "", F);
     let cure = |text| cures[0].0.find(text).unwrap();
     assert!(cure("`#[cachier::methods]` on the impl") < cure("`companion = false`"));
+}
+
+#[test]
+fn the_second_function_of_a_name_is_told() {
+    let repetition = |repetition| Surroundings {
+        repetition,
+        ..Surroundings::default()
+    };
+    assert_eq!(faults_within(repetition(None), "", F), []);
+    // The compiler tells of both, once.
+    assert_eq!(faults_within(repetition(Some(0)), "", F), []);
+    let message = "there is another function `f` above; give one of them another name";
+    hindered(repetition(Some(1)), "", F, message);
 }
 
 #[test]
