@@ -197,7 +197,7 @@ fn what_cannot_be_pushed_to_is_refused() {
     let error = builder().pushgateway("https://gateway", "job").build();
     let error = error.map(drop).unwrap_err().to_string();
     assert!(
-        error.contains("`https://gateway` is no Pushgateway"),
+        error.contains("the URL of the Pushgateway") && !error.contains("https://gateway"),
         "{error}"
     );
 }

@@ -119,9 +119,9 @@ impl Pusher {
         let sent = client::send(receiver, &messages, patience).map_err(|e| self.failed(&e))?;
         let mut failed = None;
         for (figures, Sent { result, bytes }) in figures.into_iter().zip(sent) {
-            registry.export_sent(bytes as u64);
             match result {
                 Ok(rejected) => {
+                    registry.export_sent(bytes as u64);
                     registry.export_dropped(rejected);
                     received.extend(figures);
                 }

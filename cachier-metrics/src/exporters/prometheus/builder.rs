@@ -127,7 +127,8 @@ impl PrometheusBuilder {
         self
     }
 
-    /// Serves figures only to whoever shows this token: `Authorization: Bearer …`. `/health` and `/ready` need none.
+    /// Serves figures only to whoever shows this token: `Authorization: Bearer …`. `/health` and `/ready` need none. A browser
+    /// shows none by itself: for the live page, a proxy at hand adds it.
     ///
     /// ```
     /// # use cachier_metrics::{ExportError, PrometheusExporter};
@@ -139,7 +140,7 @@ impl PrometheusBuilder {
         self
     }
 
-    /// Serves `/stats.json` to other machines without a token, too. They then see the names of all functions.
+    /// Serves the live page and `/stats.json` to other machines without a token, too. They then see the names of all functions.
     pub fn page(mut self, page: bool) -> Self {
         self.page = page;
         self

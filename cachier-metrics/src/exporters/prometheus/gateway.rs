@@ -40,9 +40,10 @@ impl Gateway {
     ) -> Result<Self, ExportError> {
         let GatewaySettings { url, job } = settings;
         let (address, path) = parse(url).ok_or_else(|| {
-            ExportError::new(format!(
-                "`{url}` is no Pushgateway, as `http://gateway:9091` would be one; one behind TLS needs a proxy at hand"
-            ))
+            // Not shown: it may hold a password.
+            ExportError::new(
+                "the URL of the Pushgateway is not like `http://gateway:9091`; one behind TLS or a password needs a proxy at hand",
+            )
         })?;
         if job.is_empty() {
             let message = "what is pushed to a Pushgateway has a job: `.pushgateway(url, job)`";
@@ -86,7 +87,7 @@ impl Gateway {
         Err(ExportError::new(format!(
             "the Pushgateway at {} does not take the metrics: `{line}` {}",
             self.address,
-            said.trim()
+            said.lines().next().unwrap_or_default().trim()
         )))
     }
 

@@ -118,7 +118,7 @@ fn quantiles<T: Unit>(histogram: &Histogram, number: fn(T) -> Value) -> Map<Stri
 pub(super) fn counted(counted: &Snapshot) -> Value {
     let sum = |numbers: &mut dyn Iterator<Item = &u64>| numbers.sum::<u64>();
     let errors = counted.backend_errors.values();
-    let saved = counted.time_saved.unwrap_or_default() as f64 / 1e9;
+    let saved = counted.time_saved.map(|nanos| nanos as f64 / 1e9);
     json!({
         "seconds": counted.covers.as_secs_f64(),
         "calls": by_label(&counted.calls, |calls| Some(json!(calls))),

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Config;
 use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::config::timeout::TimeoutConfig;
-use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
 use aws_sdk_cloudwatch::types::MetricDatum;
 use tokio::runtime::Builder;
@@ -22,6 +22,7 @@ use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
 use crate::exporters::told::Told;
 use crate::per_process::PerProcess;
+use crate::warning::warn;
 
 /// What is sent, and what has been.
 #[derive(Debug)]
@@ -64,8 +65,9 @@ impl Sender {
     /// Sends what is new unless the service has asked for a pause.
     pub(super) fn send_if_due(&self) {
         let is_due = self.with_state(|state| state.backoff.is_due());
-        // Counted where it fails.
-        let _ = is_due.then(|| self.send());
+        if is_due && let Err(error) = self.send() {
+            warn("exports to CloudWatch", &error.to_string());
+        }
     }
 
     /// Sends what is new, and counts whether it could.
@@ -79,33 +81,29 @@ impl Sender {
         action(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends with the first request that fails. What was to come after it stays new.
+    /// Ends with the first request that is refused: it and those behind it stay new.
     fn send_new(&self, state: &mut State) -> Result<(), ExportError> {
         let export = self.registry.gather();
         let data = data(&export, &state.told, MAX_VALUES);
+        let mut failed = None;
         for request in requests(data, export.time()) {
             let count = request.data.len() as u64;
-            let failed = self.put(request.data).err();
-            if failed
-                .as_ref()
-                .is_some_and(|failed| failed.0 == Fate::Refused)
-            {
-                state.backoff.refuse();
-            } else {
-                state.backoff.accept();
-                let differences = request.differences.into_iter();
-                differences.for_each(|difference| state.told.tell(difference));
-            }
-            match failed {
-                None => self.registry.export_sent(request.size as u64),
-                Some((fate, message)) => {
-                    let dropped = if fate == Fate::Lost { count } else { 0 };
-                    self.registry.export_dropped(dropped);
+            match self.put(request.data) {
+                Ok(()) => self.registry.export_sent(request.size as u64),
+                Err((Fate::Refused, message)) => {
+                    state.backoff.refuse();
                     return Err(ExportError::new(message));
                 }
+                Err((Fate::Lost, message)) => {
+                    self.registry.export_dropped(count);
+                    failed = failed.or(Some(message));
+                }
             }
+            state.backoff.accept();
+            let differences = request.differences.into_iter();
+            differences.for_each(|difference| state.told.tell(difference));
         }
-        Ok(())
+        failed.map_or(Ok(()), |message| Err(ExportError::new(message)))
     }
 
     /// On a thread of its own, as the caller may be on a runtime, where none may be waited for.
@@ -137,12 +135,22 @@ impl Sender {
         let answer = answer.map_err(|_| lost(&"its client has panicked"))?;
         let answer = answer.map_err(|error| lost(&error))?;
         let answer = answer.map(drop);
-        answer.map_err(|error| (fate(&error), lost(&DisplayErrorContext(&error)).1))
+        answer.map_err(|error| (fate(&error), lost(&described(&error)).1))
     }
 }
 
-/// What asks for another time.
-const REFUSALS: [&str; 8] = [
+/// Without headers and bodies, which may repeat a token or a signed request: of an answer of the service its code.
+fn described(error: &SdkError<PutMetricDataError>) -> String {
+    if let SdkError::ServiceError(answer) = error {
+        let code = answer.err().code().unwrap_or("an unknown code");
+        return format!("the service answers `{code}`");
+    }
+    let causes = causes(error).map(ToString::to_string);
+    causes.collect::<Vec<_>>().join(": ")
+}
+
+/// Codes of requests that may be made again another time: throttled, or not let in.
+const REFUSALS: [&str; 16] = [
     "Throttling",
     "ThrottlingException",
     "RequestLimitExceeded",
@@ -151,6 +159,14 @@ const REFUSALS: [&str; 8] = [
     "AccessDeniedException",
     "ExpiredToken",
     "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "OptInRequired",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
 ];
 
 fn fate(error: &SdkError<PutMetricDataError>) -> Fate {
@@ -180,15 +196,27 @@ const UNREACHED: [ErrorKind; 3] = [
     ErrorKind::NetworkUnreachable,
 ];
 
+/// How the client names a connection that was never made: in time, by name, or by TLS.
+const NO_CONNECTION: &str = "client error (Connect)";
+
 /// Whether nothing of a request can have arrived.
 fn is_unreached(error: &(dyn Error + 'static)) -> bool {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    let mut errors = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
-    errors.any(|error| UNREACHED.contains(&error.kind()))
+    causes(error).any(|cause| {
+        let is_io = |error: &io::Error| UNREACHED.contains(&error.kind());
+        cause.downcast_ref::<io::Error>().is_some_and(is_io)
+            || cause.to_string().contains(NO_CONNECTION)
+    })
+}
+
+/// The error, and what it comes from.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use aws_sdk_cloudwatch::error::ConnectorError;
+
     use super::*;
 
     #[test]
@@ -196,5 +224,13 @@ mod tests {
         let unmade = SdkError::construction_failure("no region");
         assert_eq!(fate(&unmade), Fate::Refused);
         assert_eq!(fate(&SdkError::timeout_error("no answer")), Fate::Lost);
+        let failed = |message: &str| {
+            SdkError::dispatch_failure(ConnectorError::timeout(message.to_owned().into()))
+        };
+        let unconnected = failed("client error (Connect): HTTP connect timeout occurred after 1s");
+        assert_eq!(fate(&unconnected), Fate::Refused);
+        assert!(described(&unconnected).contains("HTTP connect timeout"));
+        let unanswered = failed("HTTP read timeout occurred after 1s");
+        assert_eq!(fate(&unanswered), Fate::Lost);
     }
 }

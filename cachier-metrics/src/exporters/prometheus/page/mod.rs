@@ -20,7 +20,7 @@ pub(super) const HTML: &str = concat!(
 
 /// What the page may do: run its own script, known by its hash, and ask where it comes from. The unit test says the hashes.
 pub(super) const POLICY: &str = concat!(
-    "default-src 'none'; script-src 'sha256-Um6BTjbn1g4g9ft1NnAuyU73tJXw9iIsM0FbJowjNIo='; style-src 'sha256-WP1sH/oUPhRT3a6uq5TA/Pd/CmZM1dnVFh5uWWYRAGk='; connect-src 'self'; img-src data:; ",
+    "default-src 'none'; script-src 'sha256-jw+HVHv8B6pzsk2HdO8d8YACoy6GwOHis5DEw0OieSY='; style-src 'sha256-WP1sH/oUPhRT3a6uq5TA/Pd/CmZM1dnVFh5uWWYRAGk='; connect-src 'self'; img-src data:; ",
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 

@@ -32,6 +32,7 @@ async function refresh() {
     element("trouble").hidden = true;
     show(...answers);
   } catch (error) {
+    if (window !== chosen.window || one !== chosen.one) return;
     failures += 1;
     const since = shown ? ` The figures are those of ${clock(shown.time_seconds)}.` : "";
     element("trouble").textContent = `The program does not answer (${error.message}).${since} Trying again.`;
@@ -280,7 +281,7 @@ function follow() {
   const address = new URLSearchParams(location.hash.slice(1));
   const before = chosen.one;
   chosen.one = address.get("function") ?? undefined;
-  if (WINDOWS[address.get("window")]) chosen.window = address.get("window");
+  if (Object.hasOwn(WINDOWS, address.get("window") ?? "")) chosen.window = address.get("window");
   for (const button of element("windows").children) {
     button.setAttribute("aria-pressed", String(button.dataset.window === chosen.window));
   }
