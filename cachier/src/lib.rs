@@ -175,13 +175,12 @@ pub use cachier_metrics::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtoc
 #[cfg(feature = "statsd")]
 pub use cachier_metrics::{StatsdBuilder, StatsdDialect, StatsdExporter};
 
-/// The labels and parts of a [`Snapshot`].
 #[cfg(feature = "tracing")]
 pub use self::span::choice::{CallSpans, set_call_spans};
 #[cfg(feature = "prometheus-client")]
 pub use cachier_metrics::prometheus_client;
 
-/// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
+/// The labels and parts of a [`Snapshot`].
 ///
 /// [`metrics::Operation`] is the label under which figures are counted; [`Operation`], at the root of the crate, is what an
 /// [`Error`] arose in, for backends of one's own, and is counted under the label of the same name. [`Outcome`] and [`Tier`] are

@@ -178,7 +178,7 @@ pub fn expect(functions: impl IntoIterator<Item = Handle>) {
 }
 
 /// Waits until all current background work is done, with all that follows from it: refreshes, large stores, clean-ups. Work begun
-/// by calls meanwhile is not waited for.
+/// by calls meanwhile is not waited for, nor is work of a call that a refresh makes in another thread or task.
 ///
 /// Blocks the thread. In a task use [`flush_async`], since the work may need the thread of the task.
 ///

@@ -69,10 +69,14 @@ pub(super) fn pin() -> Option<Guard> {
     pin_inline()
 }
 
-/// Does what needs a guard; at the end of a thread, which can have none, on one of its own. `None` if that cannot be had.
+/// Does what needs a guard; at the end of a thread, which can have none, on one of its own. `None` if that cannot be had, as
+/// on Windows, where no thread starts while another one's thread-locals are destroyed.
 pub(super) fn guarded<R: Send>(work: impl FnOnce(Guard) -> R + Send) -> Option<R> {
     if let Some(guard) = pin() {
         return Some(work(guard));
+    }
+    if cfg!(windows) {
+        return None;
     }
     let (mut work, mut result) = (Some(work), None);
     on_a_thread(&mut |guard| result = work.take().map(|work| work(guard)));

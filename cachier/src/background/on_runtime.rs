@@ -219,17 +219,22 @@ fn run_if_any(
     }
 }
 
-/// Started when it is first needed. Backends do their I/O on another one, as functions may block this one.
+/// Started when it is first needed, and tried again where there was no thread for it. Backends do their I/O on another one, as
+/// functions may block this one.
 fn own_runtime() -> Option<&'static Runtime> {
-    static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
+    static OWN: PerProcess<Mutex<Option<&'static Runtime>>> = PerProcess::new(|_| Mutex::default());
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if own.is_none() {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();
         builder
             .worker_threads(cores.min(environment::max_workers()))
             .thread_name("cachier-task");
-        runtime::build(builder).ok()
-    });
-    OWN.as_ref()
+        *own = runtime::build(builder)
+            .ok()
+            .map(|runtime| &*Box::leak(Box::new(runtime)));
+    }
+    *own
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ impl<T: Store> CallDriver<T> {
             }
             Publication::Removed(result, mut removed) => {
                 slot.invalidated();
-                let removal = self.core.store.removal(&self.key);
+                let removal = self.core.store.removal(&self.core.function, &self.key);
                 let remove = || removed |= removal();
                 end_flight::<T>(self.leader.take(), unshared, remove, || result);
                 count_removed(&self.core.function, removed);

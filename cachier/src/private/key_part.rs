@@ -257,7 +257,7 @@ impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
 /// The owned form of an argument that counts by its encoding; empty for one without a key, under which nothing is stored.
 pub type Encoding = Vec<u8>;
 
-/// An argument by its encoding, of which a stored key has the hash, and by its own `Hash` if it has one, which tells apart
+/// An argument by its encoding, and by its own `Hash` if it has one, which tells apart
 /// what serde does not.
 pub struct ByEncoding(Result<Encoding, Error>);
 

@@ -162,8 +162,17 @@ impl Store for ErasedMemory {
         self.values().insertion(function, key, found)
     }
 
-    fn removal<'a>(&'a self, key: &'a AnyKey) -> impl FnOnce() -> bool + 'a {
-        || self.values().remove(key)
+    fn removal<'a>(
+        &'a self,
+        function: &'a Function,
+        key: &'a AnyKey,
+    ) -> impl FnOnce() -> bool + 'a {
+        move || {
+            let removed = self.values().remove(key);
+            // The value is served no more either way: a function out of service asks no store.
+            let _ = end_if_lost(function, self.values().is_lost());
+            removed
+        }
     }
 
     fn defer_drops() -> impl Sized {
@@ -189,7 +198,9 @@ impl Store for ErasedMemory {
     async fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> Result<u64, Error> {
         let now = self.now(session.function());
         let cutoff = now.saturating_sub(crate::timer::nanos(older_than));
-        Ok(self.values().remove_older_than(cutoff))
+        let removed = self.values().remove_older_than(cutoff);
+        end_if_lost(session.function(), self.values().is_lost())?;
+        Ok(removed)
     }
 
     fn usage_at_hand(&self) -> Option<Usage> {

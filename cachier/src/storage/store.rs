@@ -182,8 +182,12 @@ pub trait Store: Send + Sync + Sized + 'static {
 
     /// Prepares to remove from the memory of the process. The returned closure removes and tells whether there was a value;
     /// it is called under a lock, so it must not wait.
-    fn removal<'a>(&'a self, key: &'a Self::Key) -> impl FnOnce() -> bool + 'a {
-        let _ = key;
+    fn removal<'a>(
+        &'a self,
+        function: &'a Function,
+        key: &'a Self::Key,
+    ) -> impl FnOnce() -> bool + 'a {
+        let _ = (function, key);
         || false
     }
 
