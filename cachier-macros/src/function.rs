@@ -18,7 +18,7 @@ pub(crate) fn expanded(
     let cached = Cached::new(arguments, function, package);
     // What the compiler says of the function itself, it would say of each part of its expansion.
     let is_faulty =
-        validate::are_undeclared(function) || function.surroundings.repetition.is_some();
+        validate::are_undeclared(arguments, function) || function.surroundings.repetition.is_some();
     if errors.is_empty() && !is_faulty {
         expand::expand(&cached)
     } else {

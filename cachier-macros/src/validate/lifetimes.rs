@@ -9,7 +9,6 @@ use syn::{
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind};
 use crate::parse::Function;
-use crate::surroundings::Container;
 
 /// The standard library's common type whose lifetime may be elided. Other types cannot be recognised here.
 const BORROWING: &str = "Cow";
@@ -29,15 +28,18 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
 }
 
 /// Whether a lifetime is declared nowhere: the compiler says so, and would for each place where the expansion has it.
-pub(crate) fn are_undeclared(function: &Function) -> bool {
+///
+/// Certain only of an impl that is known, and of a companion that is a type, which the block of an impl cannot hold: the function
+/// compiles with neither. Another function may stand in an impl that a macro makes, whose lifetimes are its own.
+pub(crate) fn are_undeclared(arguments: &Arguments, function: &Function) -> bool {
     let mut found = Lifetimes::default();
     found.visit_signature(&function.signature);
     if let Some(generics) = super::type_parameters::of_impl(function) {
         found.visit_generics(&generics);
-    } else if function.surroundings.block.container != Container::Other
-        || function.signature.receiver().is_some()
-    {
-        // The impl is not known.
+    } else if !matches!(
+        CompanionKind::of(arguments, function),
+        CompanionKind::Enum(_)
+    ) {
         return false;
     }
     let is_declared = |name: &Ident| {

@@ -1,6 +1,11 @@
 //! The function, and arguments that do not suit it.
 
+use std::sync::Arc;
+
 use super::support::{F, faults, fine, refused};
+use crate::diagnostics::Errors;
+use crate::model::Arguments;
+use crate::surroundings::{Container, Contents, Surroundings};
 
 #[test]
 fn names_must_be_arguments_of_the_function() {
@@ -187,19 +192,73 @@ fn a_method_that_async_trait_has_rewritten() {
 
 #[test]
 fn undeclared_lifetimes_are_left_to_the_compiler() {
-    let undeclared = |function: &str| {
-        let function = crate::parse::function(function.parse().unwrap()).unwrap();
-        crate::validate::are_undeclared(&function)
-    };
-    assert!(undeclared("fn f(a: &'a str) {}"));
-    assert!(undeclared("fn f<'a>(a: Cow<'b, &'a str>) -> u8 { 3 }"));
+    assert!(is_undeclared(unknown(), "", "fn f(a: &'a str) {}"));
+    let two = "fn f<'a>(a: Cow<'b, &'a str>) -> u8 { 3 }";
+    assert!(is_undeclared(unknown(), "", two));
     for declared in [
         "fn f<'a, T: 'a>(a: &'a T, b: &'static str, c: Cow<'_, str>) {}",
         "fn f(a: for<'a> fn(&'a str) -> &'a str, b: &dyn for<'b> Fn(&'b str)) {}",
-        // The impl may declare it.
-        "fn f(&self, a: &'a str) {}",
     ] {
-        assert!(!undeclared(declared), "{declared}");
+        assert!(!is_undeclared(unknown(), "", declared), "{declared}");
+    }
+}
+
+#[test]
+fn an_unknown_impl_may_declare_lifetimes() {
+    for (arguments, function) in [
+        ("in_impl", "fn f(a: &'a str) {}"),
+        ("companion = false", "fn f(a: &'a str) {}"),
+        ("", "fn f(a: &'a str) -> Self { todo!() }"),
+        ("", "fn f(a: &'a str) { Self::g(a) }"),
+        ("skip(self)", "fn f(&self, a: &'a str) {}"),
+    ] {
+        for surroundings in [unknown(), in_impl("impl<'a> $name<'a>")] {
+            assert!(
+                !is_undeclared(surroundings, arguments, function),
+                "{arguments}: {function}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_known_impl_declares_its_lifetimes() {
+    for (arguments, function) in [
+        ("in_impl", "fn f(a: &'a str) {}"),
+        ("companion = false", "fn f(a: &'a str) {}"),
+        ("skip(self)", "fn f(&self, a: &'a str) {}"),
+    ] {
+        let declared = in_impl("impl<'a> R<'a>");
+        assert!(!is_undeclared(declared, arguments, function), "{function}");
+        assert!(
+            is_undeclared(in_impl("impl R"), arguments, function),
+            "{function}"
+        );
+    }
+}
+
+fn is_undeclared(surroundings: Surroundings, arguments: &str, function: &str) -> bool {
+    let mut errors = Errors::default();
+    let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
+    let arguments = Arguments::new(&written, &mut errors);
+    let mut function = crate::parse::function(function.parse().unwrap()).unwrap();
+    function.surroundings = surroundings;
+    crate::validate::are_undeclared(&arguments, &function)
+}
+
+/// As in an editor, in a doctest, and in the macro of another crate.
+fn unknown() -> Surroundings {
+    Surroundings::default()
+}
+
+fn in_impl(head: &str) -> Surroundings {
+    Surroundings {
+        block: Arc::new(Contents {
+            container: Container::Impl,
+            head: head.to_owned(),
+            ..Contents::default()
+        }),
+        ..Surroundings::default()
     }
 }
 
