@@ -138,7 +138,7 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
         label = "not `Send + 'static`",
-        note = "take an `Arc` in place of an `Rc`; a type parameter has this among its bounds",
+        note = "take an `Arc` in place of an `Rc`, a `Box<dyn Trait + Send>` in place of a `Box<dyn Trait>`; write bounds such as `T: Send + 'static` or `impl Trait + Send + 'static`",
         note = "or leave `next_time` out, so that who finds a stale value waits for a new one"
     )]
     ArgumentInBackground;
@@ -160,8 +160,9 @@ demands! {
     /// ```
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
-        label = "not `Clone + Send + Sync + 'static`",
-        note = "derive `Clone`, or take it in an `Arc`, also in place of an `Rc`; a type parameter has this among its bounds",
+        label = "not `Clone + Send + 'static`, or not `Sync`, which an `async fn` also needs",
+        note = "derive `Clone`, or take it in an `Arc`; a type parameter has bounds such as `T: Clone + Send + Sync + 'static`",
+        note = "what is not `Send + Sync` is replaced first: an `Rc` by an `Arc`, a `Cell` or `RefCell` by an atomic or a `Mutex`, a `dyn Trait` by `dyn Trait + Send + Sync`",
         note = "or leave `next_time` out, so that who finds a stale value waits for a new one"
     )]
     ReferenceInBackground;
@@ -182,7 +183,8 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be kept in memory",
         label = "not `Clone + Send + Sync + 'static`",
-        note = "derive `Clone`, or return it in an `Arc`, also in place of an `Rc`; a type parameter has all this among its bounds",
+        note = "derive `Clone`, or return it in an `Arc`; a type parameter has bounds such as `T: Clone + Send + Sync + 'static`",
+        note = "what is not `Send + Sync` is replaced first: an `Rc` by an `Arc`, a `Cell` or `RefCell` by a `Mutex`, a `dyn Trait` by `dyn Trait + Send + Sync`",
         note = "or use a persistent backend, which asks for `serde::Serialize + serde::de::DeserializeOwned` instead"
     )]
     ValueInMemory;
@@ -203,7 +205,9 @@ demands! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` cannot be kept in memory that is bounded in bytes",
         label = "not `serde::Serialize + Clone + Send + Sync + 'static`",
-        note = "derive `serde::Serialize`, by which values are measured, or bound the entries with `capacity`"
+        note = "derive what is missing, among it `serde::Serialize`, by which values are measured; an `Arc` is `Clone` by itself",
+        note = "what is not `Send + Sync` is replaced first: an `Rc` by an `Arc`, a `Cell` or `RefCell` by a `Mutex`, a `dyn Trait` by `dyn Trait + Send + Sync`",
+        note = "or bound the entries with `capacity`, which asks for `Clone + Send + Sync + 'static` alone"
     )]
     ValueInBoundedMemory;
 
@@ -243,6 +247,7 @@ demands! {
         message = "`{T}` cannot be stored and kept in a near tier",
         label = "not `serde::Serialize + serde::de::DeserializeOwned + Clone + Send + Sync + 'static`",
         note = "derive what is missing; a type of another crate may have it with a feature of that, often named `serde`",
+        note = "what is not `Send + Sync` is replaced first: an `Rc` by an `Arc`, a `Cell` or `RefCell` by a `Mutex`, a `dyn Trait` by `dyn Trait + Send + Sync`",
         note = "or leave out `near_cache`, or keep values in the process with `backend = \"memory\"`"
     )]
     ValueInBoth;
