@@ -99,10 +99,14 @@ fn set<T: ArgumentValue>(
 ) {
     let name = &parsed.name;
     if let Some(first) = argument {
-        return errors.at(
-            name.span(),
-            format!("`{name}` repeats `{}`; give it once", first.name),
-        );
+        let message = match *name == first.name {
+            true => format!("`{name}` is given twice"),
+            false => format!(
+                "`{name}` is another name of `{}`, which is given already",
+                first.name
+            ),
+        };
+        return errors.at(name.span(), message);
     }
     if let Some(value) = errors.note(T::parse(parsed)) {
         *argument = Some(Argument {

@@ -84,8 +84,7 @@ impl BuiltIn {
 }
 
 impl ArgumentValue for Backend {
-    const EXPECTED: &'static str =
-        "\"memory\", \"file\", \"redis\", \"sql\", \"mongo\", \"s3\" or `registered(\"name\")`";
+    const EXPECTED: &'static str = "expects \"memory\", \"file\", \"redis\", \"sql\", \"mongo\", \"s3\" or `registered(\"name\")`";
     const EXAMPLE: &'static str = " = \"memory\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -99,7 +98,7 @@ impl ArgumentValue for Backend {
 }
 
 impl ArgumentValue for OnBackendError {
-    const EXPECTED: &'static str = "\"compute\" or \"propagate\"";
+    const EXPECTED: &'static str = "expects \"compute\" or \"propagate\"";
     const EXAMPLE: &'static str = " = \"compute\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {

@@ -46,8 +46,7 @@ fn flags_stand_alone_or_take_a_bool() {
     assert!(flag("verify"));
     assert!(flag("verify = true"));
     assert!(!flag("verify = false"));
-    let message =
-        "`verify` expects nothing after its name, `true` or `false`, such as `verify = true`";
+    let message = "`verify` stands alone or takes `true` or `false`, such as `verify = true`";
     refused("verify = \"yes\"", message, "\"yes\"");
     refused("verify = auto", message, "auto");
     refused("verify(true)", message, "(true)");
@@ -60,7 +59,8 @@ fn switches_may_be_left_to_the_parameters() {
     assert!(is("next_time = true", Switch::On));
     assert!(is("next_time = false", Switch::Off));
     assert!(is("next_time = auto", Switch::Auto));
-    let message = "`next_time` expects nothing after its name, `true`, `false` or `auto`, such as `next_time = true`";
+    let message =
+        "`next_time` stands alone or takes `true`, `false` or `auto`, such as `next_time = true`";
     refused("next_time = \"yes\"", message, "\"yes\"");
     refused("next_time = never", message, "never");
     refused("next_time(auto)", message, "(auto)");
@@ -125,7 +125,7 @@ fn sizes_and_counts_are_numbers_or_expressions() {
     refused("capacity", message, "capacity");
     refused(
         "capacity = 99999999999999999999",
-        "number too large to fit in target type",
+        "`capacity` is too large: the limit is 2^64 - 1",
         "99999999999999999999",
     );
 }
@@ -215,6 +215,11 @@ fn a_version_is_auto_none_or_a_number() {
         "V2",
     );
     refused("version = \"2\"", message, "\"2\"");
+    refused(
+        "version = 18446744073709551616",
+        "`version` is too large: the limit is 2^64 - 1",
+        "18446744073709551616",
+    );
 }
 
 #[test]
@@ -321,12 +326,12 @@ fn unknown_arguments_are_answered_with_the_nearest_name() {
 fn an_argument_is_given_once() {
     refused(
         "next_time, next_time = false",
-        "`next_time` repeats `next_time`; give it once",
+        "`next_time` is given twice",
         "next_time",
     );
     refused(
         "sampling_rate = 0.1, metrics_sampling_rate = 0.2",
-        "`metrics_sampling_rate` repeats `sampling_rate`; give it once",
+        "`metrics_sampling_rate` is another name of `sampling_rate`, which is given already",
         "metrics_sampling_rate",
     );
 }

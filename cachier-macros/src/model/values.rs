@@ -5,14 +5,16 @@ use std::time::Duration;
 use quote::ToTokens;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Path, Result, Token, UnOp};
+use syn::{
+    Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitInt, LitStr, Path, Result, Token, UnOp,
+};
 
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument, Value};
 
 /// A type of argument value.
 pub(crate) trait ArgumentValue: Sized {
-    /// A description for "expects ...".
+    /// What it takes: the text after the argument's name in an error.
     const EXPECTED: &'static str;
     /// The text after the argument's name in a correct example.
     const EXAMPLE: &'static str;
@@ -90,7 +92,7 @@ pub(crate) enum Companion {
 pub(crate) struct CratePath(pub(crate) Path);
 
 impl ArgumentValue for Flag {
-    const EXPECTED: &'static str = "nothing after its name, `true` or `false`";
+    const EXPECTED: &'static str = "stands alone or takes `true` or `false`";
     const EXAMPLE: &'static str = " = true";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -103,7 +105,7 @@ impl ArgumentValue for Flag {
 }
 
 impl ArgumentValue for Switch {
-    const EXPECTED: &'static str = "nothing after its name, `true`, `false` or `auto`";
+    const EXPECTED: &'static str = "stands alone or takes `true`, `false` or `auto`";
     const EXAMPLE: &'static str = " = true";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -119,7 +121,7 @@ impl ArgumentValue for Switch {
 }
 
 impl ArgumentValue for Time {
-    const EXPECTED: &'static str = "a duration with its unit";
+    const EXPECTED: &'static str = "expects a duration with its unit";
     const EXAMPLE: &'static str = " = \"10m\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -137,7 +139,7 @@ impl ArgumentValue for Time {
 }
 
 impl ArgumentValue for Size {
-    const EXPECTED: &'static str = "a size";
+    const EXPECTED: &'static str = "expects a size";
     const EXAMPLE: &'static str = " = \"10MB\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -154,7 +156,7 @@ impl ArgumentValue for Size {
 }
 
 impl ArgumentValue for Count {
-    const EXPECTED: &'static str = "a number of entries";
+    const EXPECTED: &'static str = "expects a number of entries";
     const EXAMPLE: &'static str = " = 10_000";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -163,7 +165,7 @@ impl ArgumentValue for Count {
 }
 
 impl ArgumentValue for Rate {
-    const EXPECTED: &'static str = "`auto` or a share between 0 and 1";
+    const EXPECTED: &'static str = "expects `auto` or a share between 0 and 1";
     const EXAMPLE: &'static str = " = 0.1";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -194,7 +196,7 @@ impl ArgumentValue for Rate {
 }
 
 impl ArgumentValue for Name {
-    const EXPECTED: &'static str = "a string that is not empty";
+    const EXPECTED: &'static str = "expects a string that is not empty";
     const EXAMPLE: &'static str = " = \"users\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -206,7 +208,7 @@ impl ArgumentValue for Name {
 }
 
 impl ArgumentValue for Folder {
-    const EXPECTED: &'static str = "a folder";
+    const EXPECTED: &'static str = "expects a folder";
     const EXAMPLE: &'static str = " = \"/var/cache/app\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -225,7 +227,7 @@ impl ArgumentValue for Folder {
 }
 
 impl ArgumentValue for KeyClosure {
-    const EXPECTED: &'static str = "a closure over the arguments that tell calls apart";
+    const EXPECTED: &'static str = "expects a closure over the arguments that tell calls apart";
     const EXAMPLE: &'static str = " = |id, day| (id, day)";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -234,7 +236,7 @@ impl ArgumentValue for KeyClosure {
 }
 
 impl ArgumentValue for Predicate {
-    const EXPECTED: &'static str = "a closure over the value";
+    const EXPECTED: &'static str = "expects a closure over the value";
     const EXAMPLE: &'static str = " = |value| !value.is_empty()";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -247,7 +249,7 @@ impl ArgumentValue for Predicate {
 }
 
 impl ArgumentValue for Skipped {
-    const EXPECTED: &'static str = "the names of arguments";
+    const EXPECTED: &'static str = "expects the names of arguments";
     const EXAMPLE: &'static str = "(connection)";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -267,7 +269,7 @@ impl ArgumentValue for Skipped {
 }
 
 impl ArgumentValue for Version {
-    const EXPECTED: &'static str = "`auto`, `none` or a number";
+    const EXPECTED: &'static str = "expects `auto`, `none` or a number";
     const EXAMPLE: &'static str = " = 2";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -275,7 +277,7 @@ impl ArgumentValue for Version {
             Expr::Lit(ExprLit {
                 lit: Lit::Int(number),
                 ..
-            }) => number.base10_parse().map(Self::Fixed),
+            }) => whole(number, parsed).map(Self::Fixed),
             Expr::Path(word) if word.path.is_ident("auto") => Ok(Self::Auto),
             Expr::Path(word) if word.path.is_ident("none") => Ok(Self::None),
             Expr::Path(word) => {
@@ -293,7 +295,7 @@ impl ArgumentValue for Version {
 }
 
 impl ArgumentValue for Companion {
-    const EXPECTED: &'static str = "another name for the companion, or `false` for none";
+    const EXPECTED: &'static str = "expects another name for the companion, or `false` for none";
     const EXAMPLE: &'static str = " = user_cache";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -311,7 +313,7 @@ impl ArgumentValue for Companion {
 }
 
 impl ArgumentValue for CratePath {
-    const EXPECTED: &'static str = "the path of the runtime crate";
+    const EXPECTED: &'static str = "expects the path of the runtime crate";
     const EXAMPLE: &'static str = " = ::cachier";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -334,11 +336,7 @@ pub(super) fn wrong<K: ArgumentValue>(parsed: &ParsedArgument) -> Error {
 
 pub(super) fn message<K: ArgumentValue>(parsed: &ParsedArgument) -> String {
     let name = &parsed.name;
-    format!(
-        "`{name}` expects {}, such as `{name}{}`",
-        K::EXPECTED,
-        K::EXAMPLE
-    )
+    format!("`{name}` {}, such as `{name}{}`", K::EXPECTED, K::EXAMPLE)
 }
 
 /// The expression after `=`.
@@ -361,10 +359,19 @@ fn amount<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Amo
         Expr::Lit(ExprLit {
             lit: Lit::Int(number),
             ..
-        }) => number.base10_parse().map(Amount::Known),
+        }) => whole(number, parsed).map(Amount::Known),
         Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<K>(parsed)),
         computed => Ok(Amount::Computed(Box::new(computed.clone()))),
     }
+}
+
+/// A whole number, as far as it has 64 bits.
+fn whole(number: &LitInt, parsed: &ParsedArgument) -> Result<u64> {
+    number.base10_parse().map_err(|_| {
+        let name = &parsed.name;
+        let message = format!("`{name}` is too large: the limit is 2^64 - 1");
+        Error::new(number.span(), message)
+    })
 }
 
 fn closure<K: ArgumentValue>(parsed: &ParsedArgument) -> Result<ExprClosure> {

@@ -45,7 +45,7 @@ fn part(text: &str) -> Result<(u64, &str, &str), String> {
     }
     let number = digits
         .parse()
-        .map_err(|_| format!("`{digits}` is too large"))?;
+        .map_err(|_| format!("`{digits}` is too large: the limit is 2^64 - 1"))?;
     let (unit, tail) = split_where(tail, |c| c.is_ascii_digit());
     if unit.is_empty() {
         return Err(help(format!("`{digits}` has no unit")));
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(problem("1h2h"), "`h` comes after a smaller unit, or twice");
         assert_eq!(
             problem("99999999999999999999s"),
-            "`99999999999999999999` is too large"
+            "`99999999999999999999` is too large: the limit is 2^64 - 1"
         );
         assert_eq!(
             problem("999999999999999d"),

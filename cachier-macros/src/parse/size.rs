@@ -25,7 +25,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     }
     let number: u64 = digits
         .parse()
-        .map_err(|_| format!("`{digits}` is too large"))?;
+        .map_err(|_| format!("`{digits}` is too large: the limit is 2^64 - 1"))?;
     let (_, bytes) = UNITS
         .iter()
         .find(|(name, _)| *name == unit)
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(problem("1.5MB"), "unknown unit `.5MB`");
         assert_eq!(
             problem("99999999999999999999B"),
-            "`99999999999999999999` is too large"
+            "`99999999999999999999` is too large: the limit is 2^64 - 1"
         );
         assert_eq!(
             problem("99999999999999TB"),

@@ -71,5 +71,5 @@ const IN_TRAIT_IMPL: &str = "the companion of a method stands beside it, but the
                              write `#[cachier::methods]` on the impl, which has a place for it, or `companion = false`, and a \
                              `name` by which `cachier::function(\"..\")` finds the cache";
 
-const ASYNC_IN_TRAIT: &str = "the operations of a companion go to other threads, which the future of a trait's own `async fn` cannot promise; \
+const ASYNC_IN_TRAIT: &str = "the operations of a companion go to other threads, but the future of a trait's own `async fn` is not `Send`; \
                               write `companion = false`, and a `name` by which `cachier::function(\"..\")` finds the cache";

@@ -15,7 +15,7 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     {
         errors.over(
             &extra.ty,
-            format!("the companion of a method holds {MAX_KEY_ARGUMENTS} arguments; take several as one struct, or write `companion = false`"),
+            format!("the companion of a method holds at most {MAX_KEY_ARGUMENTS} arguments; take several as one struct, or write `companion = false`"),
         );
     }
     if let (CompanionKind::None, Some(receiver), true) = (
@@ -25,8 +25,8 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     ) {
         errors.at(
             receiver.self_token.span,
-            "`next_time` needs to take `self` to the background, which works beside a companion only; move the body into an \
-             inherent method, and cache that",
+            "`next_time` takes `self` to the background, which needs the companion; leave `companion = false` out (the impl of a \
+             trait then needs `#[cachier::methods]`), or move the body into an inherent method, and cache that",
         );
     }
 }
@@ -39,7 +39,7 @@ fn check_keyed(parameters: &[Parameter], errors: &mut Errors) {
     if let Some(extra) = keyed.get(MAX_KEY_ARGUMENTS) {
         errors.over(
             &extra.ty,
-            format!("a key holds {MAX_KEY_ARGUMENTS} arguments; write `key = |..| ..` with what tells calls apart, or `skip(..)` the others"),
+            format!("a key holds at most {MAX_KEY_ARGUMENTS} arguments; write `key = |..| ..` with what tells calls apart, or `skip(..)` the others"),
         );
     }
 }

@@ -131,8 +131,8 @@ fn check_background(arguments: &Arguments, function: &Function, errors: &mut Err
     }
 }
 
-const BORROWED_IN_BACKGROUND: &str = "`next_time` recomputes in the background, after the call, where what borrows cannot follow, but for one \
-                                      reference around an owned type; take an owned type, such as `&[String]` for `&[&str]`";
+const BORROWED_IN_BACKGROUND: &str = "`next_time` recomputes in the background, after the call, so an argument may borrow by one outer `&` only; \
+                                      take what is owned, such as `&[String]` for `&[&str]`";
 
 const MUT_IN_BACKGROUND: &str = "`next_time` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`";
 

@@ -282,9 +282,9 @@ impl<'de> Deserialize<'de> for Never {
 
 /// A return type whose stored type is the one that the attribute read off the tokens.
 #[diagnostic::on_unimplemented(
-    message = "the attribute takes this return type for something else than it is",
+    message = "write `Result<..>` or `Option<..>` here, not an alias of it",
     label = "an alias of a `Result` or an `Option`",
-    note = "beside a type parameter, an alias cannot be seen through; write the `Result<..>` or `Option<..>` that it stands for"
+    note = "beside a type parameter, an alias cannot be seen through"
 )]
 pub trait StoredAs<Stored> {
     /// The return type itself. One that does not agree has none, so that there is one error.

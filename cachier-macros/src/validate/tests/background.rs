@@ -40,7 +40,7 @@ fn background_receivers_need_a_companion() {
     refused(
         "skip(self), companion = false, next_time",
         method,
-        "`next_time` needs to take `self`",
+        "`next_time` takes `self` to the background, which needs the companion",
         "self",
     );
     fine("skip(self), next_time", method);
