@@ -161,6 +161,8 @@ pub fn set_default_backend(name: &str) -> Result<(), Error> {
 /// Includes the backends of these functions in `check`, and the functions in what [`function`](crate::function) finds,
 /// before their first calls.
 ///
+/// Takes a list of handles, also for one function: `cachier::expect([forecast::handle()])`, not `cachier::expect(forecast)`.
+///
 /// ```
 /// # use cachier::cachier;
 /// #[cachier]

@@ -28,8 +28,9 @@ pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut E
 }
 
 /// Types of which a store gives back parts that it has made itself.
-const CONTAINERS: [&str; 8] = [
-    "Arc", "Box", "HashMap", "HashSet", "Option", "Rc", "Result", "Vec",
+const CONTAINERS: [&str; 11] = [
+    "Arc", "BTreeMap", "BTreeSet", "Box", "HashMap", "HashSet", "Option", "Rc", "Result", "Vec",
+    "VecDeque",
 ];
 
 /// A store has nothing that a `'static` reference could point to, unless the program has taught serde for a type of its own.

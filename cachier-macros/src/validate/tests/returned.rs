@@ -42,6 +42,9 @@ fn stores_hold_no_static_references() {
         "Result<Box<&'static str>, E>",
         "[&'static str; 3]",
         "HashMap<u8, &'static str>",
+        "BTreeMap<&'static str, BTreeSet<u8>>",
+        "BTreeSet<&'static str>",
+        "VecDeque<&'static str>",
     ] {
         let function = format!("fn f() -> {returned} {{ x }}");
         refused("", &function, message, "&'static str");
