@@ -199,6 +199,8 @@ struct Open<'a> {
 enum Kind {
     /// A block, whose items are separate.
     Braces,
+    /// The braces of a macro, which may put each item elsewhere.
+    Macro,
     /// Parentheses and brackets.
     Other,
     /// The brackets of an attribute.
@@ -254,6 +256,7 @@ impl<'a> Reader<'a> {
             return;
         };
         let kind = match token.text {
+            "{" if is_macro(&outer.item) => Kind::Macro,
             "{" => Kind::Braces,
             "[" if outer.item.last() == Some(&"#") => Kind::Attribute,
             _ => Kind::Other,
@@ -283,7 +286,7 @@ impl<'a> Reader<'a> {
                 outer.contents.show_all_of(&open.contents);
             }
             match open.kind {
-                Kind::Braces => outer.end_item(),
+                Kind::Braces | Kind::Macro => outer.end_item(),
                 Kind::Attribute => {
                     outer.item.pop();
                     outer.is_conditional |= open.is_conditional;
@@ -322,7 +325,8 @@ impl Open<'_> {
         if let Some((keyword, name)) = definition(&item) {
             self.contents.types.insert(name.to_owned(), keyword);
         }
-        if let (Some(name), false) = (function(&item), is_changed) {
+        let is_here = self.kind == Kind::Braces && !is_changed;
+        if let (Some(name), true) = (function(&item), is_here) {
             let begins = self.contents.functions.entry(name.to_owned());
             begins.or_default().push(self.item_start);
         }
@@ -385,6 +389,16 @@ fn function<'a>(item: &[&'a str]) -> Option<&'a str> {
 
 fn first_keyword<'a>(item: &[&'a str]) -> Option<&'a str> {
     item.iter().copied().find(|word| !BEFORE.contains(word))
+}
+
+/// Whether an item ends with the name of a macro, as in `name! {`, and not with the type `!`.
+fn is_macro(item: &[&str]) -> bool {
+    match item {
+        [.., name, "!"] => {
+            *name != "for" && name.starts_with(|first: char| first == '_' || first.is_alphabetic())
+        }
+        _ => false,
+    }
 }
 
 /// The kind of block in an item's braces.

@@ -60,6 +60,7 @@ fn functions_in_impls_are_found() {
         "unsafe impl<T> B<T> for for<'a> fn(&'a T) { fn f() {} }",
         "impl B for [u8; 3] where A: C { type X = u8; fn f() {} }",
         "impl B for (A, C) { fn f() {} }",
+        "impl B for ! { fn f() {} }",
         "#[async_trait] impl a::B<u8> for a::A<'_> { async fn f() {} }",
     ] {
         stands_in(Container::TraitImpl, source);
@@ -96,12 +97,16 @@ fn functions_of_one_name_are_counted() {
     assert_eq!(repetition("#[cachier] fn ^f() {} pub fn f() {}"), Some(0));
     assert_eq!(repetition("pub fn f() {} #[cachier] fn ^f() {}"), Some(1));
     assert_eq!(repetition(&format!("fn ^f() {{}} {second}")), Some(0));
+    let in_body = "fn g() -> ! { fn ^f() {} fn f() {} }";
+    assert_eq!(repetition(in_body), Some(0));
     for alone in [
         "fn ^f() {} mod a { fn f() {} }",
         "impl A { fn ^f() {} } impl B { fn f() {} }",
         "#[cfg(a)] fn ^f() {} #[cfg(not(a))] fn f() {}",
         "#[rustversion::since(1.90)] fn ^f() {} #[rustversion::before(1.90)] fn f() {}",
         "fn ^f() { fn f() {} }",
+        "in_modules! { fn ^f() {} fn f() {} }",
+        "in_modules!(fn ^f() {} fn f() {});",
     ] {
         assert_eq!(repetition(alone), None, "{alone}");
     }
