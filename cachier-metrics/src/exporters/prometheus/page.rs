@@ -2,23 +2,23 @@
 
 pub(super) const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
-/// What a browser is sent.
+/// The whole document.
 pub(super) const HTML: &str = concat!(
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
     "<link rel=\"icon\" href=\"data:,\">\n<title>cachier</title>\n<style>",
-    include_str!("page.css"),
+    include_str!("page/page.css"),
     "</style>\n</head>\n<body>\n",
-    include_str!("body.html"),
+    include_str!("page/body.html"),
     "<script>",
-    include_str!("format.js"),
-    include_str!("figures.js"),
-    include_str!("plots.js"),
-    include_str!("view.js"),
+    include_str!("page/format.js"),
+    include_str!("page/figures.js"),
+    include_str!("page/plots.js"),
+    include_str!("page/view.js"),
     "</script>\n</body>\n</html>\n",
 );
 
-/// What the page may do: run its own script, known by its hash, and ask where it comes from. The unit test says the hashes.
+/// The Content-Security-Policy: the page runs its own script, known by its hash, and asks its own server. The unit test prints the hashes.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; script-src 'sha256-jw+HVHv8B6pzsk2HdO8d8YACoy6GwOHis5DEw0OieSY='; style-src 'sha256-WP1sH/oUPhRT3a6uq5TA/Pd/CmZM1dnVFh5uWWYRAGk='; connect-src 'self'; img-src data:; ",
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
