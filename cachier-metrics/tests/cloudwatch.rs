@@ -245,7 +245,7 @@ fn a_service_out_of_reach_gets_everything_later() {
 }
 
 #[test]
-fn it_sends_by_itself_and_once_more_in_the_end() {
+fn it_sends_periodically_and_on_stop() {
     let (endpoint, told) = answering(|_| Some(fine()));
     let (metrics, clock) = metrics("periodic");
     let builder = CloudWatchExporter::builder(client(&endpoint));

@@ -156,7 +156,7 @@ fn limits_hold_for_everything_a_function_can_have() {
 /// A disk that is full, for a while.
 #[cfg(target_os = "linux")]
 #[test]
-fn nothing_is_lost_or_written_twice_where_writing_fails() {
+fn failed_writes_neither_lose_nor_repeat_figures() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.log");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
@@ -183,7 +183,7 @@ fn nothing_is_lost_or_written_twice_where_writing_fails() {
 }
 
 #[test]
-fn the_standard_output_has_lines_by_itself_and_in_the_end() {
+fn standard_output_gets_lines_periodically_and_on_stop() {
     const CHILD: &str = "CACHIER_TEST_EMF_CHILD";
     if std::env::var_os(CHILD).is_some() {
         let exporter = EmfExporter::builder().interval(Duration::from_secs(3600));
@@ -197,7 +197,7 @@ fn the_standard_output_has_lines_by_itself_and_in_the_end() {
         exporter.stop();
         return;
     }
-    let name = "the_standard_output_has_lines_by_itself_and_in_the_end";
+    let name = "standard_output_gets_lines_periodically_and_on_stop";
     let child = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "-q"])
         .env(CHILD, "1")

@@ -118,7 +118,7 @@ fn an_own_exporter_has_the_catalogue() {
 }
 
 #[test]
-fn an_own_exporter_counts_what_became_of_its_exports() {
+fn custom_exporters_count_the_results_of_exports() {
     let exporter = Lines::new();
     exporter.registry().export_failed();
     exporter.registry().export_dropped(7);

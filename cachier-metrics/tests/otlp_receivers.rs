@@ -95,7 +95,7 @@ fn attempts_are_few() {
 }
 
 #[test]
-fn a_pause_beyond_the_timeout_is_not_waited_for() {
+fn pauses_beyond_the_timeout_are_not_awaited() {
     let begin = Instant::now();
     let busy = Answer::http(503).with("retry-after", "3600");
     let (error, requests) = error(Speaks::Http, vec![busy]);
@@ -208,7 +208,7 @@ fn nonsense_is_no_answer() {
 }
 
 #[test]
-fn a_long_answer_is_not_read_to_its_end() {
+fn long_answers_are_not_read_to_the_end() {
     let long = Answer {
         body: vec![b'x'; 100_000],
         ..Answer::http(200)

@@ -171,7 +171,7 @@ fn a_series_has_a_point_for_each_step() {
 }
 
 #[test]
-fn a_series_is_of_one_function_and_known_span() {
+fn series_need_one_function_and_known_span() {
     let (_exporter, address) = serving(PrometheusExporter::builder());
     for (query, expected) in [
         ("series=hour", "function="),

@@ -251,7 +251,7 @@ fn a_socket_that_comes_late_gets_everything() {
 
 /// It refuses, is there for a while, refuses again, and comes back.
 #[test]
-fn nothing_is_lost_or_told_twice_by_a_daemon_that_comes_and_goes() {
+fn absent_daemons_neither_lose_nor_repeat_figures() {
     let (socket, address) = listening();
     let port = socket.local_addr().unwrap().port();
     let (exporter, metrics, clock) = dogstatsd(StatsdExporter::builder().address(address));
@@ -283,7 +283,7 @@ fn nothing_is_lost_or_told_twice_by_a_daemon_that_comes_and_goes() {
 }
 
 #[test]
-fn a_daemon_that_does_not_read_is_waited_for_so_long() {
+fn waiting_for_stuck_daemons_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("full.sock");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -311,7 +311,7 @@ fn a_daemon_that_does_not_read_is_waited_for_so_long() {
 }
 
 #[test]
-fn a_figure_too_long_for_a_packet_is_counted() {
+fn figures_too_long_for_packets_are_counted() {
     let (socket, address) = listening();
     let exporter = StatsdExporter::builder().address(address).build().unwrap();
     let (long, clock) = metrics(&"x".repeat(UDP_LIMIT));
@@ -332,7 +332,7 @@ fn a_figure_too_long_for_a_packet_is_counted() {
 
 /// Names that a daemon cannot tell apart add up there.
 #[test]
-fn functions_of_one_spelling_do_not_disturb_each_other() {
+fn functions_of_one_spelling_add_up() {
     let Some(daemon) = statsd::start(LONG) else {
         return;
     };
@@ -352,7 +352,7 @@ fn functions_of_one_spelling_do_not_disturb_each_other() {
 }
 
 #[test]
-fn it_sends_by_itself_and_once_more_in_the_end() {
+fn it_sends_periodically_and_on_stop() {
     let (socket, address) = listening();
     let (metrics, clock) = metrics("periodic");
     let arrives = |line: &str| {

@@ -103,7 +103,7 @@ fn an_error_names_the_variable_and_no_value() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_not_unicode_is_a_path_or_unusable() {
+fn non_unicode_values_are_paths_or_unusable() {
     fn parse<T: Value>() -> Result<Option<T>, Error> {
         Variable::<T>::new("CACHIER_X").parse(Some(not_unicode()))
     }

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_total_is_told_once_and_what_was_not_sent_again() {
+    fn differences_are_sent_once_and_unsent_ones_again() {
         let (mut told, series) = (Told::default(), Series::named("calls"));
         let new = |told: &Told, bucket, total| {
             let difference = told.difference(&series, bucket, total);

@@ -264,7 +264,7 @@ fn at_the_end(work: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn changes_at_the_end_of_a_thread_take_effect() {
+fn changes_at_thread_exit_take_effect() {
     fn changes<V: Clone + PartialEq + Debug + Send + Sync + 'static>(value: fn(u32) -> V) {
         let store: &MemoryStore<_, _> = Box::leak(Box::new(at_most(4)));
         for key in 1..=3 {

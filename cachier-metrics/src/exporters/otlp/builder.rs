@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn grpc_without_a_scheme_is_encrypted_unless_told_otherwise() {
+    fn grpc_without_scheme_is_encrypted_by_default() {
         let is_encrypted = |more: &[(&str, &str)]| {
             let usual = [
                 ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),

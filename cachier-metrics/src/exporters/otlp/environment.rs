@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_metrics_come_before_those_of_all_signals() {
+    fn metrics_variables_override_those_of_all_signals() {
         let variables = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:1"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_is_of_the_kind_of_its_metric() {
+    fn points_have_the_kind_of_their_metric() {
         let histogram = || SampleValue::Histogram(Cow::Owned(Histogram::default()));
         let count = || SampleValue::Count(3);
         assert_eq!(points(MetricKind::Histogram, histogram()).count, 1);

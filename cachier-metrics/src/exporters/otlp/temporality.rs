@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn gauges_have_no_temporality_and_low_memory_is_for_counting() {
+    fn temporality_depends_on_metric_kind_and_preference() {
         use MetricKind::{Counter, Gauge, Histogram};
 
         let counted = sample(SampleValue::Count(1));

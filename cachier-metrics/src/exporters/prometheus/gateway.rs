@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_names_a_host_a_port_and_a_path() {
+    fn a_url_names_host_port_and_path() {
         for (url, address, path) in [
             ("http://gateway:9091", "gateway:9091", ""),
             ("http://gateway/", "gateway:80", ""),

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_in_a_row_leave_out_more_and_more() {
+    fn successive_refusals_leave_out_more_exports() {
         let mut backoff = Backoff::default();
         let mut left_out = |refused: usize| {
             (0..refused).for_each(|_| backoff.refuse());

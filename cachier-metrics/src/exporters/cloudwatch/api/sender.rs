@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_never_made_is_refused_and_what_was_late_is_lost() {
+    fn unmade_requests_are_refused_and_late_ones_lost() {
         let unmade = SdkError::construction_failure("no region");
         assert_eq!(fate(&unmade), Fate::Refused);
         assert_eq!(fate(&SdkError::timeout_error("no answer")), Fate::Lost);

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_of_one_set_of_dimensions_and_bounded() {
+    fn documents_are_bounded_and_share_their_dimensions() {
         let data = [("A", "f"), ("B", "g"), ("B", "f"), ("C", "f"), ("A", "f")];
         let data = data.map(|(name, function)| datum(name, function)).into();
         let documents = documents(data, 2);
