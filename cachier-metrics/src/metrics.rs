@@ -285,7 +285,7 @@ impl CacheMetrics {
         (self.complete(own, now, begun), lookups)
     }
 
-    /// What was counted in each of the last `count` steps of time, the oldest first; `None` where nothing is known.
+    /// The counts of each of the last `count` steps of time, the oldest first; `None` where unknown.
     #[cfg(feature = "prometheus")]
     pub(crate) fn series(&self, step: Duration, count: u64) -> Vec<Option<Snapshot>> {
         let now = self.clock.now();

@@ -110,7 +110,7 @@ impl Windows {
         self.start.clone()
     }
 
-    /// What was counted in each of `count` steps up to `now`, the oldest first; `None` for a step of which nothing is known.
+    /// The counts of each of `count` steps up to `now`, the oldest first; `None` for an unknown step.
     ///
     /// A step that begins or ends between two states reaches out to these: [`Snapshot::covers`] tells how long it is.
     #[cfg(feature = "prometheus")]

@@ -134,10 +134,10 @@ fn after(now: u64, pause: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    const PAUSE: Duration = Duration::from_nanos(100);
+    const FIRST_PAUSE: Duration = Duration::from_nanos(100);
     const LIMITS: Limits = Limits {
         threshold: 3,
-        first_pause: PAUSE,
+        first_pause: FIRST_PAUSE,
         max_pause: Duration::from_nanos(500),
     };
 

@@ -12,7 +12,7 @@ use crate::switches::Switches;
 pub(crate) struct SiteId(usize);
 
 impl SiteId {
-    /// That of a static, or of one that is never freed.
+    /// The id of a static, or of a site that is never freed.
     pub(crate) fn of<T>(site: &'static T) -> Self {
         Self(std::ptr::from_ref(site).addr())
     }

@@ -55,7 +55,7 @@ mod imp {
             }
         }
 
-        /// That of a call that begins now.
+        /// The span of a call that begins now.
         pub(crate) fn begin(is_sampled: bool, call: CallOf<'_>) -> Self {
             let span = Self::is_chosen(is_sampled).then(|| {
                 tracing::info_span!(
@@ -174,7 +174,7 @@ pub(crate) mod choice {
     pub enum CallSpans {
         /// None.
         Off,
-        /// Those that are sampled: of functions with metrics, at their `sampling_rate`.
+        /// Sampled calls: of functions with metrics, at their `sampling_rate`.
         #[default]
         Sampled,
         /// All of all functions. A hit that is not sampled does not tell the age of its value.

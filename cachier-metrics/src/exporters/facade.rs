@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use metrics::{Key, Label, Level, Metadata, Recorder, Unit, with_recorder};
 
+use super::deltas::{SentTotals, Series};
 use super::error::ExportError;
 use super::exporter::MetricsExporter;
 use super::family::{MetricFamily, MetricKind, MetricUnit, SampleValue};
 use super::periodic::Periodic;
 use super::registry::MetricsRegistry;
 use super::scope::Scope;
-use super::told::{Series, Told};
 use crate::histogram::Histogram;
 use crate::per_process::PerProcess;
 use crate::sync::{Mutex, lock};
@@ -61,17 +61,17 @@ pub struct FacadeBuilder {
     scope: Scope,
 }
 
-/// What records, for the exporter and its thread.
+/// The state shared by the exporter and its thread.
 #[derive(Debug)]
 struct Facade {
     registry: MetricsRegistry,
-    /// One time after the other. A forked child counts from zero.
-    told: PerProcess<Mutex<Told>>,
+    /// Locked for a recording. A forked child counts from zero.
+    sent_totals: PerProcess<Mutex<SentTotals>>,
 }
 
 const THREAD: &str = "cachier-facade";
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-/// What recorders filter by.
+/// The level and target that recorders filter by.
 const METADATA: Metadata<'static> = Metadata::new("cachier", Level::INFO, Some("cachier_metrics"));
 
 impl FacadeExporter {
@@ -116,7 +116,7 @@ impl FacadeBuilder {
         Ok(FacadeExporter {
             facade: Arc::new(Facade {
                 registry,
-                told: PerProcess::new(),
+                sent_totals: PerProcess::new(),
             }),
             periodic: Periodic::new(THREAD, interval),
         })
@@ -147,17 +147,17 @@ impl MetricsExporter for FacadeExporter {
 
 impl Facade {
     fn record(&self) {
-        let mut told = lock(self.told.get(|_| Mutex::default()));
+        let mut sent = lock(self.sent_totals.get(|_| Mutex::default()));
         let export = self.registry.gather();
         with_recorder(|recorder| {
             for family in export.families() {
-                record(&family, recorder, &mut told);
+                record(&family, recorder, &mut sent);
             }
         });
     }
 }
 
-fn record(family: &MetricFamily<'_>, recorder: &dyn Recorder, told: &mut Told) {
+fn record(family: &MetricFamily<'_>, recorder: &dyn Recorder, sent: &mut SentTotals) {
     let name = family.full_name();
     let unit = match family.unit {
         MetricUnit::Seconds => Some(Unit::Seconds),
@@ -192,19 +192,24 @@ fn record(family: &MetricFamily<'_>, recorder: &dyn Recorder, told: &mut Told) {
             }
             (SampleValue::Histogram(histogram), _) => {
                 let into = recorder.register_histogram(&key, &METADATA);
-                tell(&into, &Series::of(family, sample), histogram, told);
+                observe(&into, &Series::of(family, sample), histogram, sent);
             }
         }
     }
 }
 
-/// Records what has been observed since it was told.
-fn tell(into: &metrics::Histogram, series: &Series, histogram: &Histogram, told: &mut Told) {
+/// Records the observations that have not been sent.
+fn observe(
+    into: &metrics::Histogram,
+    series: &Series,
+    histogram: &Histogram,
+    sent: &mut SentTotals,
+) {
     for bucket in &histogram.buckets {
         let count = bucket.count as f64;
-        if let Some(difference) = told.difference(series, Some(bucket.index), count) {
-            into.record_many(bucket.middle(), difference.new as usize);
-            told.tell(difference);
+        if let Some(delta) = sent.delta(series, Some(bucket.index), count) {
+            into.record_many(bucket.middle(), delta.new as usize);
+            sent.mark_sent(delta);
         }
     }
 }

@@ -26,9 +26,9 @@ pub(super) struct Functions {
 /// tell them apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
-    /// Of all of them.
+    /// The name of all of them.
     pub(crate) function: &'static str,
-    /// Of all of them.
+    /// The backend of all of them.
     pub(crate) backend: &'static str,
     /// The functions, at least one.
     pub(crate) members: Vec<&'static CacheMetrics>,

@@ -13,6 +13,13 @@ mod budget;
 mod catalogue;
 #[cfg(any(feature = "cloudwatch", feature = "emf"))]
 mod cloudwatch;
+#[cfg(any(
+    feature = "cloudwatch",
+    feature = "emf",
+    feature = "metrics",
+    feature = "statsd"
+))]
+mod deltas;
 mod error;
 mod export;
 mod exporter;
@@ -51,13 +58,6 @@ mod registry;
 mod scope;
 #[cfg(feature = "statsd")]
 mod statsd;
-#[cfg(any(
-    feature = "cloudwatch",
-    feature = "emf",
-    feature = "metrics",
-    feature = "statsd"
-))]
-mod told;
 
 #[cfg(feature = "prometheus")]
 pub use buckets::Detail;

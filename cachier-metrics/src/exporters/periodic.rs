@@ -14,7 +14,7 @@ use crate::per_process::PerProcess;
 /// parent was doing: it starts one of its own, or goes without.
 #[derive(Debug)]
 pub(super) struct Periodic {
-    /// Of its thread, and so of the exporter: `cachier-statsd`.
+    /// The name of its thread, and so of the exporter: `cachier-statsd`.
     name: &'static str,
     interval: Duration,
     running: PerProcess<Mutex<Option<Running>>>,
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    const OFTEN: Duration = Duration::from_millis(1);
+    const SHORT_INTERVAL: Duration = Duration::from_millis(1);
 
     #[test]
     fn it_exports_in_each_interval_until_stopped() {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_no_thread() {
-        let periodic = Periodic::new("cachier-test", OFTEN);
+        let periodic = Periodic::new("cachier-test", SHORT_INTERVAL);
         let (exports, exported) = channel();
         let export = move || {
             exports.send(()).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     /// As where the program's last handle of an exporter is one that its own thread holds.
     #[test]
     fn its_own_thread_may_drop_it() {
-        let periodic = Arc::new(Periodic::new("cachier-test", OFTEN));
+        let periodic = Arc::new(Periodic::new("cachier-test", SHORT_INTERVAL));
         let own = Mutex::new(Some(Arc::clone(&periodic)));
         let (exports, exported) = channel();
         let export = move || {

@@ -1,4 +1,4 @@
-//! What figures are about: functions, stores, and the exporter itself.
+//! The subjects of figures: functions, stores, and the exporter itself.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
 use crate::stores::StoreFigures;
 
-/// What metrics are about.
+/// The subject of metrics.
 pub(crate) trait MetricSource {
     /// The labels of all its samples.
     fn labels(&self) -> Vec<(&str, &str)>;
@@ -16,7 +16,7 @@ pub(crate) trait MetricSource {
     /// When counting began, where it is known.
     fn start(&self) -> Option<SystemTime>;
 
-    /// What is exported of it.
+    /// How much of it is exported.
     fn extent(&self) -> Extent {
         Extent::Full
     }
@@ -60,7 +60,7 @@ const WINDOWS: [(&str, Duration); 3] = [
 ];
 
 impl Reading {
-    /// What the functions of a series add up to; none has no reading.
+    /// The sum of the functions of a series; `None` without functions.
     pub(crate) fn of(series: &Series) -> Option<Self> {
         let each = series.members.iter().map(|metrics| {
             let (snapshot, lookups) = metrics.snapshot_with(WINDOWS.map(|(_, window)| window));

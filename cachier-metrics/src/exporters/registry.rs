@@ -1,4 +1,4 @@
-//! What an exporter exports, and under which names.
+//! The figures that an exporter exports, and their names.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
@@ -47,7 +47,7 @@ pub struct MetricsRegistry {
     patterns: AppendList<NamePattern>,
 }
 
-/// What an exporter has counted of its own work.
+/// An exporter's counts of its own work.
 #[derive(Debug, Default)]
 struct ExportCounts {
     failures: AtomicU64,
@@ -143,7 +143,7 @@ impl MetricsRegistry {
         }
     }
 
-    /// What an exporter makes of a function beside the usual: series of buckets, and others.
+    /// Series that an exporter adds to a function's usual ones: of buckets, and others.
     #[cfg(feature = "prometheus")]
     pub(crate) fn further_series(self, buckets: usize, others: usize) -> Self {
         Self {
@@ -242,7 +242,7 @@ impl MetricsRegistry {
         }
     }
 
-    /// Those of this process: a forked child has sent nothing yet.
+    /// The counts of this process: a forked child has sent nothing yet.
     fn counts(&self) -> &ExportCounts {
         self.counts.get(|_| ExportCounts::default())
     }

@@ -1,4 +1,4 @@
-//! What builders of exporters are told of names, labels and limits.
+//! Names, labels and limits that all builders of exporters share.
 
 use super::error::ExportError;
 use super::registry::MetricsRegistry;

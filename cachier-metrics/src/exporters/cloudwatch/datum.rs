@@ -3,11 +3,11 @@
 use crate::exporters::catalogue::{
     catalogue, exporter_catalogue, program_catalogue, store_catalogue,
 };
+use crate::exporters::deltas::{Delta, SentTotals, Series};
 use crate::exporters::error::ExportError;
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
 use crate::exporters::registry::TAKEN_LABELS;
-use crate::exporters::told::{Difference, Series, Told};
 use crate::histogram::Histogram;
 
 /// A figure.
@@ -18,8 +18,8 @@ pub(super) struct Datum {
     /// Names and values.
     pub(super) dimensions: Vec<(String, String)>,
     pub(super) value: DatumValue,
-    /// What counts as told when it has been sent; nothing of a gauge.
-    pub(super) differences: Vec<Difference>,
+    /// The deltas that it carries; none for a gauge.
+    pub(super) deltas: Vec<Delta>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -37,29 +37,29 @@ pub(super) struct Distribution {
     pub(super) sum: f64,
 }
 
-/// Of a metric.
+/// CloudWatch's limit for a metric.
 const MAX_DIMENSIONS: usize = 30;
 /// The most labels that a figure of the catalogue has.
 const CATALOGUE_LABELS: usize = 4;
-/// Of a dimension's value, in bytes.
+/// Bytes of a dimension's value.
 const MAX_VALUE: usize = 1024;
-/// Of a namespace, in bytes.
+/// Bytes of a namespace.
 const MAX_NAMESPACE: usize = 255;
 
-/// What there is to tell: all gauges, and what has come to counters and histograms. A histogram of more than `max_values`
-/// buckets is more than one datum.
-pub(super) fn data(export: &Export, told: &Told, max_values: usize) -> Vec<Datum> {
+/// The data to send: all gauges, and the deltas of counters and histograms. A histogram of more than `max_values` buckets is
+/// more than one datum.
+pub(super) fn data(export: &Export, sent: &SentTotals, max_values: usize) -> Vec<Datum> {
     let mut data = Vec::new();
     for family in export.families() {
         let name = metric_name(family.name, family.unit);
         for sample in &family.samples {
-            let values = new_values(&family, sample, told, max_values);
-            data.extend(values.into_iter().map(|(value, differences)| Datum {
+            let values = new_values(&family, sample, sent, max_values);
+            data.extend(values.into_iter().map(|(value, deltas)| Datum {
                 name: name.clone(),
                 unit: unit(&family, &sample.value),
                 dimensions: dimensions(sample),
                 value,
-                differences,
+                deltas,
             }));
         }
     }
@@ -103,7 +103,7 @@ pub(super) fn check_labels(labels: &[(String, String)]) -> Result<(), ExportErro
     Ok(())
 }
 
-/// Those of the whole catalogue.
+/// The names of the whole catalogue.
 fn metric_names() -> Vec<String> {
     let functions = catalogue().map(|metric| (metric.name, metric.unit));
     let stores = store_catalogue()
@@ -166,12 +166,12 @@ fn dimension_value(value: &str) -> String {
     }
 }
 
-type NewValue = (DatumValue, Vec<Difference>);
+type NewValue = (DatumValue, Vec<Delta>);
 
 fn new_values(
     family: &MetricFamily<'_>,
     sample: &Sample<'_>,
-    told: &Told,
+    sent: &SentTotals,
     max_values: usize,
 ) -> Vec<NewValue> {
     let number = match &sample.value {
@@ -180,53 +180,51 @@ fn new_values(
         SampleValue::Histogram(histogram) => {
             let sum = family.unit.from_raw(histogram.sum as f64);
             let series = Series::of(family, sample);
-            let parts = distributions(&series, histogram, sum, told, max_values).into_iter();
-            let parts = parts.map(|(part, told)| (DatumValue::Distribution(part), told));
+            let parts = distributions(&series, histogram, sum, sent, max_values).into_iter();
+            let parts = parts.map(|(part, deltas)| (DatumValue::Distribution(part), deltas));
             return parts.collect();
         }
     };
     if family.kind == MetricKind::Gauge {
         return vec![(DatumValue::Number(number), Vec::new())];
     }
-    let difference = told.difference(&Series::of(family, sample), None, number);
-    let new = difference.map(|difference| (DatumValue::Number(difference.new), vec![difference]));
+    let delta = sent.delta(&Series::of(family, sample), None, number);
+    let new = delta.map(|delta| (DatumValue::Number(delta.new), vec![delta]));
     new.into_iter().collect()
 }
 
-/// What has come to a histogram, to be sent in this order. The sum is exact; where it is of several parts, each has its share
-/// by the middles of its buckets.
+/// The growth of a histogram in parts, to be sent in this order. The sum is exact; each of several parts has its share by the
+/// middles of its buckets.
 fn distributions(
     series: &Series,
     histogram: &Histogram,
     sum: f64,
-    told: &Told,
+    sent: &SentTotals,
     max_values: usize,
-) -> Vec<(Distribution, Vec<Difference>)> {
+) -> Vec<(Distribution, Vec<Delta>)> {
     let buckets = histogram.buckets.iter().filter_map(|bucket| {
-        let difference = told.difference(series, Some(bucket.index), bucket.count as f64)?;
-        Some((bucket.middle(), difference))
+        let delta = sent.delta(series, Some(bucket.index), bucket.count as f64)?;
+        Some((bucket.middle(), delta))
     });
     let buckets: Vec<_> = buckets.collect();
-    let estimated = |buckets: &[(f64, Difference)]| {
-        let of_each = buckets
-            .iter()
-            .map(|(middle, difference)| middle * difference.new);
+    let estimated = |buckets: &[(f64, Delta)]| {
+        let of_each = buckets.iter().map(|(middle, delta)| middle * delta.new);
         of_each.sum::<f64>()
     };
-    let new_sum = told.difference(series, None, sum);
-    let new_sum = new_sum.map_or(0.0, |difference| difference.new);
+    let new_sum = sent.delta(series, None, sum);
+    let new_sum = new_sum.map_or(0.0, |delta| delta.new);
     let scale = new_sum / estimated(&buckets);
-    let mut sum_told = sum - new_sum;
+    let mut sum_sent = sum - new_sum;
     let parts = buckets.chunks(max_values).map(|part| {
         let distribution = Distribution {
             values: part.iter().map(|(middle, _)| *middle).collect(),
-            counts: part.iter().map(|(_, difference)| difference.new).collect(),
+            counts: part.iter().map(|(_, delta)| delta.new).collect(),
             sum: estimated(part) * scale,
         };
-        sum_told += distribution.sum;
-        let differences = part.iter().map(|(_, difference)| difference.clone());
-        let differences = differences.chain(told.difference(series, None, sum_told));
-        (distribution, differences.collect())
+        sum_sent += distribution.sum;
+        let deltas = part.iter().map(|(_, delta)| delta.clone());
+        let deltas = deltas.chain(sent.delta(series, None, sum_sent));
+        (distribution, deltas.collect())
     });
     parts.collect()
 }
@@ -294,7 +292,7 @@ mod tests {
         );
     }
 
-    /// The sum of its parts is the exact one, and what was told of one part is not told again.
+    /// The sum of its parts is the exact one, and what was sent of one part is not sent again.
     #[test]
     fn a_large_histogram_is_several_data() {
         let buckets = (0..250).map(|index| crate::Bucket::new(index, 2)).collect();
@@ -302,9 +300,9 @@ mod tests {
             buckets,
             ..Histogram::default()
         };
-        let (mut told, series) = (Told::default(), Series::named("call_duration"));
-        let parts = distributions(&series, &histogram, 1000.0, &told, 100);
-        let sizes = |parts: &[(Distribution, Vec<Difference>)]| {
+        let (mut sent, series) = (SentTotals::default(), Series::named("call_duration"));
+        let parts = distributions(&series, &histogram, 1000.0, &sent, 100);
+        let sizes = |parts: &[(Distribution, Vec<Delta>)]| {
             let parts = parts.iter();
             let parts =
                 parts.map(|(part, _)| (part.values.len(), part.counts.iter().sum(), part.sum));
@@ -320,11 +318,9 @@ mod tests {
         );
         let sum: f64 = of_parts.iter().map(|part| part.2).sum();
         assert!((sum - 1000.0).abs() < 1e-6, "{sum}");
-        let (_, differences) = parts.into_iter().next().unwrap();
-        differences
-            .into_iter()
-            .for_each(|difference| told.tell(difference));
-        let rest = sizes(&distributions(&series, &histogram, 1000.0, &told, 100));
+        let (_, deltas) = parts.into_iter().next().unwrap();
+        deltas.into_iter().for_each(|delta| sent.mark_sent(delta));
+        let rest = sizes(&distributions(&series, &histogram, 1000.0, &sent, 100));
         assert_eq!(
             rest.iter().map(|part| part.0).collect::<Vec<_>>(),
             [100, 50]

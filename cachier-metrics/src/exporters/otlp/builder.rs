@@ -1,4 +1,4 @@
-//! What a program says of an OTLP exporter, and what its environment does.
+//! Settings of an OTLP exporter, by the program and its environment.
 
 use std::env;
 use std::fmt;
@@ -54,7 +54,7 @@ pub struct OtlpBuilder {
     scope: Scope,
 }
 
-/// What a program and its environment said, found to be possible.
+/// The settings of a program and its environment, validated.
 pub(super) struct Settings {
     pub(super) registry: MetricsRegistry,
     pub(super) receiver: Receiver,
@@ -144,14 +144,14 @@ impl OtlpBuilder {
         self
     }
 
-    /// What the program is called: by default `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, or
+    /// The name of the program: by default `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, or
     /// `unknown_service:` and the name of its file.
     pub fn service_name(self, name: impl Into<String>) -> Self {
         self.resource_attribute("service.name", name)
     }
 
-    /// What else is said of the program: `service.namespace`, `deployment.environment.name`; beside what
-    /// `OTEL_RESOURCE_ATTRIBUTES` says.
+    /// A further attribute of the program: `service.namespace`, `deployment.environment.name`. Added to those of
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
     ///
     /// ```
     /// # use cachier_metrics::{ExportError, OtlpExporter};
@@ -191,7 +191,7 @@ impl OtlpBuilder {
         })
     }
 
-    /// What the exporter is made of.
+    /// The validated settings.
     fn resolve(self, environment: &Environment<'_>) -> Result<Settings, ExportError> {
         let receiver = self.receiver(environment)?;
         let temporality = self.temporality.or_else(|| environment.temporality());
@@ -245,7 +245,7 @@ impl OtlpBuilder {
         })
     }
 
-    /// Those of each request; ours before the program's before the environment's.
+    /// The headers of each request; ours before the program's before the environment's.
     fn headers(
         &self,
         environment: &Environment<'_>,

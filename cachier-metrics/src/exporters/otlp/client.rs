@@ -37,7 +37,7 @@ pub(super) struct Receiver {
     pub(super) timeout: Duration,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 pub(super) struct Sent {
     /// How many points were rejected of it, if it was received.
     pub(super) result: Result<u64, Failure>,

@@ -37,7 +37,7 @@ const METRICS_PATH: &str = "/v1/metrics";
 const GRPC_METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 impl Address {
-    /// That of an endpoint. `schemeless` is how one is spoken to that says neither `http` nor `https`, which only gRPC knows.
+    /// The address of an endpoint. `schemeless` is the security of one without `http` or `https`, which only gRPC allows.
     pub(super) fn of(
         endpoint: &Endpoint,
         protocol: OtlpProtocol,

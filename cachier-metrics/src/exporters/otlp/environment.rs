@@ -1,4 +1,4 @@
-//! What the environment says of OpenTelemetry: the variables that all its exporters share. Pure.
+//! The environment variables that all OpenTelemetry exporters share. Pure.
 //!
 //! By its specification a value that cannot be used is told, and counts as unset.
 
@@ -79,7 +79,7 @@ impl Environment<'_> {
         is_insecure.unwrap_or(false)
     }
 
-    /// Of certificates and keys.
+    /// Paths of certificates and keys.
     pub(super) fn files(&self) -> Files {
         let file = |name| self.either(name).map(|(_, value)| PathBuf::from(value));
         Files {
@@ -95,7 +95,7 @@ impl Environment<'_> {
         self.pairs(&name, &value)
     }
 
-    /// What the program is, in its environment's words.
+    /// The attributes of the program that its environment sets.
     pub(super) fn resource_attributes(&self) -> Vec<(String, String)> {
         let name = "OTEL_RESOURCE_ATTRIBUTES";
         let value = self.set(name).unwrap_or_default();
@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of these variables, and what is told of them.
+    /// Reads these variables; also returns the warnings.
     fn read<T>(
         variables: &[(&str, &str)],
         read: impl FnOnce(&Environment<'_>) -> T,

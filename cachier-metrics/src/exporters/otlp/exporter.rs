@@ -87,13 +87,13 @@ impl MetricsExporter for OtlpExporter {
 
     fn stop(&self) {
         if self.periodic.stop() {
-            // Whoever wants to know of it flushes before.
+            // Callers that need the error flush first.
             let _ = self.pusher.push(Patience::Once);
         }
     }
 }
 
-/// What sends, for the exporter and its thread.
+/// The state shared by the exporter and its thread.
 struct Pusher {
     settings: Settings,
     /// One push at a time. A forked child counts from zero, and so do its differences.

@@ -32,7 +32,7 @@ pub(super) fn answer(
 ) -> Result<u64, Failure> {
     let status = parts.status;
     if !status.is_success() {
-        // What stands before the receiver speaks HTTP.
+        // A proxy before the receiver answers in HTTP.
         let retry = match status.as_u16() {
             429 | 502 | 503 | 504 => Retry::After(None),
             _ => Retry::Never,
@@ -139,7 +139,7 @@ fn retry_delay(details: &[u8]) -> Option<Duration> {
     Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos))
 }
 
-/// What a status says beside its code.
+/// The details of a status.
 fn details(headers: &HeaderMap) -> Option<Vec<u8>> {
     base64(headers.get("grpc-status-details-bin")?.as_bytes())
 }

@@ -26,7 +26,7 @@ pub(super) fn unit(family: &MetricFamily<'_>) -> &'static str {
 /// Shares, and whether something is so.
 const RATIO: &str = "1";
 
-/// What the metrics without a base unit count.
+/// The units of metrics without a base unit.
 const COUNTED: [(&str, &str); 22] = [
     ("calls", "{call}"),
     ("calls_abandoned", "{call}"),

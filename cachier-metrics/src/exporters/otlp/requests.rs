@@ -27,13 +27,13 @@ pub(super) struct Batch {
     metrics: Vec<Metric>,
     /// How many points it has.
     points: usize,
-    /// What has been received when it has.
+    /// The figures that count as received once the batch is.
     figures: Vec<(Series, Figure)>,
 }
 
 /// The most points of a request. The largest are a kilobyte, and gRPC receivers take 4 MB unless told otherwise.
 const MAX_POINTS: usize = 2_000;
-/// Who measured, as receivers show it.
+/// The instrumentation scope that receivers show.
 const SCOPE: &str = env!("CARGO_PKG_NAME");
 
 /// The points of an export that are to be sent.
@@ -68,7 +68,7 @@ pub(super) fn batches(
 }
 
 impl Batch {
-    /// What has been received when the message has, and the message.
+    /// The message, and the figures that count as received once it is.
     pub(super) fn request(
         self,
         resource: &Resource,
@@ -92,7 +92,7 @@ impl Batch {
         (self.figures, message)
     }
 
-    /// What has come of these since they began.
+    /// Adds the totals of these samples.
     fn add<'a>(
         &mut self,
         family: &MetricFamily<'_>,
@@ -104,7 +104,7 @@ impl Batch {
         self.push(family, points);
     }
 
-    /// What has come of these since they were last received.
+    /// Adds the growth of these samples since they were last received.
     fn add_differences<'a>(
         &mut self,
         family: &MetricFamily<'_>,

@@ -1,4 +1,4 @@
-//! Who sends.
+//! The resource: the program that sends.
 
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::requests::attributes;
 use crate::per_process::{PerProcess, Process};
 
-/// What a program is. Its instance is another one with each start, and in each forked child.
+/// The identity of a program. Its instance changes with each start, and in each forked child.
 #[derive(Debug)]
 pub(super) struct Identity {
     /// The first of a name holds.
@@ -22,7 +22,7 @@ const SERVICE_NAME: &str = "service.name";
 const INSTANCE: &str = "service.instance.id";
 
 impl Identity {
-    /// What the program says comes before what its environment says.
+    /// The program's attributes come before its environment's.
     pub(super) fn new(mut said: Vec<(String, String)>, environment: &Environment<'_>) -> Self {
         let name = |name: String| (SERVICE_NAME.to_owned(), name);
         said.extend(environment.service_name().map(name));

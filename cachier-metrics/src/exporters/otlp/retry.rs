@@ -1,4 +1,4 @@
-//! What failed, and when to try again. Pure.
+//! Failures, and when to try again. Pure.
 
 use std::time::Duration;
 
@@ -74,11 +74,11 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const TIME_LEFT: Duration = Duration::from_secs(60);
 
     fn pauses(retry: Retry, patience: Patience, random: u16) -> Vec<Duration> {
         let mut backoff = Backoff::new(patience);
-        std::iter::from_fn(|| backoff.next(retry, LONG, random)).collect()
+        std::iter::from_fn(|| backoff.next(retry, TIME_LEFT, random)).collect()
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn no_pause_is_longer_than_the_time_left() {
         let mut backoff = Backoff::new(Patience::Retries);
-        let said = Retry::After(Some(LONG));
-        assert_eq!(backoff.next(said, LONG, 0), None);
+        let said = Retry::After(Some(TIME_LEFT));
+        assert_eq!(backoff.next(said, TIME_LEFT, 0), None);
     }
 }

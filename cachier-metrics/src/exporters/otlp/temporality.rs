@@ -31,7 +31,7 @@ pub enum Temporality {
 impl Temporality {
     /// Whether a figure goes out as the difference to the last one.
     pub(super) fn is_delta(self, kind: MetricKind, sample: &Sample<'_>) -> bool {
-        // Who counts them tells when that began.
+        // Counters of the program have a start; readings have none.
         let is_read = sample.start.is_none() && kind == MetricKind::Counter;
         kind != MetricKind::Gauge
             && match self {
@@ -42,7 +42,7 @@ impl Temporality {
     }
 }
 
-/// What has been received, for the differences to it.
+/// The figures that were last received, to take differences from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Received(HashMap<Series, Figure>);
 
@@ -60,7 +60,7 @@ pub(super) struct Figure {
     time: SystemTime,
 }
 
-/// What came in an interval.
+/// The growth of a series in an interval.
 pub(super) struct Difference<'a> {
     pub(super) value: SampleValue<'a>,
     /// Where the interval begins, if it is known.
@@ -68,7 +68,7 @@ pub(super) struct Difference<'a> {
 }
 
 impl Received {
-    /// What has come since a series was last received; none if nothing has.
+    /// The growth of a series since it was last received; none if there is none.
     pub(super) fn difference<'a>(
         &self,
         series: &Series,
@@ -116,7 +116,7 @@ impl Figure {
     }
 }
 
-/// What has been added to a figure; none if nothing has. Figures that were received only ever grow.
+/// The growth of a figure; none if there is none. Figures that were received only ever grow.
 fn since<'a>(value: &SampleValue<'a>, last: &SampleValue<'_>) -> Option<SampleValue<'a>> {
     match (value, last) {
         (SampleValue::Count(count), SampleValue::Count(last)) => {

@@ -23,9 +23,9 @@ pub(super) struct Tls {
 /// Files in PEM.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Files {
-    /// Of the certificates that are trusted instead of the system's.
+    /// Certificates that are trusted instead of the system's.
     pub(super) trusted: Option<PathBuf>,
-    /// Of the exporter's own certificate, and of its key.
+    /// The exporter's own certificate, and its key.
     pub(super) own: Option<(PathBuf, PathBuf)>,
 }
 

@@ -161,7 +161,7 @@ impl PrometheusBuilder {
 
     /// The most series, 20,000 unless set. Past half of them the histograms of further functions go without their buckets,
     /// then functions without their rare labels, and the last ones share one name, `(other)`, so that no count is lost.
-    /// What a function has is decided when it is registered, and stays.
+    /// The series of a function are fixed when it is registered.
     pub fn max_series(mut self, max_series: usize) -> Self {
         self.scope.max_series = Some(max_series);
         self

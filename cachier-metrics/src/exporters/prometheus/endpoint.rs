@@ -148,7 +148,7 @@ impl Endpoint {
     }
 }
 
-/// Of a probe that panicked nobody knows whether calls are answered.
+/// The readiness after a probe has panicked: unknown.
 fn unknown() -> StoreReadiness {
     StoreReadiness {
         name: "probe".to_owned(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::{TAKEN_LABELS, is_name};
 
-/// What a program says of its Pushgateway.
+/// Settings of the Pushgateway.
 #[derive(Clone, Debug)]
 pub(super) struct GatewaySettings {
     pub(super) url: String,
@@ -19,16 +19,16 @@ pub(super) struct GatewaySettings {
 pub(super) struct Gateway {
     /// `host:port`.
     address: String,
-    /// That of the group.
+    /// The path of the group.
     path: String,
     /// For all of a push.
     timeout: Duration,
 }
 
 const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is left for a step that begins after that.
+/// The timeout of a step that begins after that.
 const LATE_STEP_TIMEOUT: Duration = Duration::from_millis(1);
-/// Of an answer, which says in a line what is wrong if anything is.
+/// Bytes of an answer, which names an error in one line.
 const MAX_ANSWER: usize = 8192;
 const DEFAULT_PORT: u16 = 80;
 
@@ -163,7 +163,7 @@ fn segment(name: &str, value: &str) -> String {
     }
 }
 
-/// That of URLs, without padding.
+/// The alphabet of URLs, without padding.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

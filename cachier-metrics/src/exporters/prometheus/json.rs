@@ -47,7 +47,7 @@ pub(super) fn figures(export: &Export) -> Value {
     all
 }
 
-/// What every answer begins with.
+/// The head of every answer.
 pub(super) fn heading(time: SystemTime) -> Value {
     json!({
         "version": VERSION,
@@ -114,7 +114,7 @@ fn quantiles<T: Unit>(histogram: &Histogram, number: fn(T) -> Value) -> Map<Stri
         .collect()
 }
 
-/// What was counted in some time.
+/// The counts of a span of time.
 pub(super) fn counted(counted: &Snapshot) -> Value {
     let sum = |numbers: &mut dyn Iterator<Item = &u64>| numbers.sum::<u64>();
     let errors = counted.backend_errors.values();

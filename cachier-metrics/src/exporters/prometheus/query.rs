@@ -6,14 +6,14 @@ use super::series::{self, Span};
 use super::{json, summary};
 use crate::exporters::registry::MetricsRegistry;
 
-/// What a request asks for.
+/// The query of a request.
 #[derive(Debug)]
 pub(super) enum Query {
     /// All figures, or those of one function.
     Figures(Option<String>),
     /// All figures of one function, and its recent past.
     Series(String, Span),
-    /// What the functions have counted in a window, or one of them.
+    /// The counts of all functions in a window, or of one.
     Summary(Option<String>, Span),
 }
 

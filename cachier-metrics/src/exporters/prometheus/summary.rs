@@ -34,7 +34,7 @@ fn function(series: &Series, window: Duration) -> Option<Value> {
     }))
 }
 
-/// What the cache holds now; what is unknown is absent.
+/// The contents of the cache now; unknown fields are absent.
 fn held(gauges: &Gauges) -> Value {
     let backend = gauges.backend();
     known([

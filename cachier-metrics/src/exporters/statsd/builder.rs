@@ -1,4 +1,4 @@
-//! What a program says of its StatsD exporter.
+//! Settings of the StatsD exporter.
 
 #[cfg(unix)]
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct StatsdBuilder {
 }
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8125";
-/// That of StatsD's own flushes.
+/// The interval of StatsD's own flushes.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 
 impl StatsdBuilder {
@@ -64,7 +64,7 @@ impl StatsdBuilder {
         self
     }
 
-    /// What the daemon speaks: StatsD unless told otherwise.
+    /// The dialect of the daemon: StatsD by default.
     pub fn dialect(mut self, dialect: StatsdDialect) -> Self {
         self.dialect = dialect;
         self
@@ -95,7 +95,7 @@ impl StatsdBuilder {
         self
     }
 
-    /// What sends, and how often.
+    /// The sender, and its interval.
     pub(super) fn resolve(self) -> Result<(Sender, Duration), ExportError> {
         let address = self.address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
         let destination = Destination::Address(address);

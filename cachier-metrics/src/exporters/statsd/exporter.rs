@@ -68,7 +68,7 @@ impl MetricsExporter for StatsdExporter {
 
     fn stop(&self) {
         if self.periodic.stop() {
-            // Whoever wants to know of it flushes before.
+            // Callers that need the error flush first.
             let _ = self.flush();
         }
     }

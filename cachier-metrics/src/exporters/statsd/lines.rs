@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::exporters::deltas::{Delta, SentTotals, Series};
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
-use crate::exporters::told::{Difference, Series, Told};
 
 /// Which of the two protocols a daemon speaks.
 ///
@@ -31,18 +31,18 @@ pub enum StatsdDialect {
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) text: String,
-    /// What counts as told when it has been sent; nothing of a gauge.
-    pub(super) difference: Option<Difference>,
+    /// The delta that it carries; none for a gauge.
+    pub(super) delta: Option<Delta>,
 }
 
-/// What there is to tell: all gauges, and what has come to counters and histograms.
-pub(super) fn lines(export: &Export, told: &Told, dialect: StatsdDialect) -> Vec<Line> {
+/// The lines to send: all gauges, and the deltas of counters and histograms.
+pub(super) fn lines(export: &Export, sent: &SentTotals, dialect: StatsdDialect) -> Vec<Line> {
     let mut lines = Vec::new();
     for family in export.families() {
         for sample in &family.samples {
             match dialect {
-                StatsdDialect::Statsd => add(&STATSD, &family, sample, told, &mut lines),
-                StatsdDialect::DogStatsd => add(&DOGSTATSD, &family, sample, told, &mut lines),
+                StatsdDialect::Statsd => add(&STATSD, &family, sample, sent, &mut lines),
+                StatsdDialect::DogStatsd => add(&DOGSTATSD, &family, sample, sent, &mut lines),
             }
         }
     }
@@ -90,7 +90,7 @@ fn add(
     grammar: &Grammar,
     family: &MetricFamily<'_>,
     sample: &Sample<'_>,
-    told: &Told,
+    sent: &SentTotals,
     lines: &mut Vec<Line>,
 ) {
     let number = match &sample.value {
@@ -104,11 +104,11 @@ fn add(
                 _ => 1.0,
             };
             for bucket in &histogram.buckets {
-                let difference = told.difference(&series, Some(bucket.index), bucket.count as f64);
+                let delta = sent.delta(&series, Some(bucket.index), bucket.count as f64);
                 let value = bucket.middle() * per_unit;
-                lines.extend(difference.map(|difference| {
-                    named.line(value, grammar.histogram, difference.new, Some(difference))
-                }));
+                lines.extend(
+                    delta.map(|delta| named.line(value, grammar.histogram, delta.new, Some(delta))),
+                );
             }
             return;
         }
@@ -116,10 +116,10 @@ fn add(
     if family.kind == MetricKind::Gauge {
         lines.push(grammar.named(family, sample).line(number, "g", 1.0, None));
     } else if number > 0.0 {
-        let difference = told.difference(&Series::of(family, sample), None, number);
-        lines.extend(difference.map(|difference| {
+        let delta = sent.delta(&Series::of(family, sample), None, number);
+        lines.extend(delta.map(|delta| {
             let named = grammar.named(family, sample);
-            named.line(difference.new, "c", 1.0, Some(difference))
+            named.line(delta.new, "c", 1.0, Some(delta))
         }));
     }
 }
@@ -146,7 +146,7 @@ impl Grammar {
 
 impl Named {
     /// A value that stands for so many of them.
-    fn line(&self, value: f64, kind: &str, count: f64, difference: Option<Difference>) -> Line {
+    fn line(&self, value: f64, kind: &str, count: f64, delta: Option<Delta>) -> Line {
         let Self { name, tags } = self;
         let mut text = String::with_capacity(name.len() + tags.len() + 32);
         // Writing to a string does not fail.
@@ -155,7 +155,7 @@ impl Named {
             let _ = write!(text, "|@{}", rate(count));
         }
         text.push_str(tags);
-        Line { text, difference }
+        Line { text, delta }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Lines in packets. Pure.
 
 use super::lines::Line;
-use crate::exporters::told::Difference;
+use crate::exporters::deltas::Delta;
 
 /// Lines that are sent together, a line break between them.
 #[derive(Debug, Default)]
 pub(super) struct Packet {
     pub(super) text: String,
-    /// What its lines tell.
-    pub(super) differences: Vec<Difference>,
+    /// The deltas of its lines.
+    pub(super) deltas: Vec<Delta>,
 }
 
 /// Packets of fewer than `limit` bytes, and the lines that are too long for any.
@@ -35,7 +35,7 @@ pub(super) fn packets(lines: Vec<Line>, limit: usize) -> (Vec<Packet>, Vec<Line>
 impl Packet {
     fn add(&mut self, line: Line) {
         self.text.push_str(&line.text);
-        self.differences.extend(line.difference);
+        self.deltas.extend(line.delta);
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
         let lines = ["aaa", "bb", "c", "too long a line", "dd", "eee", "12345678"];
         let line = |text: &str| Line {
             text: text.to_owned(),
-            difference: None,
+            delta: None,
         };
         let (packets, too_long) = packets(lines.map(line).into(), 9);
         let packets: Vec<_> = packets.iter().map(|packet| &*packet.text).collect();

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use super::lines::{StatsdDialect, lines};
 use super::packets::packets;
 use super::socket::Destination;
+use crate::exporters::deltas::SentTotals;
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
-use crate::exporters::told::Told;
 use crate::per_process::PerProcess;
 
-/// What is sent, where, and what has been.
+/// The figures, their destination, and the totals sent so far.
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) registry: MetricsRegistry,
     dialect: StatsdDialect,
     destination: Destination,
-    /// A forked child counts from zero, and tells so. Locked for an export, which calls never wait for.
-    told: PerProcess<Mutex<Told>>,
+    /// A forked child counts from zero. Locked for an export, which calls never wait for.
+    sent_totals: PerProcess<Mutex<SentTotals>>,
 }
 
 /// For all packets of an export together, to a daemon that reads slowly or not at all.
@@ -35,7 +35,7 @@ impl Sender {
             registry,
             dialect,
             destination,
-            told: PerProcess::new(),
+            sent_totals: PerProcess::new(),
         }
     }
 
@@ -48,22 +48,22 @@ impl Sender {
         })
     }
 
-    /// Ends with the first packet that is refused. What it was to tell, and what was to come after it, stays new.
+    /// Ends with the first packet that is refused. Its deltas, and those after it, stay for the next export.
     fn try_send(&self) -> io::Result<()> {
-        let told = self.told.get(|_| Mutex::default());
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent_totals = self.sent_totals.get(|_| Mutex::default());
+        let mut sent_totals = sent_totals.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = Instant::now() + EXPORT_TIMEOUT;
         let socket = self.destination.connect()?;
-        let lines = lines(&self.registry.gather(), &told, self.dialect);
+        let lines = lines(&self.registry.gather(), &sent_totals, self.dialect);
         let (packets, too_long) = packets(lines, self.destination.packet_limit());
         self.registry.export_dropped(too_long.len() as u64);
-        let dropped = too_long.into_iter().filter_map(|line| line.difference);
-        dropped.for_each(|difference| told.tell(difference));
+        let dropped = too_long.into_iter().filter_map(|line| line.delta);
+        dropped.for_each(|delta| sent_totals.mark_sent(delta));
         for packet in packets {
             socket.send(&packet.text, deadline)?;
             self.registry.export_sent(packet.text.len() as u64);
-            let sent = packet.differences.into_iter();
-            sent.for_each(|difference| told.tell(difference));
+            let sent = packet.deltas.into_iter();
+            sent.for_each(|delta| sent_totals.mark_sent(delta));
         }
         Ok(())
     }

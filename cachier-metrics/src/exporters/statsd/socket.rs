@@ -26,7 +26,7 @@ pub(super) enum Socket {
     Unix(UnixDatagram),
 }
 
-/// What passes an Ethernet in one piece.
+/// Fits an Ethernet frame.
 const UDP_PACKET_LIMIT: usize = 1432;
 #[cfg(unix)]
 const SOCKET_PACKET_LIMIT: usize = 8192;

@@ -19,10 +19,10 @@ use crate::exporters::scope::Scope;
 /// units are the same. Gauges are sent as they are; counters as what has come since the last time, from the process's start on,
 /// and histograms likewise, as values with their counts, within 2.2 %. What has not moved is not sent.
 ///
-/// What the service refuses, because it is asked too often or lets nobody in, or what meets no connection, is part of a later
-/// export; and the more exports it refuses in a row, the more are left out, 15 at most. What it may have taken without saying so,
-/// as where its answer is late, is not sent again, so that nothing is counted twice: it is counted as `ExportDropped`. The client's
-/// own retries are not used.
+/// Figures that the service refuses (throttling, access denied), or that find no connection, are part of a later export; and
+/// the more exports are refused in a row, the more are left out, 15 at most. Figures that it may have taken without saying so, as
+/// where its answer is late, are not sent again, so that nothing is counted twice: they are counted as `ExportDropped`. The
+/// client's own retries are not used.
 ///
 /// In a forked child it sends nothing until it is started there, with a client that was made there. Dropping it stops it,
 /// without a last export: see [`stop`](MetricsExporter::stop). A program that ends soon sends all with

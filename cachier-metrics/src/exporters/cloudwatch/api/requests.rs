@@ -6,23 +6,23 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
 use crate::exporters::cloudwatch::datum::{Datum, DatumValue};
-use crate::exporters::told::Difference;
+use crate::exporters::deltas::Delta;
 
-/// What is sent together.
+/// The data of one call.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     pub(super) data: Vec<MetricDatum>,
     /// How large it is at most, in bytes.
     pub(super) size: usize,
-    /// What it tells.
-    pub(super) differences: Vec<Difference>,
+    /// The deltas of its data.
+    pub(super) deltas: Vec<Delta>,
 }
 
-/// Of a metric.
+/// The service's limit of values of a metric.
 pub(super) const MAX_VALUES: usize = 150;
-/// Of a request.
+/// The service's limit of metrics of a request.
 const MAX_METRICS: usize = 1000;
-/// Of a request, in bytes: with some room for its head below the 1 MB of the service.
+/// Bytes of a request: the service's 1 MB, less some room for the head.
 const MAX_SIZE: usize = 1_000_000;
 /// The most that a number takes in CBOR, and names of fields.
 const NUMBER_SIZE: usize = 9;
@@ -43,7 +43,7 @@ pub(super) fn requests(data: Vec<Datum>, time: SystemTime) -> Vec<Request> {
         };
         request.size += size;
         request.data.push(metric(&datum, time));
-        request.differences.extend(datum.differences);
+        request.deltas.extend(datum.deltas);
     }
     requests
 }
@@ -87,7 +87,7 @@ mod tests {
             unit: "Count",
             dimensions: vec![("Function".to_owned(), "f".to_owned())],
             value: DatumValue::Number(1.0),
-            differences: Vec::new(),
+            deltas: Vec::new(),
         };
         let sizes = |data: Vec<Datum>| {
             let requests = requests(data, SystemTime::now());

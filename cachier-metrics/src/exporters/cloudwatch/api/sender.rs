@@ -18,34 +18,34 @@ use tokio::runtime::Builder;
 use super::backoff::Backoff;
 use super::requests::{MAX_VALUES, requests};
 use crate::exporters::cloudwatch::datum::data;
+use crate::exporters::deltas::SentTotals;
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
-use crate::exporters::told::Told;
 use crate::per_process::PerProcess;
 use crate::warning::warn;
 
-/// What is sent, and what has been.
+/// The figures, the client, and the totals sent so far.
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) registry: MetricsRegistry,
     client: Client,
     namespace: String,
-    /// A forked child counts from zero, and tells so. Locked for an export, which calls never wait for.
+    /// A forked child counts from zero. Locked for an export, which calls never wait for.
     state: PerProcess<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    told: Told,
+    sent_totals: SentTotals,
     backoff: Backoff,
 }
 
-/// What a service that answered so has of a request.
+/// The fate of a request that failed.
 #[derive(Debug, PartialEq)]
 enum Fate {
-    /// Nothing, for the time being.
+    /// Not received; it may be sent later.
     Refused,
-    /// Nothing, and it never will; or nobody knows, and sending it again might count it twice.
+    /// Refused for good; or perhaps received, so that sending it again might count it twice.
     Lost,
 }
 
@@ -81,10 +81,10 @@ impl Sender {
         action(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends with the first request that is refused: it and those behind it stay new.
+    /// Ends with the first request that is refused: its deltas and those after it stay for the next export.
     fn send_new(&self, state: &mut State) -> Result<(), ExportError> {
         let export = self.registry.gather();
-        let data = data(&export, &state.told, MAX_VALUES);
+        let data = data(&export, &state.sent_totals, MAX_VALUES);
         let mut failed = None;
         for request in requests(data, export.time()) {
             let count = request.data.len() as u64;
@@ -100,8 +100,8 @@ impl Sender {
                 }
             }
             state.backoff.accept();
-            let differences = request.differences.into_iter();
-            differences.for_each(|difference| state.told.tell(difference));
+            let deltas = request.deltas.into_iter();
+            deltas.for_each(|delta| state.sent_totals.mark_sent(delta));
         }
         failed.map_or(Ok(()), |message| Err(ExportError::new(message)))
     }
@@ -173,7 +173,7 @@ fn fate(error: &SdkError<PutMetricDataError>) -> Fate {
     let is_refused = match error {
         SdkError::ConstructionFailure(_) => true,
         SdkError::DispatchFailure(failure) => {
-            // What is not of the connection came before it: a client or credentials that there are not.
+            // Failures outside the connection come before it: no client, or no credentials.
             let is_before = failure.is_other() && failure.as_other().is_none();
             is_before || failure.is_user() || is_unreached(error)
         }

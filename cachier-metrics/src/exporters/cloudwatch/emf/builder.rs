@@ -1,4 +1,4 @@
-//! What a program says of its exporter in the embedded metric format.
+//! Settings of the exporter in the embedded metric format.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl EmfBuilder {
         self
     }
 
-    /// What writes, and how often.
+    /// The writer, and its interval.
     pub(super) fn resolve(self) -> Result<(Writer, Duration), ExportError> {
         let namespace = self
             .namespace

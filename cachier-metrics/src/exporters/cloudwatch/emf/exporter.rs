@@ -17,8 +17,8 @@ use crate::exporters::registry::MetricsRegistry;
 /// written as they are; counters as what has come since the last time, from the process's start on, and histograms likewise,
 /// as values with their counts, within 2.2 %. What has not moved is not written.
 ///
-/// What could not be written is part of the next export, so that nothing is counted twice, and an export that failed is a figure
-/// of its own (`ExportFailures`), beside lines (`ExportRequests`) and bytes (`ExportSentBytes`).
+/// Figures that could not be written are part of the next export, so that nothing is counted twice. The exporter counts failed
+/// exports (`ExportFailures`), lines (`ExportRequests`) and bytes (`ExportSentBytes`).
 ///
 /// In a forked child it writes nothing until it is started there. Dropping it stops it, without a last export: see
 /// [`stop`](MetricsExporter::stop). A Lambda function stands still between its calls, threads included, so that one calls

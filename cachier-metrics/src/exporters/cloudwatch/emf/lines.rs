@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::exporters::cloudwatch::datum::{Datum, DatumValue, Distribution};
-use crate::exporters::told::Difference;
+use crate::exporters::deltas::Delta;
 
 /// The figures of one set of dimensions: a document, which has each name once.
 #[derive(Debug)]
@@ -15,13 +15,13 @@ pub(super) struct Document {
     /// Names and units.
     metrics: Vec<(String, &'static str)>,
     values: Map<String, Value>,
-    /// What it tells.
-    pub(super) differences: Vec<Difference>,
+    /// The deltas of its metrics.
+    pub(super) deltas: Vec<Delta>,
 }
 
-/// Of a directive.
+/// The limit of metrics of a directive.
 pub(super) const MAX_METRICS: usize = 100;
-/// Of a metric.
+/// The limit of values of a metric.
 pub(super) const MAX_VALUES: usize = 100;
 
 /// As few documents as there can be of at most so many metrics. Data of one name keep their order.
@@ -51,7 +51,7 @@ impl Document {
             dimensions,
             metrics: Vec::new(),
             values: Map::new(),
-            differences: Vec::new(),
+            deltas: Vec::new(),
         }
     }
 
@@ -62,7 +62,7 @@ impl Document {
         };
         self.metrics.push((datum.name.clone(), datum.unit));
         self.values.insert(datum.name, value);
-        self.differences.extend(datum.differences);
+        self.deltas.extend(datum.deltas);
     }
 
     /// As a line, with its end.
@@ -110,7 +110,7 @@ mod tests {
             unit: "Count",
             dimensions: vec![("Function".to_owned(), function.to_owned())],
             value: DatumValue::Number(1.0),
-            differences: Vec::new(),
+            deltas: Vec::new(),
         }
     }
 

@@ -7,18 +7,18 @@ use std::sync::{Mutex, PoisonError};
 
 use super::lines::{Document, MAX_METRICS, MAX_VALUES, documents};
 use crate::exporters::cloudwatch::datum::data;
+use crate::exporters::deltas::SentTotals;
 use crate::exporters::error::ExportError;
 use crate::exporters::registry::MetricsRegistry;
-use crate::exporters::told::Told;
 use crate::per_process::PerProcess;
 
-/// What is written, where, and what has been.
+/// The figures, their destination, and the totals written so far.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) registry: MetricsRegistry,
     namespace: String,
     output: Output,
-    /// A forked child counts from zero, and writes so. Locked for an export, which calls never wait for.
+    /// A forked child counts from zero. Locked for an export, which calls never wait for.
     written: PerProcess<Mutex<Written>>,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Output {
 
 #[derive(Debug, Default)]
 struct Written {
-    told: Told,
+    sent_totals: SentTotals,
     /// The last line may lack its end.
     is_torn: bool,
 }
@@ -57,7 +57,7 @@ impl Writer {
         })
     }
 
-    /// Ends with the first line that cannot be written. What it was to tell, and what was to come after it, stays new.
+    /// Ends with the first line that cannot be written. Its deltas, and those after it, stay for the next export.
     fn try_write(&self) -> io::Result<()> {
         let written = self.written.get(|_| Mutex::default());
         let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,11 +68,11 @@ impl Writer {
             }
         };
         let export = self.registry.gather();
-        let data = data(&export, &written.told, MAX_VALUES);
+        let data = data(&export, &written.sent_totals, MAX_VALUES);
         for document in documents(data, MAX_METRICS) {
             let line = document.line(&self.namespace, export.time());
             written.write(&mut output, &line)?;
-            written.tell(document);
+            written.mark_sent(document);
             self.registry.export_sent(line.len() as u64);
         }
         Ok(())
@@ -93,9 +93,9 @@ impl Written {
         Ok(())
     }
 
-    fn tell(&mut self, document: Document) {
-        for difference in document.differences {
-            self.told.tell(difference);
+    fn mark_sent(&mut self, document: Document) {
+        for delta in document.deltas {
+            self.sent_totals.mark_sent(delta);
         }
     }
 }
