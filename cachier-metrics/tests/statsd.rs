@@ -21,7 +21,7 @@ use dogstatsd::{Line, received};
 
 const UDP_LIMIT: usize = 1432;
 const SOCKET_LIMIT: usize = 8192;
-const LONG: Duration = Duration::from_secs(3600);
+const UNREACHED_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Calls that take this long, each timed.
 fn calls(metrics: &'static CacheMetrics, clock: &Clock, count: u64, millis: u64) {
@@ -71,7 +71,7 @@ fn own(exporter: &StatsdExporter, name: &str) -> u64 {
 
 #[test]
 fn a_daemon_reports_the_totals() {
-    let Some(daemon) = statsd::start(LONG) else {
+    let Some(daemon) = statsd::start(UNREACHED_INTERVAL) else {
         return;
     };
     let (metrics, clock) = metrics("app::totals");
@@ -105,7 +105,7 @@ fn a_daemon_reports_the_totals() {
 /// Everything that there is reaches the daemon as numbers that it takes, in many packets.
 #[test]
 fn a_daemon_takes_every_figure() {
-    let Some(daemon) = statsd::start(LONG) else {
+    let Some(daemon) = statsd::start(UNREACHED_INTERVAL) else {
         return;
     };
     let (busy, _running) = in_use_for_long("many \n|:#@ ü");
@@ -333,7 +333,7 @@ fn figures_too_long_for_packets_are_counted() {
 /// Names that a daemon cannot tell apart add up there.
 #[test]
 fn functions_of_one_spelling_add_up() {
-    let Some(daemon) = statsd::start(LONG) else {
+    let Some(daemon) = statsd::start(UNREACHED_INTERVAL) else {
         return;
     };
     let exporter = StatsdExporter::builder().address(daemon.address());
@@ -379,7 +379,9 @@ fn it_sends_periodically_and_on_stop() {
     arrives("cachier.calls.periodic.file.hit:1|c");
     often.stop();
     often.stop();
-    let rarely = builder().interval(LONG).constant_label("service", "late");
+    let rarely = builder()
+        .interval(UNREACHED_INTERVAL)
+        .constant_label("service", "late");
     let rarely = rarely.build().unwrap();
     rarely.register_function(metrics).unwrap();
     rarely.start().unwrap();

@@ -1,5 +1,5 @@
 //! Which modules of a crate use which, read from its source, the cycles among them, and whether they keep to their layers;
-//! and which public items have no example.
+//! which public items have no example; and the rules of style that each file keeps.
 //!
 //! A module is a file. It *uses* another if its code names an item defined there, by a `use` or a path in a type, a
 //! body or a macro, wherever that begins (`crate::`, `self::`, `super::`, an imported name) and through re-exports. Not
@@ -18,12 +18,14 @@ mod examples;
 mod layers;
 mod names;
 mod source;
+mod style;
 mod uses;
 
 pub use cycles::{Cycle, cycles};
 pub use examples::{WithoutExample, without_examples};
 pub use layers::{Layers, Violation};
 pub use source::{Source, SourceError};
+pub use style::{MAX_LINES, MAX_WORDS, definitions, excessive_lines, long_test_names};
 pub use uses::{Graph, Site};
 
 #[cfg(test)]

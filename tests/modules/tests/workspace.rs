@@ -1,11 +1,13 @@
-//! The crates of this workspace: no cycles among modules, in `cachier` the layers of ARCHITECTURE.md, and an example for each
-//! public item.
+//! The crates of this workspace: no cycles among modules, in `cachier` the layers of ARCHITECTURE.md, an example for each
+//! public item, and the rules of style.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 use std::path::Path;
 
-use cachier_modules::{Graph, Layers, Source, cycles, without_examples};
+use cachier_modules::{
+    Graph, Layers, Source, cycles, definitions, excessive_lines, long_test_names, without_examples,
+};
 
 const CRATES: [&str; 7] = [
     "cachier",
@@ -22,10 +24,57 @@ const PUBLISHED: usize = 4;
 
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
+/// The folders of all packages.
+const FOLDERS: [&str; 6] = [
+    "cachier",
+    "cachier-backends",
+    "cachier-macros",
+    "cachier-metrics",
+    "examples",
+    "tests",
+];
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 fn source_of(folder: &str) -> Source {
-    let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let root = workspace.join(folder).join("src/lib.rs");
+    let root = workspace().join(folder).join("src/lib.rs");
     Source::read(&root).unwrap()
+}
+
+/// The Rust files below a folder of the workspace, by their paths from there, with their texts; build output is left out.
+fn files_in(folder: &str) -> Vec<(String, String)> {
+    let root = workspace().join(folder);
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(folder).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                folders.extend((!path.ends_with("target")).then_some(path));
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                let text = fs::read_to_string(&path).unwrap();
+                files.push((name.replace('\\', "/"), text));
+            }
+        }
+    }
+    files.sort_unstable();
+    files
+}
+
+/// The violations of a rule in all packages, each with its file. `find` gets the name and the text of a file.
+fn violations(find: impl Fn(&str, &str) -> Vec<String>) -> Vec<String> {
+    let of_folder = |folder: &str| {
+        let files = files_in(folder).into_iter();
+        let of_file = files.flat_map(|(name, text)| {
+            let found = find(&name, &text).into_iter();
+            let shown = found.map(|violation| format!("{folder}/{name}: {violation}"));
+            shown.collect::<Vec<_>>()
+        });
+        of_file.collect::<Vec<_>>()
+    };
+    FOLDERS.into_iter().flat_map(of_folder).collect()
 }
 
 fn graph_of(folder: &str) -> Graph {
@@ -73,26 +122,36 @@ const WAIT_BY_TIMERS: [&str; 10] = [
 
 #[test]
 fn calls_wait_by_their_budgets_alone() {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../cachier/src"));
-    let (mut folders, mut waiting) = (vec![root.to_owned()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for item in fs::read_dir(folder).unwrap() {
-            let path = item.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            let waits = |line: &str| {
-                let waits = [".sleep(", ".timeout(", ".timeout_at("];
-                waits.iter().any(|wait| line.contains(wait))
-            };
-            if text.lines().any(waits) {
-                let file = path.strip_prefix(root).unwrap();
-                waiting.push(file.to_str().unwrap().replace('\\', "/"));
-            }
-        }
-    }
-    waiting.sort_unstable();
+    let waits = [".sleep(", ".timeout(", ".timeout_at("];
+    let files = files_in("cachier/src").into_iter();
+    let waiting = files.filter(|(_, text)| waits.iter().any(|wait| text.contains(wait)));
+    let waiting: Vec<_> = waiting.map(|(name, _)| name).collect();
     assert_eq!(waiting, WAIT_BY_TIMERS);
+}
+
+#[test]
+fn files_have_at_most_500_lines() {
+    let long = violations(|_, text| {
+        let lines = excessive_lines(text).into_iter();
+        lines.map(|lines| format!("{lines} lines")).collect()
+    });
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn names_of_tests_have_at_most_eight_words() {
+    let long = violations(|_, text| long_test_names(text));
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn mod_files_in_src_define_nothing() {
+    let rooms = violations(|name, text| {
+        let parts: Vec<_> = name.split('/').collect();
+        match parts.contains(&"src") && parts.last() == Some(&"mod.rs") {
+            true => definitions(text).unwrap(),
+            false => Vec::new(),
+        }
+    });
+    assert!(rooms.is_empty(), "{rooms:#?}");
 }

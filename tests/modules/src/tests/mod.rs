@@ -4,4 +4,5 @@ mod examples;
 mod found;
 mod layers;
 mod none;
+mod style;
 mod support;
