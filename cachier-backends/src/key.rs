@@ -126,7 +126,7 @@ impl Scope {
         &self.function
     }
 
-    /// What `Display` shows.
+    /// The text of `Display`.
     #[cfg(any(feature = "redis", feature = "_sql"))]
     pub(crate) fn path(&self) -> &Arc<str> {
         &self.path
@@ -183,7 +183,7 @@ impl KeyHash {
         &self.0
     }
 
-    /// What `Display` shows.
+    /// The text of `Display`.
     #[cfg(feature = "redis")]
     pub(crate) fn to_hex(self) -> impl std::ops::Deref<Target = str> {
         blake3::Hash::from_bytes(self.0).to_hex()

@@ -16,7 +16,7 @@ pub(crate) fn expanded(
 ) -> Expanded {
     validate::validate(arguments, function, &mut errors);
     let cached = Cached::new(arguments, function, package);
-    // What the compiler says of the function itself, it would say of each part of its expansion.
+    // The compiler would repeat an error of the function itself for each part of its expansion.
     let is_faulty =
         validate::are_undeclared(arguments, function) || function.surroundings.repetition.is_some();
     if errors.is_empty() && !is_faulty {

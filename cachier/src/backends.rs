@@ -32,7 +32,7 @@ struct State {
     registered: HashMap<String, Arc<BackendHandle>>,
     /// The built-in ones that are or were in use, by name and, for those that keep files, by folder.
     opened: HashMap<(String, Option<Folder>), Arc<BackendHandle>>,
-    /// Those that could be opened, though none of their functions has been called.
+    /// Stores that could be opened, though none of their functions has been called.
     openable: HashSet<(String, Option<Folder>)>,
     default: Option<String>,
 }

@@ -116,7 +116,7 @@ impl CachedFunction {
     /// Forgets all entries of the function, of all versions; how many, where the backend can tell. Blocks the thread.
     ///
     /// # Errors
-    /// What the backend failed with first; what can be forgotten is forgotten nevertheless.
+    /// The backend's first error; all that can be forgotten is forgotten nevertheless.
     pub fn clear_cache(self) -> Result<Option<u64>, Error> {
         block_on(self.clear(CallMode::Sync))
     }
@@ -132,7 +132,7 @@ impl CachedFunction {
     /// Drops all marks of running computations; what they compute is returned but not stored. Blocks the thread.
     ///
     /// # Errors
-    /// What the backend failed with first.
+    /// The backend's first error.
     pub fn clear_being_calculated(self) -> Result<(), Error> {
         block_on(self.clear_leases(CallMode::Sync))
     }
@@ -148,7 +148,7 @@ impl CachedFunction {
     /// Entries and bytes held, where the backend can tell. Blocks the thread.
     ///
     /// # Errors
-    /// What the backend failed with.
+    /// The backend's error.
     pub fn usage(self) -> Result<Usage, Error> {
         block_on(self.total_usage(CallMode::Sync))
     }
@@ -156,7 +156,7 @@ impl CachedFunction {
     /// [`usage`](Self::usage), without blocking the thread.
     ///
     /// # Errors
-    /// What the backend failed with.
+    /// The backend's error.
     pub async fn usage_async(self) -> Result<Usage, Error> {
         self.total_usage(CallMode::Async).await
     }

@@ -38,7 +38,7 @@ pub(crate) fn readiness(
         .collect()
 }
 
-/// What of the configuration can never work: variables that concern every function, and stores that functions cannot have.
+/// Settings that can never work: variables that concern every function, and stores that functions cannot have.
 fn impossible(backends: &Backends, params: &GlobalParams, places: &[Place]) -> Vec<StoreReadiness> {
     let stops_all = environment::unusable(|concern| concern == Concern::EveryFunction);
     let mut all: Vec<_> = stops_all
@@ -73,7 +73,7 @@ fn state(figures: &StoreFigures, fails_calls: bool) -> StoreState {
     }
 }
 
-/// What can never work: a variable of the environment, or a store.
+/// A setting that can never work: a variable of the environment, or a store.
 fn misconfigured(name: &str, store: &str, error: &Error) -> StoreReadiness {
     StoreReadiness {
         name: name.to_owned(),

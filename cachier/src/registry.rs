@@ -43,7 +43,7 @@ impl Registry {
         function.apply_switches(&self.switches());
         // The parameters may have changed since the function read them.
         function.update_params();
-        // That of the same site is replaced: this process was forked just before others could find it there.
+        // A function of the same site is replaced: this process was forked just before others could find it there.
         let is_other = |known: &&dyn RegisteredFunction| known.site() != function.site();
         if functions.get(function.storage_name()).is_some_and(is_other) {
             self.duplicates().push(function);

@@ -21,7 +21,7 @@ pub(crate) struct EnteredSpan {
     _entered: Option<tracing::span::EnteredSpan>,
 }
 
-/// What a call is about.
+/// The subject of a call.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
 pub(crate) struct CallOf<'a> {
@@ -75,7 +75,7 @@ mod imp {
             Self { span }
         }
 
-        /// What came of the call.
+        /// Records the outcome of the call.
         pub(crate) fn end(&self, outcome: Outcome, tier: Option<Tier>, age: Option<Duration>) {
             let Some(span) = &self.span else {
                 return;
@@ -99,7 +99,7 @@ mod imp {
             }
         }
 
-        /// What runs in this thread until this is dropped is a part of the call.
+        /// Makes the work of this thread a part of the call, until dropped.
         pub(crate) fn entered(&self) -> EnteredSpan {
             EnteredSpan {
                 _entered: self.span.clone().map(tracing::Span::entered),

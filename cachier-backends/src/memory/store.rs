@@ -199,7 +199,7 @@ where
         })?
     }
 
-    /// Those of these keys that have no entry, by the names given to them.
+    /// The keys that have no entry, by the names given to them.
     pub fn absent<'k, N: Send>(&self, keys: impl IntoIterator<Item = (N, &'k K)> + Send) -> Vec<N> {
         let absent = |_guard| {
             let absent = keys

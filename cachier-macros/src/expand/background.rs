@@ -1,4 +1,4 @@
-//! What a recomputation in the background takes there: each argument, asked whether it can go, and the call with what is lent.
+//! Arguments of a recomputation in the background: each is asked whether it can go there, and lent to the call.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
@@ -20,7 +20,7 @@ pub(super) fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
     });
     let sent = receiver.into_iter().chain(parameters);
     let (taken, lent): (Vec<_>, Vec<_>) = sent.map(|sent| (sent.taken, sent.lent)).unzip();
-    // What cannot go there is an error at what asks for it.
+    // Types that cannot go there are errors at `next_time`.
     let asking = cached.arguments.next_time.as_ref();
     let span = asking.map_or_else(Span::call_site, |argument| argument.span());
     let krate = krate_at(cached, span);

@@ -10,7 +10,7 @@ use crate::parse::Function;
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     let own = &function.signature.ident;
     let companion = CompanionKind::of(arguments, function);
-    // What has become of the method is an error, with a cure for both.
+    // A rewritten method is an error already, whose cure covers both.
     let is_told = is_rewritten(&function.signature);
     if let Some(error) = CompanionError::of(arguments, function).filter(|_| !is_told) {
         let (place, name) = match &companion {

@@ -51,7 +51,7 @@ pub(crate) fn are_undeclared(arguments: &Arguments, function: &Function) -> bool
 #[derive(Default)]
 struct Lifetimes {
     used: Vec<Ident>,
-    /// Those of the function, and of types with lifetimes of their own.
+    /// The lifetimes of the function, and of types that declare their own.
     declared: Vec<Ident>,
 }
 

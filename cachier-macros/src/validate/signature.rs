@@ -122,7 +122,7 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
     }
 }
 
-/// What borrows behind a reference, or inside a type, no clone frees.
+/// Rejects arguments that borrow behind a reference or inside a type: no clone frees them.
 fn check_background(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     for parameter in Parameter::all(arguments, function) {
         if parameter.is_encoded() && !is_exclusive(&parameter.ty) {

@@ -165,7 +165,7 @@ struct Kept<'e> {
     borrowing: Vec<Borrowing>,
     /// The traits of a part that is kept, each with what implies it.
     traits: &'static [&'static [&'static str]],
-    /// Who keeps it, and what for.
+    /// Its keeper, and the purpose.
     by: &'static str,
     errors: &'e mut Errors,
 }

@@ -20,9 +20,9 @@ use crate::sync::{Mutex, lock};
 /// seconds unless told otherwise, or with each [`flush`](MetricsExporter::flush).
 ///
 /// Names are those of Prometheus: `cachier_calls_total`. Counters are set, so that they are right whenever the recorder
-/// came; a recorder takes whole numbers for them, so that `time_saved_seconds_total` is in whole seconds. What was observed
-/// since the last time goes to its histograms, a bucket at a time with its middle as the value: within 2.2 %. It is told
-/// once: to a recorder that is installed later, histograms begin then, so install it first.
+/// came; a recorder takes whole numbers for them, so that `time_saved_seconds_total` is in whole seconds. Observations
+/// since the last time go to its histograms, a bucket at a time with its middle as the value: within 2.2 %. They go
+/// there once: for a recorder that is installed later, histograms begin then, so install it first.
 ///
 /// In a forked child it records nothing until it is started there. Dropping it stops it, without a last time.
 ///

@@ -133,8 +133,8 @@ impl MetricsRegistry {
     }
 
     /// The most series, 20,000 unless set. Past half of them histograms of further functions go without their buckets, then
-    /// functions without their rare labels, and the last ones share one name, `(other)`, so that no count is lost. What a
-    /// function has is decided when it is registered, and stays.
+    /// functions without their rare labels, and the last ones share one name, `(other)`, so that no count is lost. The
+    /// series of a function are fixed when it is registered.
     #[must_use]
     pub fn max_series(self, max_series: usize) -> Self {
         Self {

@@ -22,7 +22,7 @@ pub struct RunSpec {
     /// The computation that the run is; `None` for a call that bypasses the cache.
     pub(super) computation: Option<ComputationId>,
     pub(super) cacheable: Cacheable,
-    /// That of the call, which the run is a part of.
+    /// The span of the call that the run is a part of.
     pub(super) span: CallSpan,
 }
 

@@ -30,7 +30,7 @@ pub(crate) enum FlightResult<V> {
 /// The callers for which a value is recent enough, although others may have invalidated its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
-    /// Those that joined by this moment, when the store last said that the key is valid.
+    /// Callers that joined by this moment, when the store last said that the key is valid.
     Confirmed(Instant),
     /// The store could not be asked: those that joined by this moment, before which nothing was read, and those whose
     /// own lookup failed, so that a store that is down ends no single flight.

@@ -1,4 +1,4 @@
-//! What `next_time` takes to the background: arguments, which are owned there and lent to the function, and its future.
+//! Arguments that `next_time` takes to the background, owned there and lent to the function, and its future.
 //!
 //! The compiler is asked whether an argument can go, as in [`argument`](super::argument). One that cannot gets a stand-in
 //! with which the rest compiles, so that a mistake is one error, at its type.
@@ -67,7 +67,7 @@ impl<T: ToOwned<Owned: Send + 'static> + ?Sized> ByReference<T> {
     }
 }
 
-/// What a task borrows, it borrows in whichever thread it is.
+/// A task borrows in whichever thread it runs.
 impl<T: ToOwned<Owned: Send + Sync + 'static> + Sync + ?Sized> ByReference<T> {
     pub fn in_task(&self) -> Answer<T, Fit, Goes> {
         Answer::new(Goes)

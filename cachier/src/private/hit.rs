@@ -11,8 +11,8 @@ use super::return_type::ReturnType;
 use super::site::Site;
 use crate::session::CallStart;
 
-/// What a call found at once. An async function holds it while it computes, so its future can go to other threads where what
-/// it returns can.
+/// The result of a call's lookup. An async function holds it while it computes, so its future can go to other threads where
+/// its return type can.
 ///
 /// ```
 /// use std::error::Error;

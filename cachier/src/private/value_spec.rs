@@ -62,7 +62,7 @@ impl<S: ReturnType> ValueSpec<S> {
     }
 }
 
-/// What functions return that can return a backend's failure: a `Result` whose error is `From<cachier::Error>`.
+/// A return type that can carry a backend's failure: a `Result` whose error is `From<cachier::Error>`.
 ///
 /// ```no_run
 /// use cachier::cachier;

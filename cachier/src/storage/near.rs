@@ -216,7 +216,7 @@ where
 
 /// Recent changes, so that a value fetched before a change of its entry is not inserted after it.
 ///
-/// What this process has stored, and the tier holds, is remembered with its key. Other changes are remembered up to a limit, so
+/// Own stores that the tier holds are remembered with their keys. Other changes are remembered up to a limit, so
 /// that those of cold keys are soon forgotten, and own stores that stay near push none out.
 struct ChangeLog<K> {
     /// The number of changes so far.
@@ -261,7 +261,7 @@ impl<K> ChangeLog<K> {
         self.changes += 1;
         let Change::Entry(hash) = change else {
             self.all_changed = self.changes;
-            // What they took is given back.
+            // Their memory is given back.
             self.changed = HashMap::new();
             self.recent = VecDeque::new();
             return mem::take(&mut self.keys);

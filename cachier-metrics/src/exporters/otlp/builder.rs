@@ -23,7 +23,7 @@ use crate::exporters::registry::MetricsRegistry;
 use crate::exporters::scope::Scope;
 use crate::warning::warn;
 
-/// Configures an [`OtlpExporter`](crate::OtlpExporter). What it is told wins over the environment variables of OpenTelemetry, one by one.
+/// Configures an [`OtlpExporter`](crate::OtlpExporter). Each setting overrides its environment variable of OpenTelemetry.
 ///
 /// ```
 /// use std::time::Duration;
@@ -169,7 +169,7 @@ impl OtlpBuilder {
         self
     }
 
-    /// Adds an attribute to all points: `tenant`. What is true of the whole program is rather a
+    /// Adds an attribute to all points: `tenant`. For the whole program prefer a
     /// [`resource_attribute`](Self::resource_attribute).
     pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.scope.labels.push((name.into(), value.into()));

@@ -23,9 +23,9 @@ use crate::warning::warn;
 /// are more than 160. The variables `OTEL_EXPORTER_OTLP_*`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` and
 /// `OTEL_METRIC_EXPORT_INTERVAL` are honoured.
 ///
-/// A receiver that is down, slow or refuses costs calls nothing and no memory: the next push has what it missed. Only what
-/// OTLP allows to be sent again is, until the timeout. Pushes that failed are a figure of their own (`export.failures`),
-/// beside points that a receiver rejected (`export.dropped`). What a receiver writes is shown nowhere, as it may repeat a
+/// A receiver that is down, slow or refuses costs calls nothing and no memory: the next push has what it missed. Only
+/// requests that OTLP allows to be repeated are, until the timeout. The exporter counts failed pushes (`export.failures`) and points
+/// that a receiver rejected (`export.dropped`). The text of a receiver's answer is shown nowhere, as it may repeat a
 /// token.
 ///
 /// In a forked child it sends nothing until it is started there. Dropping it stops it, without a last push: see

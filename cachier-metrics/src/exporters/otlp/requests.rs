@@ -235,8 +235,8 @@ fn histogram_point(
     }
 }
 
-/// All buckets from the first to the last that is not empty. What has upper bounds here has lower ones in OTLP, whose
-/// indices are one less.
+/// All buckets from the first to the last that is not empty. Buckets have upper bounds here and lower ones in OTLP,
+/// whose indices are one less.
 fn dense(buckets: &ExponentialBuckets) -> Buckets {
     let all = &buckets.buckets;
     let (Some(first), Some(last)) = (all.first(), all.last()) else {

@@ -21,8 +21,8 @@ pub enum Temporality {
     /// Since counting began: what Prometheus and most collectors want.
     #[default]
     Cumulative,
-    /// Since they were last received. What was not received comes with the next push, so that a receiver that was away
-    /// misses nothing.
+    /// Since they were last received. The rest comes with the next push, so that a receiver that was away misses
+    /// nothing.
     Delta,
     /// As delta where calls count, cumulative where figures are only read: those of stores and of the exporter itself.
     LowMemory,

@@ -154,7 +154,7 @@ impl PrometheusExporter {
     /// of the gateway tells when it pushed. Each run counts from zero, so `increase()` over runs is of no use; alert on
     /// the values of the last run. Two programs of one job and one set of [grouping
     /// labels](PrometheusBuilder::grouping_label) replace each other's figures; with an instance as a label they do not, and
-    /// the gateway keeps those of every instance that there ever was. What runs for long is better scraped.
+    /// the gateway keeps those of every instance that there ever was. Programs that run for long are better scraped.
     ///
     /// ```no_run
     /// # use cachier_metrics::{ExportError, PrometheusExporter};
@@ -216,8 +216,8 @@ impl PrometheusExporter {
 
     /// The figures as a part of what the program exports already with the crate `prometheus-client`, which is re-exported
     /// in the version that this is for. Names and labels are those of [`render`](Self::render), below the prefix and the labels of
-    /// the registry; its protobuf format has native histograms, too. What that crate cannot carry is not there: when a
-    /// counter began.
+    /// the registry; its protobuf format has native histograms, too. The times when counters began are missing, as that
+    /// crate cannot carry them.
     ///
     /// ```
     /// use cachier_metrics::PrometheusExporter;

@@ -15,12 +15,12 @@ use crate::warning::warn;
 /// Gauges are sent as they are; counters as what has come since the last time, from the process's start on, and
 /// histograms likewise, a bucket at a time, its middle as the value and its count as the sample rate. DogStatsD has all
 /// their figures from that within 2.2 %; StatsD has their count and extremes alone, as its daemon weighs no value by its
-/// rate. What has not moved is not sent.
+/// rate. Series that have not moved are not sent.
 ///
-/// A daemon that is down, slow or refuses costs calls nothing. What could not be handed to it is part of the next
-/// export, so that nothing is counted twice, and an export that failed is a figure of its own
-/// (`export_failures`), beside packets (`export_requests`), bytes (`export_sent_bytes`) and figures too long for a
-/// packet (`export_dropped`). What the network loses, nobody hears of: that is UDP.
+/// A daemon that is down, slow or refuses costs calls nothing. Figures that could not be handed to it are part of the next
+/// export, so that nothing is counted twice. The exporter counts failed exports (`export_failures`), packets
+/// (`export_requests`), bytes (`export_sent_bytes`) and figures too long for a packet (`export_dropped`). Packets that the
+/// network loses go unnoticed, as always with UDP.
 ///
 /// In a forked child it sends nothing until it is started there. Dropping it stops it, without a last export: see
 /// [`stop`](MetricsExporter::stop). A program that ends soon sends all with [`push_once`](MetricsExporter::push_once):

@@ -19,7 +19,7 @@ use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, Sam
 #[non_exhaustive]
 pub enum StatsdDialect {
     /// Values of labels are parts of names, and histograms timers, in milliseconds or bytes:
-    /// `cachier.call_duration.forecast.memory.hit:3|ms`. What a name may not have is `_` there.
+    /// `cachier.call_duration.forecast.memory.hit:3|ms`. Characters that a name may not have become `_`.
     #[default]
     Statsd,
     /// Labels are tags, and histograms distributions, in seconds or bytes:

@@ -17,7 +17,7 @@ use crate::exporters::scope::Scope;
 ///
 /// Where logs reach CloudWatch anyway, an [`EmfExporter`](crate::EmfExporter) (feature `emf`) needs no client. Names, dimensions and
 /// units are the same. Gauges are sent as they are; counters as what has come since the last time, from the process's start on,
-/// and histograms likewise, as values with their counts, within 2.2 %. What has not moved is not sent.
+/// and histograms likewise, as values with their counts, within 2.2 %. Series that have not moved are not sent.
 ///
 /// Figures that the service refuses (throttling, access denied), or that find no connection, are part of a later export; and
 /// the more exports are refused in a row, the more are left out, 15 at most. Figures that it may have taken without saying so, as

@@ -8,6 +8,7 @@ use crate::exporters::error::ExportError;
 use crate::exporters::exporter::MetricsExporter;
 use crate::exporters::periodic::Periodic;
 use crate::exporters::registry::MetricsRegistry;
+use crate::warning::warn;
 
 /// Writes the figures of functions to CloudWatch's embedded metric format (EMF): lines of JSON on the standard output, or in a
 /// file, each minute unless told otherwise.
@@ -15,7 +16,7 @@ use crate::exporters::registry::MetricsRegistry;
 /// AWS Lambda, and containers whose output goes to CloudWatch Logs, need nothing else; elsewhere the CloudWatch agent reads the
 /// file. Each set of labels is a line, whose dimensions they are: `Calls` by `Function`, `Backend` and `Outcome`. Gauges are
 /// written as they are; counters as what has come since the last time, from the process's start on, and histograms likewise,
-/// as values with their counts, within 2.2 %. What has not moved is not written.
+/// as values with their counts, within 2.2 %. Series that have not moved are not written.
 ///
 /// Figures that could not be written are part of the next export, so that nothing is counted twice. The exporter counts failed
 /// exports (`ExportFailures`), lines (`ExportRequests`) and bytes (`ExportSentBytes`).
@@ -23,7 +24,7 @@ use crate::exporters::registry::MetricsRegistry;
 /// In a forked child it writes nothing until it is started there. Dropping it stops it, without a last export: see
 /// [`stop`](MetricsExporter::stop). A Lambda function stands still between its calls, threads included, so that one calls
 /// [`flush`](MetricsExporter::flush) at the end of each instead of starting it, or
-/// [`push_once`](MetricsExporter::push_once), which is the same here. Whoever reads the standard output slowly delays the export
+/// [`push_once`](MetricsExporter::push_once), which is the same here. A slow reader of the standard output delays the export
 /// alone.
 ///
 /// ```
@@ -55,7 +56,11 @@ impl MetricsExporter for EmfExporter {
 
     fn start(&self) -> Result<(), ExportError> {
         let writer = Arc::clone(&self.writer);
-        self.periodic.start(move || drop(writer.write()))
+        self.periodic.start(move || {
+            if let Err(error) = writer.write() {
+                warn("exports to CloudWatch's log", &error.to_string());
+            }
+        })
     }
 
     fn flush(&self) -> Result<(), ExportError> {
