@@ -49,25 +49,25 @@ pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Dur
 /// Releases a lease, for which others may be waiting, over one connection after the other: some may be lost.
 async fn release_with_retries(backend: Arc<dyn Backend>, lease: Lease) {
     let timer = Timer::system();
-    for pause in release_pauses() {
+    for _ in 0..MAX_RELEASE_ATTEMPTS {
         let begun = Instant::now();
         let release = catch_panic(async { backend.release(lease.share()).await });
-        match timer.timeout(Some(pause), release).await {
+        match timer.timeout(Some(RELEASE_PAUSE), release).await {
             Some(Some(Ok(())) | None) => return,
-            Some(Some(Err(_))) | None => timer.sleep(pause.saturating_sub(begun.elapsed())).await,
+            Some(Some(Err(_))) | None => {
+                timer
+                    .sleep(RELEASE_PAUSE.saturating_sub(begun.elapsed()))
+                    .await;
+            }
         }
     }
 }
 
-/// From each attempt to release a lease to the next one, answered or not: many leases may be lost at once, to a server that
-/// is not to be met by all their releases each second when it comes back.
-fn release_pauses() -> impl Iterator<Item = Duration> {
-    (0..MAX_RELEASE_ATTEMPTS).map(|attempt| FIRST_RELEASE_PAUSE * 2_u32.pow(attempt))
-}
+/// From each attempt to release a lease to the next one, answered or not. Callers of the key wait for it, also when the server
+/// has come back: longer pauses would make them wait as long.
+const RELEASE_PAUSE: Duration = Duration::from_secs(1);
 
-const FIRST_RELEASE_PAUSE: Duration = Duration::from_secs(1);
-
-const MAX_RELEASE_ATTEMPTS: u32 = 5;
+const MAX_RELEASE_ATTEMPTS: u32 = 30;
 
 /// Renews three times in each period, so that a lease survives one renewal that fails or is never answered, and whenever a
 /// check is requested.
@@ -99,12 +99,6 @@ fn pause(period: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn releases_are_repeated_ever_less_and_end() {
-        let seconds: Vec<_> = release_pauses().map(|pause| pause.as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 16]);
-    }
 
     #[test]
     fn a_lease_survives_one_unanswered_beat() {
