@@ -46,7 +46,7 @@ fn flags_stand_alone_or_take_a_bool() {
     assert!(flag("verify"));
     assert!(flag("verify = true"));
     assert!(!flag("verify = false"));
-    let message = "`verify` stands alone or takes `true` or `false`, such as `verify = true`";
+    let message = "`verify` stands alone or takes `true` or `false`, for example `verify = true`";
     refused("verify = \"yes\"", message, "\"yes\"");
     refused("verify = auto", message, "auto");
     refused("verify(true)", message, "(true)");
@@ -59,8 +59,7 @@ fn switches_may_be_left_to_the_parameters() {
     assert!(is("next_time = true", Switch::On));
     assert!(is("next_time = false", Switch::Off));
     assert!(is("next_time = auto", Switch::Auto));
-    let message =
-        "`next_time` stands alone or takes `true`, `false` or `auto`, such as `next_time = true`";
+    let message = "`next_time` stands alone or takes `true`, `false` or `auto`, for example `next_time = true`";
     refused("next_time = \"yes\"", message, "\"yes\"");
     refused("next_time = never", message, "never");
     refused("next_time(auto)", message, "(auto)");
@@ -76,7 +75,8 @@ fn durations_are_literals_or_expressions() {
         time("stale_after = Duration::from_secs(3)"),
         Time::Computed(_)
     ));
-    let message = "`stale_after` expects a duration with its unit, such as `stale_after = \"10m\"`";
+    let message =
+        "`stale_after` expects a duration with its unit, for example `stale_after = \"10m\"`";
     refused("stale_after = 10", message, "10");
     refused("stale_after", message, "stale_after");
     refused("stale_after = || 3", message, "|| 3");
@@ -116,10 +116,10 @@ fn sizes_and_counts_are_numbers_or_expressions() {
     );
     refused(
         "entry_size_limit = 1.5",
-        "`entry_size_limit` expects a size, such as `entry_size_limit = \"10MB\"`",
+        "`entry_size_limit` expects a size, for example `entry_size_limit = \"10MB\"`",
         "1.5",
     );
-    let message = "`capacity` expects a number of entries, such as `capacity = 10_000`";
+    let message = "`capacity` expects a number of entries, for example `capacity = 10_000`";
     refused("capacity = \"10KB\"", message, "\"10KB\"");
     refused("capacity = -1", message, "-1");
     refused("capacity", message, "capacity");
@@ -141,8 +141,7 @@ fn a_rate_is_auto_or_a_share() {
     ));
     assert!(matches!(rate("sampling_rate = auto"), Rate::Auto));
     assert!(matches!(rate("sampling_rate = RATE"), Rate::Computed(_)));
-    let message =
-        "`sampling_rate` expects `auto` or a share between 0 and 1, such as `sampling_rate = 0.1`";
+    let message = "`sampling_rate` expects `auto` or a share between 0 and 1, for example `sampling_rate = 0.1`";
     refused("sampling_rate = 1.1", message, "1.1");
     refused("sampling_rate = 10", message, "10");
     refused("sampling_rate = -0.5", message, "-0.5");
@@ -165,7 +164,7 @@ fn backends_are_known_names_or_registered_ones() {
         Backend::Registered(_)
     ));
     let message = "`backend` expects \"memory\", \"file\", \"redis\", \"sql\", \"mongo\", \"s3\" or `registered(\"name\")`, \
-                   such as `backend = \"memory\"`";
+                   for example `backend = \"memory\"`";
     refused(
         "backend = \"rediss\"",
         "unknown backend \"rediss\", did you mean `redis`?",
@@ -203,7 +202,7 @@ fn a_version_is_auto_none_or_a_number() {
     assert!(matches!(version("version = auto"), Version::Auto));
     assert!(matches!(version("version = none"), Version::None));
     assert!(matches!(version("version = 2"), Version::Fixed(2)));
-    let message = "`version` expects `auto`, `none` or a number, such as `version = 2`";
+    let message = "`version` expects `auto`, `none` or a number, for example `version = 2`";
     refused(
         "version = nome",
         "unknown version `nome`, did you mean `none`?",
@@ -226,33 +225,33 @@ fn a_version_is_auto_none_or_a_number() {
 fn names_and_folders_are_not_empty() {
     refused(
         "name = \"\"",
-        "`name` expects a string that is not empty, such as `name = \"users\"`",
+        "`name` expects a string that is not empty, for example `name = \"users\"`",
         "\"\"",
     );
     refused(
         "name = users",
-        "`name` expects a string that is not empty, such as `name = \"users\"`",
+        "`name` expects a string that is not empty, for example `name = \"users\"`",
         "users",
     );
     accepted("cache_dir = std::env::temp_dir()");
     refused(
         "cache_dir = \"\"",
-        "`cache_dir` expects a folder, such as `cache_dir = \"/var/cache/app\"`",
+        "`cache_dir` expects a folder, for example `cache_dir = \"/var/cache/app\"`",
         "\"\"",
     );
     refused(
         "cache_dir = 3",
-        "`cache_dir` expects a folder, such as `cache_dir = \"/var/cache/app\"`",
+        "`cache_dir` expects a folder, for example `cache_dir = \"/var/cache/app\"`",
         "3",
     );
 }
 
 #[test]
 fn closures_are_closures() {
-    let message = "`key` expects a closure over the arguments that tell calls apart, such as `key = |id, day| (id, day)`";
+    let message = "`key` expects a closure over the arguments that tell calls apart, for example `key = |id, day| (id, day)`";
     refused("key = id", message, "id");
     refused("key = async |id| id", "`key` cannot be async", "async");
-    let message = "`cache_if` expects a closure over the value, such as `cache_if = |value| !value.is_empty()`";
+    let message = "`cache_if` expects a closure over the value, for example `cache_if = |value| !value.is_empty()`";
     refused("cache_if = is_good", message, "is_good");
     refused("cache_if = |a, b| a > b", message, "|a, b| a > b");
     refused("cache_if", message, "cache_if");
@@ -263,7 +262,7 @@ fn skip_takes_a_list_of_names() {
     let arguments = accepted("skip(self, connection)");
     let skip = arguments.skip.unwrap().value;
     assert!(skip.contains("self") && skip.contains("connection") && !skip.contains("id"));
-    let message = "`skip` expects the names of arguments, such as `skip(connection)`";
+    let message = "`skip` expects the names of arguments, for example `skip(connection)`";
     refused("skip = connection", message, "connection");
     refused("skip()", message, "()");
     refused("skip(\"a\")", message, "\"a\"");
@@ -274,7 +273,7 @@ fn a_companion_is_a_name_or_false() {
     let companion = |source| accepted(source).companion.unwrap().value;
     assert!(matches!(companion("companion = false"), Companion::Absent));
     assert!(matches!(companion("companion = users"), Companion::Named(name) if name == "users"));
-    let message = "`companion` expects another name for the companion, or `false` for none, such as `companion = user_cache`";
+    let message = "`companion` expects another name for the companion, or `false` for none, for example `companion = user_cache`";
     refused("companion = true", message, "true");
     refused("companion = a::b", message, "a::b");
 }
@@ -293,7 +292,7 @@ fn crate_takes_a_path() {
     );
     refused(
         "crate = \"cachier\"",
-        "`crate` expects the path of the runtime crate, such as `crate = ::cachier`",
+        "`crate` expects the path of the runtime crate, for example `crate = ::cachier`",
         "\"cachier\"",
     );
 }

@@ -336,7 +336,11 @@ pub(super) fn wrong<K: ArgumentValue>(parsed: &ParsedArgument) -> Error {
 
 pub(super) fn message<K: ArgumentValue>(parsed: &ParsedArgument) -> String {
     let name = &parsed.name;
-    format!("`{name}` {}, such as `{name}{}`", K::EXPECTED, K::EXAMPLE)
+    format!(
+        "`{name}` {}, for example `{name}{}`",
+        K::EXPECTED,
+        K::EXAMPLE
+    )
 }
 
 /// The expression after `=`.
