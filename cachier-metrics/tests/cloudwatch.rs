@@ -153,6 +153,27 @@ fn refusing(status: &str, code: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_failed_periodic_export_is_followed_by_others() {
+    let (endpoint, told) = answering(|number| {
+        Some(match number {
+            0 => refusing("400 Bad Request", "InvalidParameterValue"),
+            _ => fine(),
+        })
+    });
+    let (metrics, clock) = metrics("failed once");
+    let builder = CloudWatchExporter::builder(client(&endpoint));
+    let exporter = builder.interval(Duration::from_millis(1)).build().unwrap();
+    exporter.register_function(metrics).unwrap();
+    calls(metrics, &clock, 5, 20);
+    exporter.start().unwrap();
+    for _ in 0..2 {
+        told.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
+    exporter.stop();
+    assert_eq!(own(&exporter, "export_failures"), 1);
+}
+
+#[test]
 fn what_is_throttled_is_sent_later() {
     let (endpoint, told) = answering(|number| {
         Some(match number {

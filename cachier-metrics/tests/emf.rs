@@ -2,7 +2,7 @@
 #![cfg(all(feature = "emf", not(shuttle)))]
 #![allow(clippy::unwrap_used)]
 
-use std::fs::{read_to_string, remove_file};
+use std::fs::{create_dir, read_to_string, remove_file};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -259,6 +259,26 @@ fn it_writes_by_itself() {
     exporter.stop();
     let documents = taken(&path);
     assert_eq!(the(&documents, "Calls").1.sum, 3.0);
+}
+
+#[test]
+fn failed_periodic_writes_end_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("later").join("emf.log");
+    let builder = EmfExporter::builder().file(&path);
+    let exporter = builder.interval(Duration::from_millis(1)).build().unwrap();
+    exporter.register_function(metrics("periodic").0).unwrap();
+    exporter.start().unwrap();
+    let has_failed = || {
+        let export = exporter.registry().gather();
+        let mut own = export.families();
+        own.find(|family| family.name == "export_failures")
+            .is_some_and(|family| family.samples[0].value != SampleValue::Count(0))
+    };
+    until("it has failed", has_failed);
+    create_dir(path.parent().unwrap()).unwrap();
+    until("it has written", || path.exists());
+    exporter.stop();
 }
 
 #[test]

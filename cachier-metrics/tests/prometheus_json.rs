@@ -177,6 +177,8 @@ fn series_need_one_function_and_known_span() {
     for (query, expected) in [
         ("series=hour", "function="),
         ("function=x&series=week", "day"),
+        ("window=", "day"),
+        ("function=x&series=hour&window=hour", "one at a time"),
     ] {
         let answer = get(address, &format!("/stats.json?{query}"), "");
         assert_eq!(answer.status(), 400, "{query}");

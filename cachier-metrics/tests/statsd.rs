@@ -390,6 +390,32 @@ fn it_sends_periodically_and_on_stop() {
 }
 
 #[test]
+fn failed_periodic_exports_end_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statsd.sock");
+    let builder = StatsdExporter::builder().unix_socket(&path);
+    let exporter = builder.interval(Duration::from_millis(1)).build().unwrap();
+    let (metrics, clock) = metrics("late daemon");
+    exporter.register_function(metrics).unwrap();
+    calls(metrics, &clock, 1, 0);
+    exporter.start().unwrap();
+    let has_failed = || {
+        let export = exporter.registry().gather();
+        let mut own = export.families();
+        own.find(|family| family.name == "export_failures")
+            .is_some_and(|family| family.samples[0].value != SampleValue::Count(0))
+    };
+    until("it has failed", has_failed);
+    let daemon = UnixDatagram::bind(&path).unwrap();
+    let mut packet = [0; 9000];
+    daemon
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    assert!(daemon.recv(&mut packet).unwrap() > 0);
+    exporter.stop();
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     let builder = StatsdExporter::builder;
     assert!(builder().prefix("a b").build().is_err());

@@ -59,8 +59,8 @@ impl Periodic {
                 let _ = catch_unwind(AssertUnwindSafe(&export));
             }
         });
-        let thread =
-            thread.map_err(|error| ExportError::io(format!("no `{name}`: {error}"), error))?;
+        let none = ExportError::new(format!("no thread `{name}` could be started"));
+        let thread = thread.ok().ok_or(none)?;
         *running = Some(Running {
             until_dropped,
             thread,
@@ -117,7 +117,7 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(exported.recv().unwrap().as_deref(), Some("cachier-test"));
             }
-            let error = periodic.start(|| {}).unwrap_err().to_string();
+            let error = periodic.start(<()>::default).unwrap_err().to_string();
             assert!(
                 error.contains("`cachier-test` has been started already"),
                 "{error}"

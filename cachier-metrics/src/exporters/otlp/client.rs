@@ -2,7 +2,6 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
-use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -57,19 +56,21 @@ pub(super) fn send(
     messages: &[impl Message],
     patience: Patience,
 ) -> io::Result<Vec<Sent>> {
-    thread::scope(|scope| {
+    let mut sent = Ok(Vec::new());
+    let send = || {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let sent = runtime.block_on(send_all(receiver, messages, patience));
+        // Not waiting for a name server that does not answer.
+        runtime.shutdown_background();
+        Ok(sent)
+    };
+    let spawned = thread::scope(|scope| {
         let sending = thread::Builder::new().name(THREAD.to_owned());
-        let sending = sending.spawn_scoped(scope, || {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let sent = runtime.block_on(send_all(receiver, messages, patience));
-            // Not waiting for a name server that does not answer.
-            runtime.shutdown_background();
-            Ok(sent)
-        })?;
-        sending.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
+        sending.spawn_scoped(scope, || sent = send()).map(drop)
+    });
+    spawned.and(sent)
 }
 
 async fn send_all(receiver: &Receiver, messages: &[impl Message], patience: Patience) -> Vec<Sent> {

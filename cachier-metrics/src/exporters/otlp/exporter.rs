@@ -1,5 +1,6 @@
 //! The exporter as programs use it.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +103,11 @@ struct Pusher {
 
 impl Pusher {
     fn push(&self, patience: Patience) -> Result<(), ExportError> {
+        let pushed = self.push_new(patience);
+        pushed.map_err(|reason| self.failed(&*reason))
+    }
+
+    fn push_new(&self, patience: Patience) -> Result<(), Box<dyn Error + Send + Sync>> {
         let Settings {
             registry,
             receiver,
@@ -116,7 +122,7 @@ impl Pusher {
             .into_iter()
             .map(|batch| batch.request(&resource))
             .unzip();
-        let sent = client::send(receiver, &messages, patience).map_err(|e| self.failed(&e))?;
+        let sent = client::send(receiver, &messages, patience)?;
         let mut failed = None;
         for (figures, Sent { result, bytes }) in figures.into_iter().zip(sent) {
             match result {
@@ -128,10 +134,10 @@ impl Pusher {
                 Err(failure) => failed = failed.or(Some(failure)),
             }
         }
-        failed.map_or(Ok(()), |failure| Err(self.failed(&failure.reason)))
+        failed.map_or(Ok(()), |failure| Err(failure.reason.into()))
     }
 
-    fn failed(&self, reason: &dyn fmt::Display) -> ExportError {
+    fn failed(&self, reason: &dyn Error) -> ExportError {
         self.settings.registry.export_failed();
         let receiver = self.settings.receiver.address.authority();
         ExportError::new(format!(

@@ -344,4 +344,14 @@ mod tests {
         );
         assert_eq!((point.sum, point.min, point.max), (Some(7.0), None, None));
     }
+
+    #[test]
+    fn histograms_are_no_single_figure() {
+        let whole = figure(&SampleValue::Count(3));
+        assert_eq!(whole, Some(number_data_point::Value::AsInt(3)));
+        let part = figure(&SampleValue::Number(0.5));
+        assert_eq!(part, Some(number_data_point::Value::AsDouble(0.5)));
+        let histogram = Cow::Owned(Histogram::default());
+        assert_eq!(figure(&SampleValue::Histogram(histogram)), None);
+    }
 }

@@ -36,11 +36,9 @@ impl Tls {
         protocol: OtlpProtocol,
         files: &Files,
     ) -> Result<Self, ExportError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            ExportError::new(format!(
-                "`{host}` is no host that a certificate could be for"
-            ))
-        })?;
+        let unfit = format!("`{host}` is no host that a certificate could be for");
+        let name = ServerName::try_from(host.to_owned()).ok();
+        let name = name.ok_or(ExportError::new(unfit))?;
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(match &files.trusted {
             Some(file) => certificates(file)?,

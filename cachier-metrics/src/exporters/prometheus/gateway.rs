@@ -39,12 +39,11 @@ impl Gateway {
         labels: &[(String, String)],
     ) -> Result<Self, ExportError> {
         let GatewaySettings { url, job } = settings;
-        let (address, path) = parse(url).ok_or_else(|| {
-            // Not shown: it may hold a password.
-            ExportError::new(
-                "the URL of the Pushgateway is not like `http://gateway:9091`; one behind TLS or a password needs a proxy at hand",
-            )
-        })?;
+        // The URL is not shown: it may hold a password.
+        let unfit = ExportError::new(
+            "the URL of the Pushgateway is not like `http://gateway:9091`; one behind TLS or a password needs a proxy at hand",
+        );
+        let (address, path) = parse(url).ok_or(unfit)?;
         if job.is_empty() {
             let message = "what is pushed to a Pushgateway has a job: `.pushgateway(url, job)`";
             return Err(ExportError::new(message));

@@ -47,11 +47,9 @@ impl Destination {
         match self {
             Self::Address(address) => {
                 // The first address that has a route.
-                let mut sockets = address.to_socket_addrs()?.map(connect);
-                let none = || Err(ErrorKind::AddrNotAvailable.into());
-                let first = sockets.next().unwrap_or_else(none);
-                let socket = first.or_else(|error| sockets.find_map(Result::ok).ok_or(error));
-                socket.map(Socket::Udp)
+                let sockets = address.to_socket_addrs()?.map(connect);
+                let none = Err(ErrorKind::AddrNotAvailable.into());
+                sockets.reduce(Result::or).unwrap_or(none).map(Socket::Udp)
             }
             #[cfg(unix)]
             Self::Socket(path) => {

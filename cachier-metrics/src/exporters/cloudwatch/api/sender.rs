@@ -121,21 +121,17 @@ impl Sender {
             .set_metric_data(Some(data))
             .customize()
             .config_override(config);
-        let put = || -> io::Result<_> {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            Ok(runtime.block_on(request.send()))
+        let put = || {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(SdkError::construction_failure);
+            let answer = runtime.map_err(Box::new)?.block_on(request.send());
+            answer.map(drop).map_err(Box::new)
         };
-        let lost = |problem: &dyn std::fmt::Display| {
-            (
-                Fate::Refused,
-                format!("cannot send metrics to CloudWatch: {problem}"),
-            )
-        };
-        let answer = thread::scope(|scope| scope.spawn(put).join());
-        let answer = answer.map_err(|_| lost(&"its client has panicked"))?;
-        let answer = answer.map_err(|error| lost(&error))?;
-        let answer = answer.map(drop);
-        answer.map_err(|error| (fate(&error), lost(&described(&error)).1))
+        let failed = "cannot send metrics to CloudWatch";
+        let panicked = (Fate::Refused, format!("{failed}: its client has panicked"));
+        let answer = thread::scope(|scope| scope.spawn(put).join().ok());
+        let answer = answer.ok_or(panicked)?;
+        answer.map_err(|error| (fate(&error), format!("{failed}: {}", described(&error))))
     }
 }
 
@@ -215,7 +211,10 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use aws_sdk_cloudwatch::error::ConnectorError;
+    #![allow(clippy::unwrap_used)]
+
+    use aws_sdk_cloudwatch::config::http::HttpResponse;
+    use aws_sdk_cloudwatch::error::{ConnectorError, ErrorMetadata};
 
     use super::*;
 
@@ -232,5 +231,17 @@ mod tests {
         assert!(described(&unconnected).contains("HTTP connect timeout"));
         let unanswered = failed("HTTP read timeout occurred after 1s");
         assert_eq!(fate(&unanswered), Fate::Lost);
+        let refused = io::Error::from(ErrorKind::ConnectionRefused);
+        let refused = SdkError::dispatch_failure(ConnectorError::io(refused.into()));
+        assert_eq!(fate(&refused), Fate::Refused);
+        let answered = |code: &str| {
+            let error = ErrorMetadata::builder().code(code).build();
+            let answer = HttpResponse::new(400.try_into().unwrap(), "".into());
+            SdkError::service_error(PutMetricDataError::generic(error), answer)
+        };
+        assert_eq!(fate(&answered("SignatureDoesNotMatch")), Fate::Refused);
+        assert_eq!(fate(&answered("InvalidParameterValue")), Fate::Lost);
+        let said = described(&answered("Throttling"));
+        assert_eq!(said, "the service answers `Throttling`");
     }
 }
