@@ -11,7 +11,8 @@ use crate::function::expanded;
 use crate::model::{Argument, Arguments, Companion};
 use crate::package::Package;
 use crate::parse::{Function, Implementation, Member};
-use crate::{expand, parse, surroundings, validate};
+use crate::validate::{self, Clash};
+use crate::{expand, parse, surroundings};
 
 /// A part of the impl, with the arguments of its attribute.
 enum Part {
@@ -51,8 +52,8 @@ pub(crate) fn methods(arguments: TokenStream, item: TokenStream, package: &Packa
     let clashes = validate::clashes(header, &methods, &names);
     let cached = parts.iter_mut().filter(|part| part.method().is_some());
     for (part, clash) in cached.zip(clashes) {
-        if let Some(companion) = clash {
-            part.refuse_companion(&companion);
+        if let Some(clash) = clash {
+            part.refuse_companion(clash);
         }
     }
     let errors = errors.into_compile_errors();
@@ -114,8 +115,8 @@ impl Part {
         }
     }
 
-    /// Another function has the name of the companion. Without it there is but one error.
-    fn refuse_companion(&mut self, companion: &Ident) {
+    /// Another function has the name of the method or of its companion. Without the companion there is but one error.
+    fn refuse_companion(&mut self, clash: Clash) {
         if let Self::Cached {
             arguments,
             function,
@@ -123,14 +124,17 @@ impl Part {
         } = self
         {
             let method = &function.signature.ident;
-            errors.at(
-                method.span(),
-                format!(
+            let message = match clash {
+                Clash::Method => format!(
+                    "there is another method `{method}` in this impl; give one of them another name"
+                ),
+                Clash::Companion(companion) => format!(
                     "the companion of `{method}` and another function are named `{companion}`; write `companion = other_name`"
                 ),
-            );
+            };
+            errors.at(method.span(), message);
             arguments.companion = Some(Argument {
-                name: companion.clone(),
+                name: method.clone(),
                 value: Companion::Absent,
             });
         }

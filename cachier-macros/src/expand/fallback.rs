@@ -3,7 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
-use syn::Ident;
+use syn::{Ident, Signature};
 
 use super::expanded::{Expanded, Outside, OutsideCompanion};
 use super::{attributes, code};
@@ -94,7 +94,8 @@ fn stub_type(cached: &Cached) -> TokenStream {
     code!(#krate::__private::#ty<#arguments>)
 }
 
-/// The function without a second `#[cachier]`, which would add another companion.
+/// The function without a second `#[cachier]`, which would add another companion, and without what the compiler
+/// refuses in its turn: a variadic function keeps its fixed arguments alone.
 fn item(cached: &Cached) -> TokenStream {
     let Function {
         attributes,
@@ -104,5 +105,12 @@ fn item(cached: &Cached) -> TokenStream {
         ..
     } = cached.function;
     let attributes = attributes.iter().filter(|attribute| !is_cachier(attribute));
+    if signature.variadic.is_some() {
+        let fixed = Signature {
+            variadic: None,
+            ..signature.clone()
+        };
+        return code!(#(#attributes)* #[allow(unused)] #visibility #fixed { ::core::unreachable!() });
+    }
     code!(#(#attributes)* #visibility #signature #body)
 }

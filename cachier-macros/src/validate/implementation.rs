@@ -66,27 +66,41 @@ fn check_place(header: &Header, companions: &Companions, errors: &mut Errors) {
     }
 }
 
-/// Finds companions whose names others have, for each method whether its has. Items with `#[cfg]` may be versions of one.
+/// What another function of the impl has of a method.
+pub(crate) enum Clash {
+    /// Its own name, which the compiler does not take.
+    Method,
+    /// The name of its companion.
+    Companion(Ident),
+}
+
+/// Finds for each method what another function has of it. Items with `#[cfg]` may be versions of one.
 pub(crate) fn clashes(
     header: &Header,
     methods: &[(&Arguments, &Function)],
     uncached: &[Ident],
-) -> Vec<Option<Ident>> {
-    let mut seen: Vec<Ident> = Vec::new();
+) -> Vec<Option<Clash>> {
+    let mut names: Vec<Ident> = Vec::new();
+    let mut companions: Vec<Ident> = Vec::new();
     let clash = |(arguments, function): &(&Arguments, &Function)| {
-        let CompanionKind::Function(companion) = CompanionKind::of(arguments, function) else {
-            return None;
-        };
         let mut attributes = function.attributes.iter();
         if attributes.any(|attribute| attribute.path().is_ident("cfg")) {
             return None;
         }
+        let name = &function.signature.ident;
+        if uncached.contains(name) || names.contains(name) {
+            return Some(Clash::Method);
+        }
+        names.push(name.clone());
+        let CompanionKind::Function(companion) = CompanionKind::of(arguments, function) else {
+            return None;
+        };
         // In a trait's impl, the companions are in another one.
         let is_other = header.of_trait.is_none() && uncached.contains(&companion);
-        if is_other || seen.contains(&companion) {
-            return Some(companion);
+        if is_other || companions.contains(&companion) {
+            return Some(Clash::Companion(companion));
         }
-        seen.push(companion);
+        companions.push(companion);
         None
     };
     methods.iter().map(clash).collect()

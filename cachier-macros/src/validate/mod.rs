@@ -16,5 +16,5 @@ mod tests;
 mod type_parameters;
 
 pub(crate) use self::function::validate;
-pub(crate) use self::implementation::{check as implementation, clashes, is_foreign};
+pub(crate) use self::implementation::{Clash, check as implementation, clashes, is_foreign};
 pub(crate) use self::lifetimes::are_undeclared;

@@ -56,6 +56,21 @@ impl Shop {
     fn third_cache() {}
 }
 
+struct Stall;
+
+#[cachier::methods]
+impl Stall {
+    #[cachier(backend = "memory")]
+    fn same(id: u64) -> u64 {
+        id
+    }
+
+    #[cachier(backend = "memory")]
+    fn same(id: u64) -> u64 {
+        id
+    }
+}
+
 #[cachier::methods]
 impl Prices for Shop {
     #[cachier(backend = "memory", ttl = 3)]
