@@ -14,6 +14,9 @@ thread_local! {
 
 /// Blocks the thread until the future is ready.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    // In a task that has used up its share of a poll, tokio wakes nobody before the task has yielded, which it does not do here.
+    #[cfg(feature = "tokio")]
+    let future = tokio::task::unconstrained(future);
     let mut future = pin!(future);
     let cached = CACHED.try_with(Cell::take).ok().flatten();
     let (parker, waker) = cached.unwrap_or_else(|| {
@@ -33,6 +36,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::cell::RefCell;
     use std::sync::mpsc::{Sender, channel};
     use std::thread;
@@ -44,6 +49,25 @@ mod tests {
     #[test]
     fn block_on_can_be_nested() {
         assert_eq!(block_on(async { block_on(async { 6 }) * 7 }), 42);
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn blocking_in_a_task_never_waits_for_it() {
+        use std::time::Duration;
+
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            let free = tokio::sync::Semaphore::new(1);
+            let acquire = async || drop(free.acquire().await);
+            let task = async { (0..1_000).for_each(|_| block_on(acquire())) };
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+                .block_on(task);
+            sender.send(())
+        });
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(60)), Ok(()));
     }
 
     struct BlockOnDrop(Sender<u32>);

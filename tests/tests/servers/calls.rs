@@ -31,6 +31,7 @@ on_every_form! {
     a_value_is_computed_once_and_then_found
     an_async_function_behaves_the_same
     every_kind_of_caller_is_served
+    a_task_makes_any_number_of_blocking_calls
     what_is_stale_is_computed_again
     next_time_serves_stale_values_and_refreshes
     a_refresh_outlasts_the_runtime_of_its_call
@@ -140,6 +141,20 @@ fn every_kind_of_caller_is_served(_: &Subject) {
         assert_eq!(outcome_async(10).await, Outcome::Miss);
     })));
     assert_eq!(outcome(1), Outcome::Hit);
+}
+
+/// Tokio's share of one poll is 128 answers.
+fn a_task_makes_any_number_of_blocking_calls(_: &Subject) {
+    one_thread().block_on(async {
+        for number in 0..300 {
+            let expected = if number == 0 {
+                Outcome::Miss
+            } else {
+                Outcome::Hit
+            };
+            assert_eq!(outcome(1), expected, "call {number}");
+        }
+    });
 }
 
 /// Without the error it would poll after half a second.
