@@ -1,5 +1,8 @@
 //! Runtimes of cachier's own.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, ErrorKind, Operation};
@@ -35,10 +38,13 @@ pub fn build(mut builder: Builder) -> Result<Runtime, Error> {
         let hint = "fork before the first call, or after";
         return Err(Error::new(ErrorKind::Io, Operation::Load, message).with_hint(hint));
     }
-    builder.enable_all().build().map_err(not_started)
+    // Without a thread for a worker, tokio panics.
+    let built = catch_unwind(AssertUnwindSafe(|| builder.enable_all().build()));
+    let no_thread = |_| Err(io::Error::other("there is no thread for it"));
+    built.unwrap_or_else(no_thread).map_err(not_started)
 }
 
-fn not_started(error: std::io::Error) -> Error {
+fn not_started(error: io::Error) -> Error {
     Error::new(
         ErrorKind::Io,
         Operation::Load,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::synchronize;
 use crate::per_process::PerProcess;
 use once_cell::race::OnceBox;
+use once_cell::sync::OnceCell;
 
 static TICK: OnceBox<fn()> = OnceBox::new();
 
@@ -17,15 +18,18 @@ pub(crate) fn start_with(tick: fn()) {
 
 /// If no thread can be started, windows still rotate whenever they are read.
 pub(crate) fn start() {
-    static STARTED: PerProcess<()> = PerProcess::new();
-    STARTED.get(|_| {
+    static STARTED: PerProcess<OnceCell<()>> = PerProcess::new();
+    let start = || {
         let ticker = thread::Builder::new().name("cachier-ticker".to_owned());
-        let _ = ticker.spawn(|| {
-            loop {
-                synchronize();
-                TICK.get().into_iter().for_each(|tick| tick());
-                thread::sleep(Duration::from_secs(1));
-            }
-        });
-    });
+        ticker.spawn(run).map(drop)
+    };
+    let _ = STARTED.get(|_| OnceCell::new()).get_or_try_init(start);
+}
+
+fn run() {
+    loop {
+        synchronize();
+        TICK.get().into_iter().for_each(|tick| tick());
+        thread::sleep(Duration::from_secs(1));
+    }
 }

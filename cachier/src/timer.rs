@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cachier_backends::process::{PerProcess, Process};
 use cachier_metrics::Clock;
 use once_cell::race::OnceBox;
+use once_cell::sync::OnceCell;
 
 /// The sleepers of one clock.
 ///
@@ -33,7 +34,8 @@ struct Queues {
     /// Held by the thread from its look at the queues until it waits.
     waiting: Mutex<()>,
     earlier: Condvar,
-    thread: Once,
+    /// Full once the thread has started.
+    thread: OnceCell<()>,
 }
 
 /// The number of queues that threads are spread over.
@@ -137,7 +139,7 @@ impl Queues {
             next_fire: AtomicU64::new(AWAKE),
             waiting: Mutex::default(),
             earlier: Condvar::new(),
-            thread: Once::new(),
+            thread: OnceCell::new(),
         }
     }
 
@@ -152,11 +154,12 @@ impl Queues {
         if timer.kind == TimerKind::Manual {
             return;
         }
-        self.thread.call_once(|| {
+        let start = || {
             let thread = std::thread::Builder::new().name("cachier-timer".to_owned());
-            // Without a thread timeouts never fire, and waits last as long as their owner lives.
-            let _ = thread.spawn(|| self.run(&timer.clock));
-        });
+            thread.spawn(|| self.run(&timer.clock)).map(drop)
+        };
+        // Without a thread this timeout fires once another sleeper has found one.
+        let _ = self.thread.get_or_try_init(start);
     }
 
     fn run(&self, clock: &Clock) {

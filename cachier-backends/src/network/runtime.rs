@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -34,17 +35,15 @@ impl Placement {
     }
 }
 
-/// cachier's background runtime, started on first use.
+/// cachier's background runtime, started on first use, and tried again where it could not be.
 pub(crate) fn background() -> Result<&'static Handle, Error> {
-    static BACKGROUND: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
+    static BACKGROUND: PerProcess<OnceCell<Runtime>> = PerProcess::new(|_| OnceCell::new());
+    let start = || {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("cachier-io");
         build(builder)
-    });
-    match &*BACKGROUND {
-        Ok(runtime) => Ok(runtime.handle()),
-        Err(error) => Err(error.clone()),
-    }
+    };
+    BACKGROUND.get_or_try_init(start).map(Runtime::handle)
 }
 
 /// Aborts the task when dropped by the process that spawned it.

@@ -22,6 +22,7 @@ use async_executor::Task;
 use cachier_backends::process::PerProcess;
 use cachier_backends::runtime;
 use futures_lite::future::or;
+use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::context::scope;
@@ -222,19 +223,16 @@ fn run_if_any(
 /// Started when it is first needed, and tried again where there was no thread for it. Backends do their I/O on another one, as
 /// functions may block this one.
 fn own_runtime() -> Option<&'static Runtime> {
-    static OWN: PerProcess<Mutex<Option<&'static Runtime>>> = PerProcess::new(|_| Mutex::default());
-    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if own.is_none() {
+    static OWN: PerProcess<OnceCell<Runtime>> = PerProcess::new(|_| OnceCell::new());
+    let start = || {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();
         builder
             .worker_threads(cores.min(environment::max_workers()))
             .thread_name("cachier-task");
-        *own = runtime::build(builder)
-            .ok()
-            .map(|runtime| &*Box::leak(Box::new(runtime)));
-    }
-    *own
+        runtime::build(builder)
+    };
+    OWN.get_or_try_init(start).ok()
 }
 
 #[cfg(test)]

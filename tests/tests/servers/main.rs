@@ -23,6 +23,8 @@ mod processes;
 mod recovery;
 mod rights;
 mod room;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod secrets;
 mod stale;
 mod store;
