@@ -235,6 +235,62 @@ fn what_nobody_knows_of_is_dropped_and_counted() {
     }
 }
 
+/// An exporter whose figures take several requests, as the labels are so long that few figures fit into one.
+fn of_many_requests(endpoint: &str) -> CloudWatchExporter {
+    let builder = CloudWatchExporter::builder(client(endpoint));
+    let builder = (0..26).fold(builder, |builder, number| {
+        builder.constant_label(format!("label_{number}"), "ü".repeat(1000))
+    });
+    let exporter = builder.build().unwrap();
+    for number in 0..8 {
+        let (metrics, _running) = in_use_for_long(&format!("function {number}"));
+        exporter.register_function(metrics).unwrap();
+    }
+    exporter
+}
+
+/// Each request that follows would cost as much time, and the figures of one more request.
+#[test]
+fn an_unknown_outcome_ends_the_export() {
+    let unknown = refusing("500 Internal Server Error", "InternalServiceError");
+    for answer in [None, Some(unknown)] {
+        let (endpoint, told) = answering(move |number| match number {
+            0 => answer.clone(),
+            _ => Some(fine()),
+        });
+        let exporter = of_many_requests(&endpoint);
+        exporter.flush().unwrap_err();
+        assert_eq!(told.try_iter().count(), 1, "requests while it is unknown");
+        let dropped = own(&exporter, "export_dropped");
+        assert!((1..40).contains(&dropped), "{dropped}");
+        exporter.flush().unwrap();
+        let rest = told.try_iter().count();
+        exporter.flush().unwrap();
+        let gauges = told.try_iter().count();
+        assert!(rest > gauges + 2, "{rest} and {gauges}");
+        assert_eq!(own(&exporter, "export_dropped"), dropped);
+    }
+}
+
+#[test]
+fn a_request_refused_for_good_ends_no_export() {
+    let (endpoint, told) = answering(|number| {
+        Some(match number {
+            0 => refusing("400 Bad Request", "InvalidParameterValue"),
+            _ => fine(),
+        })
+    });
+    let exporter = of_many_requests(&endpoint);
+    exporter.flush().unwrap_err();
+    let all = told.try_iter().count();
+    let dropped = own(&exporter, "export_dropped");
+    assert!((1..40).contains(&dropped), "{dropped}");
+    exporter.flush().unwrap();
+    let gauges = told.try_iter().count();
+    assert!(all > gauges + 2, "{all} and {gauges}");
+    assert_eq!(own(&exporter, "export_dropped"), dropped);
+}
+
 #[test]
 fn a_service_out_of_reach_gets_everything_later() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();

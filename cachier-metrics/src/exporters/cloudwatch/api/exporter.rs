@@ -19,10 +19,11 @@ use crate::exporters::scope::Scope;
 /// units are the same. Gauges are sent as they are; counters as what has come since the last time, from the process's start on,
 /// and histograms likewise, as values with their counts, within 2.2 %. Series that have not moved are not sent.
 ///
-/// Figures that the service refuses (throttling, access denied), or that find no connection, are part of a later export; and
-/// the more exports are refused in a row, the more are left out, 15 at most. Figures that it may have taken without saying so, as
-/// where its answer is late, are not sent again, so that nothing is counted twice: they are counted as `ExportDropped`. The
-/// client's own retries are not used.
+/// Figures that the service refuses (throttling, access denied), or that find no connection, are part of a later export. Those
+/// of a request that it may have taken without saying so, as where its answer is late, are not sent again, so that nothing is
+/// counted twice: they are counted as `ExportDropped`, as are those that it refuses for good. The first request without an answer
+/// ends the export, and the more exports end so in a row, the more are left out, 15 at most. No request takes more than 10
+/// seconds, nor begins later than 20 seconds after its export did. The client's own retries are not used.
 ///
 /// In a forked child it sends nothing until it is started there, with a client that was made there. Dropping it stops it,
 /// without a last export: see [`stop`](MetricsExporter::stop). A program that ends soon sends all with
