@@ -152,6 +152,6 @@ fn choose<K: ArgumentValue, T: Copy>(
     let answer = answer.unwrap_or_else(|| format!("; {}", message::<K>(parsed)));
     Err(Error::new(
         literal.span(),
-        format!("unknown {} \"{word}\"{answer}", parsed.name),
+        format!("unknown value {word:?} of `{}`{answer}", parsed.name),
     ))
 }

@@ -167,12 +167,12 @@ fn backends_are_known_names_or_registered_ones() {
                    for example `backend = \"memory\"`";
     refused(
         "backend = \"rediss\"",
-        "unknown backend \"rediss\", did you mean `redis`?",
+        "unknown value \"rediss\" of `backend`, did you mean `redis`?",
         "\"rediss\"",
     );
     refused(
         "backend = \"cassandra\"",
-        &format!("unknown backend \"cassandra\"; {message}"),
+        &format!("unknown value \"cassandra\" of `backend`; {message}"),
         "\"cassandra\"",
     );
     refused("backend = memory", message, "memory");
@@ -191,7 +191,7 @@ fn on_backend_error_is_one_of_two_words() {
     assert_eq!(reaction, OnBackendError::Propagate);
     refused(
         "on_backend_error = \"propogate\"",
-        "unknown on_backend_error \"propogate\", did you mean `propagate`?",
+        "unknown value \"propogate\" of `on_backend_error`, did you mean `propagate`?",
         "\"propogate\"",
     );
 }

@@ -50,6 +50,14 @@ impl CaseError {
     }
 }
 
+impl CaseError {
+    /// The message if it counts as the compiler's and has no code, as cachier's own have none.
+    pub(crate) fn uncoded_of_compiler(&self) -> Option<&str> {
+        let is_uncoded = self.by == By::Compiler && self.code.is_empty();
+        is_uncoded.then_some(&*self.message)
+    }
+}
+
 /// Errors in the format of pinned files, sorted, each with its number of repetitions.
 pub(crate) fn written(errors: impl Iterator<Item = CaseError>) -> String {
     let mut counted = BTreeMap::<_, usize>::new();

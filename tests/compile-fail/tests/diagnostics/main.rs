@@ -73,8 +73,8 @@ fn an_unfit_type_is_one_error() {
     }
 }
 
-/// Compares the errors of all cases in a folder with the pinned ones, and returns them. No text of the compiler that they are
-/// pinned for names what is private.
+/// Compares the errors of all cases in a folder with the pinned ones, and returns them. No message of cachier's counts as the
+/// compiler's, and no text of the compiler that they are pinned for names what is private.
 fn compare(folder: &str, features: &[&str]) -> Cases {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let words = Words::of_cachier();
@@ -82,10 +82,13 @@ fn compare(folder: &str, features: &[&str]) -> Cases {
     let mut differing = String::new();
     let cases = build::errors(&folder, features);
     for (case, messages) in &cases {
-        let errors = messages
-            .iter()
-            .filter_map(|message| CaseError::new(message, case, &words));
-        let found = errors::written(errors);
+        let errors = messages.iter();
+        let errors = errors.filter_map(|message| CaseError::new(message, case, &words));
+        let errors: Vec<_> = errors.collect();
+        for message in errors.iter().filter_map(CaseError::uncoded_of_compiler) {
+            assert!(!words.begin(message), "{case}: cachier says {message:?}");
+        }
+        let found = errors::written(errors.into_iter());
         let file = folder.join(case).with_extension("errors");
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() && compared == By::Compiler {
             fs::write(&file, &found).unwrap();

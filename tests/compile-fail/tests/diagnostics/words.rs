@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::slice::from_ref;
 
-/// All string literals in the sources, split at placeholders.
+/// All string literals in the sources but those of tests, split at placeholders.
 pub(crate) struct Words(Vec<Vec<String>>);
 
 /// Literals with fewer letters are not distinctive.
 const MIN_LETTERS: usize = 8;
+/// Nor are those that begin with fewer before their first placeholder.
+const MIN_FIRST_LETTERS: usize = 5;
 
 impl Words {
     pub(crate) fn of_cachier() -> Self {
@@ -16,22 +19,27 @@ impl Words {
         for sources in ["cachier-macros/src", "cachier/src", "cachier-backends/src"] {
             read(&workspace.join(sources), &mut texts);
         }
-        let pieces = texts.iter().map(|text| pieces(text));
-        let letters = |pieces: &Vec<String>| {
-            let all = pieces.iter().flat_map(|piece| piece.chars());
-            all.filter(|letter| letter.is_alphabetic()).count()
-        };
-        Self(
-            pieces
-                .filter(|pieces| letters(pieces) >= MIN_LETTERS)
-                .collect(),
-        )
+        Self(texts.iter().map(|text| pieces(text)).collect())
     }
 
     /// Whether a message is one of these texts with its placeholders filled in.
     pub(crate) fn say(&self, message: &str) -> bool {
-        self.0.iter().any(|pieces| is_of(message, pieces))
+        let mut texts = self.0.iter();
+        texts.any(|pieces| letters(pieces) >= MIN_LETTERS && is_of(message, pieces))
     }
+
+    /// Whether a message begins as one of these texts does.
+    pub(crate) fn begin(&self, message: &str) -> bool {
+        let mut firsts = self.0.iter().filter_map(|pieces| pieces.first());
+        firsts.any(|first| {
+            letters(from_ref(first)) >= MIN_FIRST_LETTERS && message.starts_with(first)
+        })
+    }
+}
+
+fn letters(pieces: &[String]) -> usize {
+    let all = pieces.iter().flat_map(|piece| piece.chars());
+    all.filter(|letter| letter.is_alphabetic()).count()
 }
 
 fn is_of(message: &str, pieces: &[String]) -> bool {
@@ -56,10 +64,13 @@ fn is_of(message: &str, pieces: &[String]) -> bool {
 fn read(folder: &Path, texts: &mut Vec<String>) {
     for item in fs::read_dir(folder).unwrap() {
         let path = item.unwrap().path();
-        if path.is_dir() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && name != "tests" {
             read(&path, texts);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            texts_in(&fs::read_to_string(&path).unwrap(), texts);
+        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            let (code, _) = source.split_once("\nmod tests {").unwrap_or((&source, ""));
+            texts_in(code, texts);
         }
     }
 }
@@ -123,4 +134,6 @@ fn texts_are_told_from_others() {
     assert!(words.say("unknown argument `a`, did you mean `b`?"));
     assert!(!words.say("unknown argument `a`"));
     assert!(!words.say("an unknown argument `a`, did you mean `b`?"));
+    assert!(words.begin("unknown argument `a`; see there"));
+    assert!(!words.begin("an unknown argument `a`; see there"));
 }
