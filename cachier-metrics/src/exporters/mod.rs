@@ -1,5 +1,7 @@
 //! Exporters: each translates what one export has read, none computes figures of its own.
 
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
+mod block_on;
 #[cfg_attr(
     not(feature = "prometheus"),
     expect(

@@ -15,7 +15,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::runtime;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::endpoint::Address;
@@ -23,6 +22,7 @@ use super::protocol::{OtlpCompression, OtlpProtocol};
 use super::retry::{Backoff, Failure, Patience, Retry};
 use super::tls::Tls;
 use super::{grpc, http};
+use crate::exporters::block_on::block_on;
 
 /// A receiver, and how it is spoken to.
 pub(super) struct Receiver {
@@ -50,27 +50,15 @@ const THREAD: &str = "cachier-otlp-push";
 
 /// Sends these one after the other, until one is not received that might have been: then others would not be either.
 ///
-/// In a thread of its own, since the caller's may be one that drives tasks.
+/// # Errors
+/// When there can be no thread that sends, or it panics.
 pub(super) fn send(
     receiver: &Receiver,
     messages: &[impl Message],
     patience: Patience,
 ) -> io::Result<Vec<Sent>> {
-    let mut sent = Ok(Vec::new());
-    let send = || {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let sent = runtime.block_on(send_all(receiver, messages, patience));
-        // Not waiting for a name server that does not answer.
-        runtime.shutdown_background();
-        Ok(sent)
-    };
-    let spawned = thread::scope(|scope| {
-        let sending = thread::Builder::new().name(THREAD.to_owned());
-        sending.spawn_scoped(scope, || sent = send()).map(drop)
-    });
-    spawned.and(sent)
+    let thread = thread::Builder::new().name(THREAD.to_owned());
+    block_on(thread, send_all(receiver, messages, patience))
 }
 
 async fn send_all(receiver: &Receiver, messages: &[impl Message], patience: Patience) -> Vec<Sent> {

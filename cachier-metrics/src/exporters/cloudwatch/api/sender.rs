@@ -8,13 +8,12 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Config;
 use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::config::timeout::TimeoutConfig;
-use aws_sdk_cloudwatch::error::SdkError;
 use aws_sdk_cloudwatch::types::MetricDatum;
-use tokio::runtime::Builder;
 
 use super::backoff::Backoff;
 use super::failure::{Failure, Retry};
 use super::requests::{MAX_VALUES, Request, requests};
+use crate::exporters::block_on::block_on;
 use crate::exporters::cloudwatch::datum::data;
 use crate::exporters::deltas::SentTotals;
 use crate::exporters::error::ExportError;
@@ -44,6 +43,7 @@ struct State {
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// No request begins later in an export.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
+const THREAD: &str = "cachier-cloudwatch-push";
 
 impl Sender {
     pub(super) fn new(registry: MetricsRegistry, client: Client, namespace: String) -> Self {
@@ -75,19 +75,27 @@ impl Sender {
         action(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends with the first request that is not answered, or that is to be sent later, as those after it would cost as much
-    /// time: their deltas stay for the next export.
     fn send_new(&self, state: &mut State) -> Result<(), ExportError> {
-        let deadline = Instant::now() + self.timeout;
         let export = self.registry.gather();
         let data = data(&export, &state.sent_totals, MAX_VALUES);
-        let mut requests = requests(data, export.time()).into_iter().peekable();
+        let requests = requests(data, export.time());
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        let sent = block_on(thread, self.send_all(requests, state));
+        sent.map_err(|error| failed(&error.to_string()))?
+            .map_err(|reason| failed(&reason))
+    }
+
+    /// Ends with the first request that is not answered, or that is to be sent later, as those after it would cost as much
+    /// time: their deltas stay for the next export.
+    async fn send_all(&self, requests: Vec<Request>, state: &mut State) -> Result<(), String> {
+        let deadline = Instant::now() + self.timeout;
+        let mut requests = requests.into_iter().peekable();
         let mut refused = None;
         while let Some(request) = requests.next() {
-            match self.send_request(request, &mut state.sent_totals) {
+            match self.send_request(request, &mut state.sent_totals).await {
                 Err(failure) if failure.retry != Retry::Never => {
                     state.backoff.refuse();
-                    return Err(failed(&failure.reason));
+                    return Err(failure.reason);
                 }
                 answered => {
                     state.backoff.accept();
@@ -95,16 +103,20 @@ impl Sender {
                 }
             }
             if Instant::now() >= deadline && requests.peek().is_some() {
-                return Err(failed("it answers too slowly for all of them at once"));
+                return Err("it answers too slowly for all of them at once".to_owned());
             }
         }
-        refused.map_or(Ok(()), |failure| Err(failed(&failure.reason)))
+        refused.map_or(Ok(()), |failure| Err(failure.reason))
     }
 
     /// Its deltas are new no more, unless they may be sent again.
-    fn send_request(&self, request: Request, sent_totals: &mut SentTotals) -> Result<(), Failure> {
+    async fn send_request(
+        &self,
+        request: Request,
+        sent_totals: &mut SentTotals,
+    ) -> Result<(), Failure> {
         let count = request.data.len() as u64;
-        let sent = self.put(request.data);
+        let sent = self.put(request.data).await;
         match sent.as_ref().map_err(|failure| failure.retry) {
             Ok(()) => self.registry.export_sent(request.size as u64),
             Err(Retry::Later) => return sent,
@@ -115,8 +127,7 @@ impl Sender {
         sent
     }
 
-    /// On a thread of its own, as the caller may be on a runtime, where none may be waited for.
-    fn put(&self, data: Vec<MetricDatum>) -> Result<(), Failure> {
+    async fn put(&self, data: Vec<MetricDatum>) -> Result<(), Failure> {
         // Not by the client, which would send again what may have been counted.
         let config = Config::builder()
             .retry_config(RetryConfig::disabled())
@@ -126,22 +137,9 @@ impl Sender {
                     .build(),
             );
         let request = self.client.put_metric_data().namespace(&self.namespace);
-        let request = request
-            .set_metric_data(Some(data))
-            .customize()
-            .config_override(config);
-        let put = || {
-            let runtime = Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(SdkError::construction_failure);
-            let answer = runtime.map_err(Box::new)?.block_on(request.send());
-            answer.map(drop).map_err(Box::new)
-        };
-        let panicked = Failure {
-            reason: "its client has panicked".to_owned(),
-            retry: Retry::Later,
-        };
-        let answer = thread::scope(|scope| scope.spawn(put).join().ok());
-        answer.ok_or(panicked)?.map_err(|error| Failure::of(&error))
+        let request = request.set_metric_data(Some(data)).customize();
+        let answer = request.config_override(config).send().await;
+        answer.map(drop).map_err(|error| Failure::of(&error))
     }
 }
 
