@@ -1,14 +1,11 @@
 //! The server's connections: all are accepted, and none blocks another.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,13 +15,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
+
+use super::body::Chunks;
+use super::progress::{Progress, to_close};
 
 /// Limits for clients.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Concurrent connections; the oldest are closed beyond.
+    /// Concurrent connections; those that stand still are closed beyond.
     pub(super) connections: usize,
     /// The time for sending a request.
     pub(super) header_timeout: Duration,
@@ -35,7 +36,7 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 64,
+            connections: 256,
             header_timeout: Duration::from_secs(5),
             connection_timeout: Duration::from_secs(10),
         }
@@ -44,12 +45,26 @@ impl Default for Limits {
 
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// How long a connection may stand still before it makes room for another one: more than a client needs to send its request
+/// when it has connected, or to read on.
+const GRACE: Duration = Duration::from_millis(50);
+/// Open connections from which on answers are shared.
+const CROWD: usize = 4;
 /// Delay after a failed accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Makes the response to a request.
-pub(super) type Answer = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
-pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;
+pub(super) type Answer = Arc<dyn Fn(Request<Incoming>, Load) -> Answering + Send + Sync>;
+pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
+
+/// How many clients there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Few enough for each to get an answer of its own.
+    Usual,
+    /// So many that answers for each would keep the last of them waiting.
+    Crowded,
+}
 
 /// Where clients come from.
 pub(super) trait Listener: Send + Sync + 'static {
@@ -77,11 +92,11 @@ impl Listener for UnixListener {
 
 /// Serves requests for as long as it is polled.
 pub(super) async fn serve(listener: impl Listener, limits: Limits, answer: Answer) {
-    let mut connections = Connections::default();
+    let mut connections = Connections::new(limits);
     loop {
         let stream = accept(&listener).await;
-        connections.make_room(limits.connections);
-        connections.add(stream, limits, &answer);
+        let place = connections.place().await;
+        connections.add(stream, place, &answer);
         // The request that this client may have sent already is answered first.
         yield_now().await;
     }
@@ -98,43 +113,69 @@ async fn accept<L: Listener>(listener: &L) -> L::Stream {
     }
 }
 
-/// Open connections, oldest first. Each waits for its client, as responses are made at once, or for the stores.
-#[derive(Default)]
+/// Open connections. Each waits for its client, as responses are made at once, or for the stores.
 struct Connections {
-    open: VecDeque<Connection>,
+    open: Vec<Connection>,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    /// The beginning of the time of all progress.
+    origin: Instant,
 }
 
 struct Connection {
     task: AbortHandle,
-    /// Whether its request has arrived.
-    has_asked: Arc<AtomicBool>,
+    progress: Progress,
 }
 
 impl Connections {
-    /// Closes the oldest connection if all `places` are taken; preferably one without a request.
-    fn make_room(&mut self, places: usize) {
-        self.open
-            .retain(|connection| !connection.task.is_finished());
-        if self.open.len() < places {
-            return;
-        }
-        let is_idle = |connection: &Connection| !connection.has_asked.load(Ordering::Relaxed);
-        let oldest = self.open.iter().position(is_idle).unwrap_or_default();
-        if let Some(connection) = self.open.remove(oldest) {
-            connection.task.abort();
+    fn new(limits: Limits) -> Self {
+        Self {
+            open: Vec::new(),
+            limits,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            origin: Instant::now(),
         }
     }
 
-    fn add<S>(&mut self, stream: S, limits: Limits, answer: &Answer)
+    /// A place for a connection: a free one, or that of one that stands still.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            self.open
+                .retain(|connection| !connection.task.is_finished());
+            let still = to_close(self.open.iter().map(|open| &open.progress));
+            let since = still.map_or(Duration::ZERO, |number| self.open[number].progress.last());
+            let patience = (since + GRACE).saturating_sub(self.origin.elapsed());
+            let free = Arc::clone(&self.places).acquire_owned();
+            if let Ok(place) = timeout(patience, free).await {
+                return place.ok();
+            }
+            if let Some(number) = still
+                && self.open[number].progress.last() == since
+            {
+                self.open.remove(number).task.abort();
+                return Arc::clone(&self.places).acquire_owned().await.ok();
+            }
+        }
+    }
+
+    fn add<S>(&mut self, stream: S, place: Option<OwnedSemaphorePermit>, answer: &Answer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let has_asked = Arc::new(AtomicBool::new(false));
-        let (asked, answer) = (Arc::clone(&has_asked), Arc::clone(answer));
+        let load = match self.open.len() < CROWD {
+            true => Load::Usual,
+            false => Load::Crowded,
+        };
+        let (limits, origin) = (self.limits, self.origin);
+        let progress = Progress::new(origin.elapsed());
+        let (asked, answer) = (progress.clone(), Arc::clone(answer));
         let service = service_fn(move |request| {
-            asked.store(true, Ordering::Relaxed);
-            let answering = answer(request);
-            async { Ok::<_, Infallible>(answering.await) }
+            asked.asked(origin.elapsed());
+            let (answering, progress) = (answer(request, load), asked.clone());
+            async move {
+                let response = answering.await;
+                Ok::<_, Infallible>(response.map(|body| Chunks::new(body, progress, origin)))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -144,9 +185,12 @@ impl Connections {
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         // A failing or slow client is its own problem.
-        let task = tokio::spawn(timeout(limits.connection_timeout, connection));
+        let task = tokio::spawn(async move {
+            let _ = timeout(limits.connection_timeout, connection).await;
+            drop(place);
+        });
         let task = task.abort_handle();
-        self.open.push_back(Connection { task, has_asked });
+        self.open.push(Connection { task, progress });
     }
 }
 
@@ -181,7 +225,7 @@ mod tests {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().build().unwrap().block_on(async {
             let listener = TcpListener::from_std(listener).unwrap();
-            let answer: Answer = Arc::new(|_| Box::pin(async { Response::default() }));
+            let answer: Answer = Arc::new(|_, _| Box::pin(async { Response::default() }));
             let server = tokio::spawn(serve(listener, limits, answer));
             let clients = tokio::task::spawn_blocking(move || {
                 assert!(sent(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok());

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
@@ -17,9 +16,11 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::access::{Access, Denied};
+use super::connections::Load;
 use super::format::{Format, accepts_gzip};
 use super::host::Refusal;
 use super::query::Query;
+use super::shared_replies::SharedReplies;
 use super::view::View;
 use super::{json, page};
 use crate::readiness::{StoreReadiness, StoreState, readiness};
@@ -32,6 +33,21 @@ pub(super) struct Endpoint {
     access: Access,
     /// The last answer about the stores, and when it was given.
     readiness: Mutex<Option<(Instant, Arc<[StoreReadiness]>)>>,
+    shared: SharedReplies<Asked>,
+}
+
+/// What a request asks for, beside who asks.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    document: Document,
+    is_zipped: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Document {
+    Metrics(Format),
+    Stats(Query),
+    Page,
 }
 
 pub(super) const PAGE: &str = "/";
@@ -43,8 +59,10 @@ pub(super) const READY: &str = "/ready";
 const READINESS_AGE: Duration = Duration::from_secs(5);
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+/// The headers that an answer depends on.
+const VARYING: &str = "Accept, Accept-Encoding";
 
-type Reply = Response<Full<Bytes>>;
+type Reply = Response<Bytes>;
 
 impl Endpoint {
     pub(super) fn new(view: Arc<View>, path: String, access: Access) -> Self {
@@ -53,10 +71,11 @@ impl Endpoint {
             path,
             access,
             readiness: Mutex::default(),
+            shared: SharedReplies::default(),
         }
     }
 
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Reply {
+    pub(super) async fn answer<B>(&self, request: Request<B>, load: Load) -> Reply {
         if let Err(denied) = self.access.check(&request) {
             return refused(denied);
         }
@@ -71,12 +90,12 @@ impl Endpoint {
         match path {
             HEALTH => reply((StatusCode::OK, PLAIN_TEXT, "ok\n".to_owned())),
             READY => self.ready(query).await,
-            _ => self.figures(path, query, &parts.headers),
+            _ => self.figures(path, query, &parts.headers, load),
         }
     }
 
     /// The pages that the token guards.
-    fn figures(&self, path: &str, query: &str, headers: &HeaderMap) -> Reply {
+    fn figures(&self, path: &str, query: &str, headers: &HeaderMap, load: Load) -> Reply {
         let may = self.access.check_token(headers);
         let may = may.and_then(|()| match path {
             path if path == self.path => Ok(()),
@@ -86,27 +105,45 @@ impl Endpoint {
         if let Err(denied) = may {
             return refused(denied);
         }
-        let (content_type, body) = match path {
+        let document = match path {
             STATS => match Query::parse(|name| parameter(query, name)) {
-                Ok(query) => {
-                    let answer = query.read(&self.view.registry).to_string();
-                    (json::CONTENT_TYPE, answer.into_bytes())
-                }
+                Ok(query) => Document::Stats(query),
                 Err(problem) => return reply((StatusCode::BAD_REQUEST, PLAIN_TEXT, problem)),
             },
             path if path == self.path => {
-                let format = Format::accepted(&joined(headers, ACCEPT));
-                (format.content_type(), self.view.encode(format))
+                Document::Metrics(Format::accepted(&joined(headers, ACCEPT)))
             }
-            PAGE => (page::CONTENT_TYPE, page::HTML.into()),
+            PAGE => Document::Page,
             _ => return reply((StatusCode::NOT_FOUND, PLAIN_TEXT, String::new())),
         };
-        let answer = match accepts_gzip(&joined(headers, ACCEPT_ENCODING)) {
-            true => with(found(content_type, gzip(&body)), CONTENT_ENCODING, "gzip"),
-            false => found(content_type, body),
+        let is_zipped = accepts_gzip(&joined(headers, ACCEPT_ENCODING));
+        let asked = Asked {
+            document,
+            is_zipped,
         };
-        match content_type {
-            page::CONTENT_TYPE => with(answer, CONTENT_SECURITY_POLICY, page::POLICY),
+        match load {
+            Load::Usual => self.found(&asked),
+            Load::Crowded => self.shared.get(asked, |asked| self.found(asked)),
+        }
+    }
+
+    /// Figures, as the client asked for them.
+    fn found(&self, asked: &Asked) -> Reply {
+        let (content_type, body) = match &asked.document {
+            Document::Metrics(format) => (format.content_type(), self.view.encode(*format)),
+            Document::Stats(query) => {
+                let answer = query.read(&self.view.registry).to_string();
+                (json::CONTENT_TYPE, answer.into_bytes())
+            }
+            Document::Page => (page::CONTENT_TYPE, page::HTML.into()),
+        };
+        let found = |body| with(reply((StatusCode::OK, content_type, body)), VARY, VARYING);
+        let answer = match asked.is_zipped {
+            true => with(found(gzip(&body)), CONTENT_ENCODING, "gzip"),
+            false => found(body),
+        };
+        match asked.document {
+            Document::Page => with(answer, CONTENT_SECURITY_POLICY, page::POLICY),
             _ => answer,
         }
     }
@@ -158,7 +195,7 @@ fn unknown() -> StoreReadiness {
 }
 
 fn reply((status, content_type, body): (StatusCode, &'static str, impl Into<Bytes>)) -> Reply {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     with(response, CONTENT_TYPE, content_type)
 }
@@ -194,12 +231,6 @@ fn refused(denied: Denied) -> Reply {
             reply((StatusCode::FORBIDDEN, PLAIN_TEXT, text))
         }
     }
-}
-
-/// Figures, as the client asked for them.
-fn found(content_type: &'static str, body: Vec<u8>) -> Reply {
-    let reply = reply((StatusCode::OK, content_type, body));
-    with(reply, VARY, "Accept, Accept-Encoding")
 }
 
 fn gzip(body: &[u8]) -> Vec<u8> {

@@ -7,6 +7,8 @@ use super::access::Access;
 use super::builder::{PrometheusBuilder, Settings};
 #[cfg(feature = "prometheus-client")]
 use super::collector::ViewCollector;
+#[cfg(feature = "axum")]
+use super::connections::Load;
 use super::connections::{Answer, Limits};
 use super::endpoint::Endpoint;
 #[cfg(feature = "axum")]
@@ -204,7 +206,10 @@ impl PrometheusExporter {
         ));
         let answer = move |request: axum::extract::Request| {
             let endpoint = Arc::clone(&endpoint);
-            async move { endpoint.answer(request).await }
+            async move {
+                let answer = endpoint.answer(request, Load::Usual).await;
+                answer.map(axum::body::Body::from)
+            }
         };
         let metrics = &*self.settings.path;
         let pages = [PAGE, STATS, HEALTH, READY].into_iter();
@@ -248,9 +253,9 @@ impl PrometheusExporter {
             access,
         );
         let endpoint = Arc::new(endpoint);
-        Arc::new(move |request| {
+        Arc::new(move |request, load| {
             let endpoint = Arc::clone(&endpoint);
-            Box::pin(async move { endpoint.answer(request).await })
+            Box::pin(async move { endpoint.answer(request, load).await })
         })
     }
 

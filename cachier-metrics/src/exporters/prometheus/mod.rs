@@ -1,6 +1,7 @@
 //! The Prometheus exporter: the figures in the formats of Prometheus, served over HTTP.
 
 mod access;
+mod body;
 mod builder;
 #[cfg(feature = "prometheus-client")]
 mod collector;
@@ -14,11 +15,13 @@ mod json;
 #[cfg(any(feature = "prometheus-client", feature = "prometheus-protobuf"))]
 mod native;
 mod page;
+mod progress;
 #[cfg(feature = "prometheus-protobuf")]
 mod protobuf;
 mod query;
 mod series;
 mod server;
+mod shared_replies;
 mod summary;
 mod text;
 mod view;

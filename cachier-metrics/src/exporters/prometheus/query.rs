@@ -7,7 +7,7 @@ use super::{json, summary};
 use crate::exporters::registry::MetricsRegistry;
 
 /// The query of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Query {
     /// All figures, or those of one function.
     Figures(Option<String>),

@@ -54,6 +54,8 @@ pub(super) struct Server {
 
 /// Clients that the system queues until they are accepted. Any more would retry only after a second.
 const BACKLOG: u32 = 1024;
+/// What the system buffers for a client.
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
 impl Server {
     /// `answers` is given the address: none of a Unix socket.
@@ -150,6 +152,8 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     };
     // As in the standard library: elsewhere a port is reusable at once, and two sockets could get the same one.
     socket.set_reuseaddr(cfg!(not(windows)))?;
+    // Its connections inherit it. Without, the system would keep megabytes for each client that does not read.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -196,7 +200,7 @@ mod tests {
     const MORE_THAN_BUFFERED: usize = 16 << 20;
 
     fn serving(limits: Limits) -> Server {
-        let answer = |_| -> Answering {
+        let answer = |_, _| -> Answering {
             Box::pin(async { Response::new("x".repeat(MORE_THAN_BUFFERED).into()) })
         };
         let place = Place::Address("127.0.0.1:0".to_owned());
