@@ -96,6 +96,72 @@ fn what_is_served_is_what_is_rendered() {
     });
 }
 
+/// The counters of a function, without those of its buckets and the moment's gauges.
+fn counters(render: &str) -> Vec<&str> {
+    let of_counters = |line: &&str| {
+        let name = line.split('{').next().unwrap_or_default();
+        let is_counter = ["_total", "_count", "_sum"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        is_counter && !name.starts_with("cachier_export_")
+    };
+    render.lines().filter(of_counters).collect()
+}
+
+#[test]
+fn clearing_changes_no_counter_but_removals() {
+    #[cachier(backend = "memory", name = "cleared_memory", enable_metrics)]
+    fn in_memory(number: u64) -> u64 {
+        number
+    }
+    #[cachier(
+        backend = "file",
+        near_cache = 10,
+        name = "cleared_file",
+        stale_after = "1h",
+        enable_metrics
+    )]
+    fn in_files(number: u64) -> u64 {
+        number
+    }
+
+    in_folder(|_| {
+        let call = |number| (in_memory(number), in_files(number));
+        let _ = [call(1), call(1), call(2)];
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        exporter
+            .register_functions([in_memory::metrics(), in_files::metrics()])
+            .unwrap();
+        let before = exporter.render();
+        in_memory::clear_cache().unwrap();
+        in_files::clear_cache().unwrap();
+        let after = exporter.render();
+        let (before, after) = (counters(&before), counters(&after));
+        let changed = after.iter().filter(|line| !before.contains(line));
+        let changed: Vec<_> = changed
+            .map(|line| line.split('{').next().unwrap())
+            .collect();
+        assert!(!changed.is_empty());
+        let of_operations = "cachier_backend_operation_duration_seconds";
+        for name in changed {
+            let is_expected = name == "cachier_removals_total" || name.starts_with(of_operations);
+            assert!(is_expected, "{name}");
+        }
+        // And what was there is there.
+        assert!(after.len() >= before.len());
+        call(1);
+        let missed = exporter.render();
+        for function in ["cleared_memory", "cleared_file"] {
+            let labels = [&*format!("function=\"{function}\""), "outcome=\"miss\""];
+            assert_eq!(
+                value(&missed, "cachier_calls_total", &labels),
+                3.0,
+                "{function}"
+            );
+        }
+    });
+}
+
 /// The names and labels of all series.
 fn series(text: &str) -> Vec<&str> {
     let lines = text.lines().filter(|line| !line.is_empty());
