@@ -8,16 +8,13 @@ use std::sync::Arc;
 use std::thread;
 
 use cachier_metrics::*;
+use cachier_servers::prometheus::{self, Prometheus};
 
 #[path = "support/busy.rs"]
 #[allow(dead_code, reason = "not all tests need all of it")]
 mod busy;
-#[path = "support/prometheus.rs"]
-#[allow(dead_code, reason = "not all tests need all of it")]
-mod prometheus;
 
 use busy::in_use_for_long;
-use prometheus::Prometheus;
 
 /// Hard to quote.
 const NAME: &str = "a\\b\"c\nd — ü{},=";
@@ -82,8 +79,7 @@ fn prometheus_reads_both_texts() {
     let (busy, _running) = in_use_for_long(NAME);
     let (exporter, address) = serving(busy);
     let targets = [("open", address), ("classic", classic(exporter))];
-    let folder = tempfile::tempdir().unwrap();
-    let Some(prometheus) = Prometheus::start(folder.path(), &targets, &[]) else {
+    let Some(prometheus) = prometheus::start(&targets, &[], &[]) else {
         return;
     };
     for job in ["open", "classic"] {
@@ -105,10 +101,8 @@ fn prometheus_reads_both_texts() {
 fn prometheus_reads_native_histograms() {
     let (busy, _running) = in_use_for_long(NAME);
     let (_exporter, address) = serving(busy);
-    let folder = tempfile::tempdir().unwrap();
     let features = ["--enable-feature=native-histograms"];
-    let Some(prometheus) = Prometheus::start(folder.path(), &[("native", address)], &features)
-    else {
+    let Some(prometheus) = prometheus::start(&[("native", address)], &[], &features) else {
         return;
     };
     has_the_figures(&prometheus, "native");

@@ -24,6 +24,7 @@ pub mod mongo;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod pushgateway;
 pub mod redis;
