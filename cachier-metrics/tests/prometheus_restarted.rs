@@ -8,12 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_metrics::*;
-
-#[path = "support/prometheus.rs"]
-#[allow(dead_code, reason = "not all tests need all of it")]
-mod prometheus;
-
-use prometheus::Prometheus;
+use cachier_servers::prometheus;
 
 /// What the program is told: the port that it serves at.
 const PORT: &str = "CACHIER_TEST_PORT";
@@ -71,14 +66,13 @@ fn increase_is_right_across_a_restart() {
     let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
-    let folder = tempfile::tempdir().unwrap();
-    let Some(prometheus) = Prometheus::start(folder.path(), &[("restarted", address)], &[]) else {
+    let Some(prometheus) = prometheus::start(&[("restarted", address)], &[], &[]) else {
         return;
     };
     // Until it has scraped something, as a series counts from its first value on.
-    prometheus.query("up == 0");
+    let _ = prometheus.query("up == 0");
     let has_counted = |calls: u64| {
-        prometheus.query(&format!(
+        let _ = prometheus.query(&format!(
             "cachier_calls_total{{outcome=\"miss\"}} == {calls}"
         ));
     };
@@ -87,7 +81,7 @@ fn increase_is_right_across_a_restart() {
     let program = Program::start(address, before);
     has_counted(before);
     drop(program);
-    prometheus.query("up == 0");
+    let _ = prometheus.query("up == 0");
     let _program = Program::start(address, after);
     has_counted(after);
     // Prometheus extends what it has seen to the ends of the range, by half a scrape at most.
