@@ -28,9 +28,10 @@ pub(crate) fn of(name: &str, token: Span) -> Surroundings {
     }
     let place = token.unwrap().start();
     let (line, column) = (place.line(), place.column());
+    let text = token.source_text().unwrap_or_default();
     let found = place.local_file().and_then(|file| {
         let outline = outline_of(&file)?;
-        let position = outline.at(line, column)?;
+        let position = outline.at(line, column, &text)?;
         Some(Surroundings {
             block: Arc::clone(position.contents()),
             repetition: position.repetition(name),
@@ -69,7 +70,11 @@ static OUTLINES: Mutex<Option<Outlines>> = Mutex::new(None);
 /// By file, as it was when it was read.
 type Outlines = HashMap<PathBuf, (SystemTime, Arc<Outline>)>;
 
+/// The outline of a file of Rust. Examples in a document are programs of their own, which share its file alone.
 fn outline_of(file: &Path) -> Option<Arc<Outline>> {
+    if file.extension() != Some("rs".as_ref()) {
+        return None;
+    }
     let modified = fs::metadata(file).and_then(|data| data.modified()).ok()?;
     let mut outlines = OUTLINES.lock().unwrap_or_else(PoisonError::into_inner);
     let outlines = outlines.get_or_insert_default();

@@ -96,12 +96,15 @@ impl Outline {
         }
     }
 
-    /// The place of the token at a line and a column, counted in letters from one.
-    pub(super) fn at(&self, line: usize, column: usize) -> Option<Position<'_>> {
+    /// The place of this token at a line and a column, counted in letters from one. It is not there where the code is an
+    /// example in a comment, which is a program of its own.
+    pub(super) fn at(&self, line: usize, column: usize, token: &str) -> Option<Position<'_>> {
         let start = *self.lines.get(line.checked_sub(1)?)?;
         let letters = self.source.get(start..)?.char_indices();
         let (within, _) = letters.into_iter().nth(column.checked_sub(1)?)?;
-        Position::within(start + within, &self.blocks)
+        let at = start + within;
+        let is_there = self.source.get(at..)?.starts_with(token);
+        is_there.then(|| Position::within(at, &self.blocks))?
     }
 
     /// Whether the file has a module of this name, and next to it a `use` of the item of that name in it.

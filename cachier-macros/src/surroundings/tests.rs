@@ -11,7 +11,7 @@ fn of_place<T>(source: &str, question: impl FnOnce(Position<'_>) -> T) -> T {
     let line = source[..at].matches('\n').count() + 1;
     let start = source[..at].rfind('\n').map_or(0, |end| end + 1);
     let column = source[start..at].chars().count() + 1;
-    question(Outline::of(source).at(line, column).unwrap())
+    question(Outline::of(source).at(line, column, "fn").unwrap())
 }
 
 fn around(source: &str) -> Contents {
@@ -90,7 +90,7 @@ fn functions_of_one_name_are_counted() {
     let repetition = |source: &str| {
         let (before, after) = source.split_once('^').unwrap();
         let outline = Outline::of(&format!("{before}{after}"));
-        let position = outline.at(1, before.chars().count() + 1).unwrap();
+        let position = outline.at(1, before.chars().count() + 1, "f").unwrap();
         position.repetition("f")
     };
     let second = "#[cachier(a)] pub(crate) async fn f(a: u8) {} fn g() {} /// No.\n";
@@ -214,6 +214,14 @@ fn texts_that_are_no_rust_have_an_outline() {
     ] {
         let _ = Outline::of(source);
     }
-    assert!(Outline::of("fn f() {}").at(7, 7).is_none());
-    assert!(Outline::of("fn f() {}").at(0, 0).is_none());
+    assert!(Outline::of("fn f() {}").at(7, 7, "fn").is_none());
+    assert!(Outline::of("fn f() {}").at(0, 0, "fn").is_none());
+}
+
+/// rustdoc says in which line of a file an example is, and counts columns without the sign of the comment.
+#[test]
+fn examples_in_comments_have_no_surroundings() {
+    let outline = Outline::of("mod f {}\n/// ```\n/// fn f() {}\n/// ```\nfn g() {}");
+    assert!(outline.at(3, 1, "fn").is_none());
+    assert!(outline.at(5, 1, "fn").is_some());
 }
