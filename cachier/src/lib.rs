@@ -24,6 +24,7 @@
 //!
 //! # Where to look
 //!
+//! - [`guide`]: what to do, page by page, from a first function to a cluster that is watched.
 //! - [`macro@cachier`]: the attribute and its arguments; [`macro@methods`]: the same for the methods of an impl.
 //! - The companion, an empty enum of the function's name: `forecast::metrics()`, `forecast::invalidate("Oslo", 3)?`,
 //!   `forecast::clear_cache()?`, `forecast::peek(…)`, `forecast::precache_value(…)`, `forecast::call_detailed(…)`.
@@ -84,6 +85,16 @@ mod folder;
 mod function;
 mod gate;
 mod groups;
+// For documentation alone, so that it costs a build nothing. Its code blocks are tests where all features are on.
+#[cfg(all(doc, any(feature = "full", not(doctest))))]
+#[cfg_attr(
+    not(feature = "full"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "what is linked needs its feature"
+    )
+)]
+pub mod guide;
 mod handle;
 #[cfg(feature = "persistent")]
 mod health;

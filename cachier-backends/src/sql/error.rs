@@ -27,7 +27,9 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
         _ => "the database failed",
     };
     let hint = match kind {
-        ErrorKind::Denied => Some("grant this user what it needs; the README says what"),
+        ErrorKind::Denied => {
+            Some("grant this user what it needs; the guide says what, under operations")
+        }
         ErrorKind::Connect if is_parameter_refused(&error) => Some(
             "take it out of the URL (`options`), or name it in `ignore_startup_parameters` of PgBouncer",
         ),
