@@ -1,5 +1,5 @@
 //! Which modules of a crate use which, read from its source, the cycles among them, and whether they keep to their layers;
-//! which public items have no example; and the rules of style that each file keeps.
+//! which public items have no example; the rules of style that each file keeps; and what documents link to.
 //!
 //! A module is a file. It *uses* another if its code names an item defined there, by a `use` or a path in a type, a
 //! body or a macro, wherever that begins (`crate::`, `self::`, `super::`, an imported name) and through re-exports. Not
@@ -14,6 +14,7 @@
 
 mod configuration;
 mod cycles;
+mod documents;
 mod examples;
 mod layers;
 mod names;
@@ -22,6 +23,7 @@ mod style;
 mod uses;
 
 pub use cycles::{Cycle, cycles};
+pub use documents::{Block, anchors, blocks, links};
 pub use examples::{WithoutExample, without_examples};
 pub use layers::{Layers, Violation};
 pub use source::{Source, SourceError};

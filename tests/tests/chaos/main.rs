@@ -2,7 +2,7 @@
 //! and delayed, servers hung, and files torn. Whatever happens:
 //!
 //! - a value belongs to its key, and is intact;
-//! - a call after an invalidation gets nothing older, as far as the README promises;
+//! - a call after an invalidation gets nothing older, as far as the guide promises;
 //! - outcomes add up to calls;
 //! - no call takes longer than its function and budget, except for scheduling;
 //! - everything works five seconds after the last fault.

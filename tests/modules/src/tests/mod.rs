@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod documents;
 mod examples;
 mod found;
 mod layers;
