@@ -153,6 +153,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Removes the entry that a lease was granted for, under the same conditions as a [`store`](Self::store). The lease
     /// continues, for the absent entry.
     ///
+    /// An owner that gets no answer asks again with the same lease, and is answered as before, but that there was no entry.
+    ///
     /// To be implemented with [`Capability::Leases`](super::Capability::Leases). The default removes whatever entry there is.
     fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
         Box::pin(async move {

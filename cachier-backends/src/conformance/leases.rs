@@ -304,6 +304,35 @@ pub(super) async fn a_vacated_entry_keeps_its_lease(subject: &Subject) {
     }
 }
 
+/// The answers to the first requests may have been lost.
+pub(super) async fn an_entry_may_be_vacated_repeatedly(subject: &Subject) {
+    for number in 0..4 {
+        let (key, warm) = (subject.key(number), WARM[usize::from(number % 2)]);
+        subject.prepare(&key, warm).await;
+        let lease = match number / 2 {
+            0 => subject.lease_on_current(&key).await,
+            _ => succeeded(subject.backend.take_over(&key, LONG_PERIOD).await),
+        };
+        let mut last = None;
+        for is_first in [true, false, false] {
+            let vacated = succeeded(subject.backend.vacate(lease.share()).await);
+            let Vacated::Done { lease, removed } = vacated else {
+                panic!("the lease is valid: {vacated:?}");
+            };
+            assert_eq!(removed, warm && is_first);
+            last = Some(lease);
+        }
+        assert_eq!(subject.bytes(&key).await, None);
+        // The lease on a file ends with its last handle.
+        drop(lease);
+        let Some(lease) = last else {
+            panic!("it was granted")
+        };
+        succeeded(subject.backend.release(lease).await);
+        let _free = subject.lease(&key, None).await;
+    }
+}
+
 pub(super) async fn nothing_newer_is_vacated(subject: &Subject) {
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;

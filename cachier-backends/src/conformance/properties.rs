@@ -52,6 +52,7 @@ macro_rules! for_each_conformance_property {
             leases: a_forgotten_value_is_not_stored_after_takeover if Leases,
             leases: an_overtaken_lease_can_be_released,
             leases: a_vacated_entry_keeps_its_lease,
+            leases: an_entry_may_be_vacated_repeatedly,
             leases: nothing_newer_is_vacated if Leases,
             leases: of_many_requests_one_gets_the_lease if Leases,
             leases: a_former_owner_stores_and_releases_nothing if Leases,

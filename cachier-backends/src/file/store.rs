@@ -37,12 +37,13 @@ pub(super) fn store(paths: &KeyPaths, request: &StoreRequest<'_>) -> io::Result<
     Ok(StoreReply::Stored { evicted })
 }
 
-/// Removes the entry of a lease; whether it existed, or `None` if the lease has ended or the entry has changed.
+/// Removes the entry of a lease, if it is still there; whether it was, or `None` if the lease has ended or the entry has changed.
 pub(super) fn vacate(paths: &KeyPaths, lease: &Lease) -> io::Result<Option<bool>> {
-    let condition = Condition::under(lease)?;
+    let file = file_of(lease)?;
     let ledger = Ledger::lock(&paths.scope)?;
     let there = version_at(&paths.entry)?.map(|(version, _)| version);
-    if !condition.holds_for(there.as_ref())? {
+    let is_changed = there.is_some() && there.as_ref() != lease.seen();
+    if is_changed || !file.is_valid()? {
         return Ok(None);
     }
     let removed = removal::remove_entry(&ledger, paths.shard, &paths.entry)?;
@@ -99,10 +100,7 @@ enum Condition<'a> {
 
 impl<'a> Condition<'a> {
     fn under(lease: &'a Lease) -> io::Result<Self> {
-        match LeaseFile::of(lease) {
-            Some(file) => Ok(Self::Leased(file, lease.seen())),
-            None => Err(io::Error::other("the lease is one of another backend")),
-        }
+        Ok(Self::Leased(file_of(lease)?, lease.seen()))
     }
 
     /// Whether the condition holds for the current entry.
@@ -112,6 +110,10 @@ impl<'a> Condition<'a> {
             Self::Leased(lease, seen) => Ok(there == *seen && lease.is_valid()?),
         }
     }
+}
+
+fn file_of(lease: &Lease) -> io::Result<&LeaseFile> {
+    LeaseFile::of(lease).ok_or_else(|| io::Error::other("the lease is one of another backend"))
 }
 
 /// How often to write an entry whose temporary file others remove because a lock holder was stopped.

@@ -62,6 +62,14 @@ pub(super) fn owned(key: &Key, owner: ObjectId, seen: Option<&EntryVersion>) -> 
     }
 }
 
+/// The same, or without the entry: this owner may have removed it.
+pub(super) fn owned_or_vacant(key: &Key, owner: ObjectId, seen: Option<&EntryVersion>) -> Document {
+    let mut document = owned(key, owner, seen);
+    let seen = seen.map_or(Bson::Null, version);
+    document.insert("version", doc! { "$in": [seen, Bson::Null] });
+    document
+}
+
 /// Stores an entry, and ends any lease.
 pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
     let entry = Binary {

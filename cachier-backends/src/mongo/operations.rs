@@ -273,14 +273,17 @@ impl Backend for Mongo {
         let Some(owner) = lease.state::<ObjectId>().copied() else {
             return Box::pin(async { Ok(Vacated::Superseded) });
         };
-        let document = documents::owned(lease.key(), owner, lease.seen());
+        let document = documents::owned_or_vacant(lease.key(), owner, lease.seen());
         self.run(Operation::Remove, |requests| async move {
-            let vacated = requests.send().update_one(document, documents::vacate());
-            Ok(match vacated.await?.matched_count {
-                0 => Vacated::Superseded,
-                _ => Vacated::Done {
-                    removed: lease.seen().is_some(),
+            let before = requests
+                .send()
+                .find_one_and_update(document, documents::vacate())
+                .projection(doc! { "version": 1 });
+            Ok(match before.await? {
+                None => Vacated::Superseded,
+                Some(before) => Vacated::Done {
                     lease: lease.seeing(None),
+                    removed: documents::version_in(&before).is_some(),
                 },
             })
         })

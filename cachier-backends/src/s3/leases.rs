@@ -25,8 +25,8 @@ pub(super) const LEASE_BYTES: u64 = 40;
 pub(super) enum VacatedEntry {
     /// It did not exist.
     WasAbsent,
-    /// This lease has replaced it.
-    Replaced(OwnedLease),
+    /// This lease has replaced it, just now or before.
+    Replaced { lease: OwnedLease, removed: bool },
 }
 
 /// A granted lease.
@@ -196,32 +196,40 @@ impl Bucket {
         period: Duration,
     ) -> Result<Option<VacatedEntry>, Error> {
         let mut state = owned.lock().await;
-        if !state.is_valid() || !self.is_still_held(owned, &mut state).await? {
+        if !state.is_valid() {
             return Ok(None);
         }
-        let LeasePlace::NextToEntry { seen } = &owned.place else {
-            return Ok(Some(VacatedEntry::WasAbsent));
-        };
         let asked_at = Instant::now();
-        let (metadata, condition) = (
-            ObjectMetadata::Lease(owned.number, period),
-            Condition::Is(seen),
-        );
-        Ok(match self.put(name, body(), metadata, condition).await? {
-            PutOutcome::Done(etag) => {
-                let (name, place) = (name.to_owned(), LeasePlace::InPlaceOfEntry);
-                let valid_until = asked_at.checked_add(period);
-                let state = LeaseState { etag, valid_until };
-                Some(VacatedEntry::Replaced(OwnedLease::new(
-                    name,
-                    place,
-                    owned.number,
-                    state,
-                )))
+        let is_held = self.is_still_held(owned, &mut state).await?;
+        let replaced = match &owned.place {
+            LeasePlace::InPlaceOfEntry => return Ok(is_held.then_some(VacatedEntry::WasAbsent)),
+            LeasePlace::NextToEntry { seen } if is_held => {
+                let metadata = ObjectMetadata::Lease(owned.number, period);
+                let put = self.put(name, body(), metadata, Condition::Is(seen));
+                match put.await? {
+                    PutOutcome::Done(etag) => Some(etag),
+                    PutOutcome::Conflict(failure) => return Err(self.failed(failure)),
+                    PutOutcome::Unmet | PutOutcome::TooLarge => None,
+                }
             }
-            PutOutcome::Conflict(failure) => return Err(self.failed(failure)),
-            PutOutcome::Unmet | PutOutcome::TooLarge => None,
-        })
+            LeasePlace::NextToEntry { .. } => None,
+        };
+        let removed = replaced.is_some();
+        let etag = match replaced {
+            Some(etag) => etag,
+            // This owner may have replaced it before, by a request whose answer was lost.
+            None => match self.head(name).await? {
+                Some(there) if there.owner == Some(owned.number) => there.etag,
+                _ => return Ok(None),
+            },
+        };
+        let state = LeaseState {
+            etag,
+            valid_until: asked_at.checked_add(period),
+        };
+        let (name, place) = (name.to_owned(), LeasePlace::InPlaceOfEntry);
+        let lease = OwnedLease::new(name, place, owned.number, state);
+        Ok(Some(VacatedEntry::Replaced { lease, removed }))
     }
 
     pub(super) async fn renew(

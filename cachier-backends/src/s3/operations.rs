@@ -208,10 +208,14 @@ impl Backend for S3 {
             Ok(match bucket.vacate(&name, owned, period).await? {
                 None => (Vacated::Superseded, None),
                 Some(VacatedEntry::WasAbsent) => (vacated(lease, false), None),
-                Some(VacatedEntry::Replaced(in_its_place)) => {
+                Some(VacatedEntry::Replaced {
+                    lease: in_its_place,
+                    removed,
+                }) => {
                     let obsolete = owned.name().to_owned();
                     let lease = Lease::new(lease.key().clone(), None, in_its_place);
-                    (vacated(lease.expiring_after(period), true), Some(obsolete))
+                    let lease = lease.expiring_after(period);
+                    (vacated(lease, removed), Some(obsolete))
                 }
             })
         });

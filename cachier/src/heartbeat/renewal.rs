@@ -1,10 +1,10 @@
-//! Renewing leases, and releasing them.
+//! Renewing leases, and ending them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_executor::Task;
-use cachier_backends::{Backend, Lease, Renewal};
+use cachier_backends::{Backend, BoxFuture, Change, Lease, Renewal, Vacated, Watcher};
 
 use super::{catch_panic, executor};
 use crate::lease_status::LeaseStatus;
@@ -29,45 +29,78 @@ impl Heartbeat {
     }
 }
 
-/// Releases a lease in the background, after a delay. One that needs no renewal ends when it is dropped.
-pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Duration) {
-    let Some(period) = lease.period() else {
+/// Ends a lease in the background. What its owner has sent under it without an answer may be on its way still.
+pub(crate) fn end_later(backend: &Arc<dyn Backend>, lease: Lease, unanswered: Unanswered) {
+    let period = lease.period();
+    if period.is_none() && !matches!(unanswered, Unanswered::Removal(_)) {
+        // It ends now, as it is dropped.
         return;
-    };
-    let backend = Arc::clone(backend);
-    let released = async move {
-        if !after.is_zero() {
-            Timer::system().sleep(after).await;
-        }
-        // After a period it has ended by itself.
-        let release = release_with_retries(backend, lease);
-        Timer::system().timeout(Some(period), release).await;
-    };
-    executor().spawn(released).detach();
+    }
+    let end = end(Arc::clone(backend), lease, unanswered);
+    // After a period it has ended by itself.
+    let ended = async move { Timer::system().timeout(period, end).await };
+    executor().spawn(async { _ = ended.await }).detach();
 }
 
-/// Releases a lease, for which others may be waiting, over one connection after the other: some may be lost.
-async fn release_with_retries(backend: Arc<dyn Backend>, lease: Lease) {
+/// What an owner has sent under its lease and got no answer to, when it gives the lease up.
+pub(crate) enum Unanswered {
+    Nothing,
+    Store,
+    /// Whoever keeps near copies of the entry is told when it is gone.
+    Removal(Option<Arc<Watcher>>),
+}
+
+/// How long a store may still arrive. Either order leaves the store right: one that arrives ends the lease itself, and one that
+/// comes after the release is refused. So this only saves values that are a little late, at the expense of callers who wait for
+/// the lease of one that is lost.
+const LATE_STORE: Duration = Duration::from_millis(100);
+
+/// A removal that came after the release would be refused, and the old value stay. So the lease is released when the removal has
+/// been answered, once of however many times it is asked for: what arrives later changes nothing.
+async fn end(backend: Arc<dyn Backend>, mut lease: Lease, unanswered: Unanswered) {
+    match unanswered {
+        Unanswered::Nothing => {}
+        Unanswered::Store => Timer::system().sleep(LATE_STORE).await,
+        Unanswered::Removal(near) => {
+            let hash = lease.key().hash();
+            match until_answered(|| backend.vacate(lease.share())).await {
+                Some(Vacated::Done { lease: vacant, .. }) => lease = vacant,
+                Some(Vacated::Superseded) => {}
+                None => return,
+            }
+            if let Some(near) = near {
+                near(&Change::Entry(hash));
+            }
+        }
+    }
+    until_answered(|| backend.release(lease.share())).await;
+}
+
+/// Repeats a request for whose effect others may be waiting, over one connection after the other: some may be lost. `None` if it is
+/// never answered, or panics.
+async fn until_answered<'a, T>(request: impl Fn() -> BoxFuture<'a, T>) -> Option<T> {
     let timer = Timer::system();
-    for _ in 0..MAX_RELEASE_ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         let begun = Instant::now();
-        let release = catch_panic(async { backend.release(lease.share()).await });
-        match timer.timeout(Some(RELEASE_PAUSE), release).await {
-            Some(Some(Ok(())) | None) => return,
+        let answer = catch_panic(async { request().await });
+        match timer.timeout(Some(ATTEMPT_PAUSE), answer).await {
+            Some(Some(Ok(answer))) => return Some(answer),
+            Some(None) => return None,
             Some(Some(Err(_))) | None => {
                 timer
-                    .sleep(RELEASE_PAUSE.saturating_sub(begun.elapsed()))
+                    .sleep(ATTEMPT_PAUSE.saturating_sub(begun.elapsed()))
                     .await;
             }
         }
     }
+    None
 }
 
-/// From each attempt to release a lease to the next one, answered or not. Callers of the key wait for it, also when the server
-/// has come back: longer pauses would make them wait as long.
-const RELEASE_PAUSE: Duration = Duration::from_secs(1);
+/// From each attempt to end a lease to the next one, answered or not. Callers of the key wait for it, also when the server has come
+/// back: longer pauses would make them wait as long.
+const ATTEMPT_PAUSE: Duration = Duration::from_secs(1);
 
-const MAX_RELEASE_ATTEMPTS: u32 = 30;
+const MAX_ATTEMPTS: u32 = 30;
 
 /// Renews three times in each period, so that a lease survives one renewal that fails or is never answered, and whenever a
 /// check is requested.

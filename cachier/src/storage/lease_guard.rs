@@ -2,12 +2,12 @@
 
 use std::mem::{self, forget};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cachier_backends::process::Process;
-use cachier_backends::{Backend, Capability, Lease};
+use cachier_backends::{Backend, Capability, Lease, Watcher};
 
-use crate::heartbeat::renewal::{self, Heartbeat};
+use crate::heartbeat::renewal::{self, Heartbeat, Unanswered};
 use crate::lease_status::LeaseStatus;
 
 /// The right to store what is being computed.
@@ -19,8 +19,8 @@ pub struct LeaseGuard {
     status: Arc<LeaseStatus>,
     heartbeat: Option<Heartbeat>,
     backend: Arc<dyn Backend>,
-    /// How long a request under the lease may still be in flight.
-    release_delay: Duration,
+    /// What was sent under the lease last, until the guard is disarmed.
+    unanswered: Unanswered,
     /// The process that owns it; forked children leave it alone.
     owner: Process,
 }
@@ -31,9 +31,6 @@ enum LeaseState {
     Spent,
 }
 
-/// How long an abandoned store or vacation may still be in flight: a release should not overtake it.
-const RELEASE_DELAY_AFTER_REQUEST: Duration = Duration::from_millis(100);
-
 impl LeaseGuard {
     /// An own lease, requested at this moment.
     pub(super) fn own(lease: Lease, backend: &Arc<dyn Backend>, requested_at: Instant) -> Self {
@@ -43,7 +40,7 @@ impl LeaseGuard {
             state: LeaseState::Own(lease),
             status,
             backend: Arc::clone(backend),
-            release_delay: Duration::ZERO,
+            unanswered: Unanswered::Nothing,
             owner: Process::current(),
         }
     }
@@ -55,7 +52,7 @@ impl LeaseGuard {
             status: Arc::new(LeaseStatus::new(requested_at)),
             heartbeat: None,
             backend: Arc::clone(backend),
-            release_delay: Duration::ZERO,
+            unanswered: Unanswered::Nothing,
             owner: Process::current(),
         }
     }
@@ -72,7 +69,7 @@ impl LeaseGuard {
 
     /// Shares the lease with a store request, which may fail.
     pub(super) fn share_for_store(&mut self) -> Option<Lease> {
-        self.release_delay = RELEASE_DELAY_AFTER_REQUEST;
+        self.unanswered = Unanswered::Store;
         match &self.state {
             LeaseState::Own(lease) | LeaseState::Shared(lease) => Some(lease.share()),
             LeaseState::Spent => None,
@@ -87,10 +84,17 @@ impl LeaseGuard {
         }
     }
 
-    /// Shares an own lease with a request that ends it, and stops its renewal. Without an answer the guard stays armed.
-    pub(super) fn share_to_end(&mut self) -> Option<Lease> {
+    /// Shares an own lease with a request that releases it, and stops its renewal. Without an answer the guard stays armed.
+    pub(super) fn share_to_release(&mut self) -> Option<Lease> {
         self.heartbeat = None;
-        self.release_delay = RELEASE_DELAY_AFTER_REQUEST;
+        self.own_lease()
+    }
+
+    /// Shares an own lease with a request that removes its entry, of which this watcher has near copies, and stops its renewal.
+    /// Without an answer the guard stays armed, and has the entry removed before the lease is released.
+    pub(super) fn share_to_vacate(&mut self, near: Option<&Arc<Watcher>>) -> Option<Lease> {
+        self.heartbeat = None;
+        self.unanswered = Unanswered::Removal(near.cloned());
         self.own_lease()
     }
 
@@ -106,7 +110,8 @@ impl Drop for LeaseGuard {
             return;
         };
         if self.owner.is_current() {
-            renewal::release_later(&self.backend, lease, self.release_delay);
+            let unanswered = mem::replace(&mut self.unanswered, Unanswered::Nothing);
+            renewal::end_later(&self.backend, lease, unanswered);
         } else {
             forget((lease, self.heartbeat.take()));
         }
@@ -121,9 +126,11 @@ mod tests {
     use std::sync::atomic::AtomicU64;
     use std::sync::atomic::Ordering::SeqCst;
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
 
+    use cachier_backends as backends;
     use cachier_backends::{
-        BoxFuture, Key, KeyHash, Loaded, Scope, StoreReply, StoreRequest, Vacated, Version,
+        BoxFuture, Change, Key, KeyHash, Loaded, Scope, StoreReply, StoreRequest, Vacated, Version,
     };
     use futures_lite::future::{block_on, poll_once};
 
@@ -137,16 +144,41 @@ mod tests {
     use crate::options::{BackendName, Options};
     use crate::session::Session;
 
-    /// Reports releases, by the periods of the leases.
-    struct Releases {
-        sender: Sender<Duration>,
-        /// How many are never answered.
-        hanging: AtomicU64,
+    /// What a backend is asked, by the period of the lease in seconds.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    enum Asked {
+        Vacate(u64),
+        Release(u64),
+    }
+    use Asked::{Release, Vacate};
+
+    /// A backend that reports what it is asked.
+    struct Reporting {
+        sender: Sender<Asked>,
+        /// How many requests of each kind are never answered.
+        lost_removals: AtomicU64,
+        lost_releases: AtomicU64,
     }
 
-    impl Backend for Releases {
+    impl Reporting {
+        async fn answer<T>(
+            &self,
+            asked: Asked,
+            lost: &AtomicU64,
+            answer: T,
+        ) -> Result<T, backends::Error> {
+            self.sender.send(asked).unwrap();
+            let fewer = |lost: u64| lost.checked_sub(1);
+            match lost.fetch_update(SeqCst, SeqCst, fewer).is_ok() {
+                true => pending().await,
+                false => Ok(answer),
+            }
+        }
+    }
+
+    impl Backend for Reporting {
         fn kind(&self) -> &str {
-            "releases"
+            "reporting"
         }
 
         fn store_name(&self) -> String {
@@ -169,113 +201,142 @@ mod tests {
             unreachable!("nothing is cleared")
         }
 
-        fn vacate(&self, _: Lease) -> BoxFuture<'_, Vacated> {
-            Box::pin(pending())
+        fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+            let asked = Vacate(seconds(&lease));
+            let removed = true;
+            let answer = Vacated::Done { lease, removed };
+            Box::pin(self.answer(asked, &self.lost_removals, answer))
         }
 
         fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
-            self.sender.send(lease.period().unwrap()).unwrap();
-            let fewer = |hanging: u64| hanging.checked_sub(1);
-            let hangs = self.hanging.fetch_update(SeqCst, SeqCst, fewer).is_ok();
-            Box::pin(async move {
-                match hangs {
-                    true => pending().await,
-                    false => Ok(()),
-                }
-            })
+            let asked = Release(seconds(&lease));
+            Box::pin(self.answer(asked, &self.lost_releases, ()))
         }
     }
 
-    fn releases(hanging: u64) -> (Arc<dyn Backend>, Receiver<Duration>) {
-        let (sender, released) = channel();
-        let hanging = AtomicU64::new(hanging);
-        (Arc::new(Releases { sender, hanging }), released)
+    /// 0 without a period.
+    fn seconds(lease: &Lease) -> u64 {
+        lease.period().map_or(0, |period| period.as_secs())
+    }
+
+    /// A backend that does not answer so many releases and removals, and what it is asked.
+    fn reporting(lost_releases: u64, lost_removals: u64) -> (Arc<dyn Backend>, Receiver<Asked>) {
+        let (sender, asked) = channel();
+        let backend = Reporting {
+            sender,
+            lost_removals: AtomicU64::new(lost_removals),
+            lost_releases: AtomicU64::new(lost_releases),
+        };
+        (Arc::new(backend), asked)
+    }
+
+    fn lease() -> Lease {
+        let scope = Arc::new(Scope::new("default", "guard"));
+        let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+        Lease::new(key, None, ())
     }
 
     /// The guard of a lease with a period of so many seconds.
     fn guard(backend: &Arc<dyn Backend>, seconds: u64) -> LeaseGuard {
-        let scope = Arc::new(Scope::new("default", "guard"));
-        let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
-        let period = Duration::from_secs(seconds);
-        let lease = Lease::new(key, None, ()).expiring_after(period);
+        let lease = lease().expiring_after(Duration::from_secs(seconds));
         LeaseGuard::own(lease, backend, Instant::now())
+    }
+
+    /// The next requests.
+    fn next<const N: usize>(asked: &Receiver<Asked>) -> [Asked; N] {
+        [(); N].map(|()| asked.recv_timeout(Duration::from_secs(30)).unwrap())
     }
 
     /// On another connection, perhaps: the first may be lost.
     #[test]
     fn a_release_without_an_answer_is_sent_again() {
-        let (backend, released) = releases(1);
+        let (backend, asked) = reporting(1, 0);
         drop(guard(&backend, 60));
-        let next = || released.recv_timeout(Duration::from_secs(30));
-        let period = Ok(Duration::from_secs(60));
-        assert_eq!([next(), next()], [period; 2]);
+        assert_eq!(next(&asked), [Release(60); 2]);
         drop(backend);
-        assert!(released.recv().is_err(), "an answer is the end");
+        assert!(asked.recv().is_err(), "an answer is the end");
     }
 
     #[test]
     fn a_lease_whose_end_is_cancelled_is_released() {
-        let (backend, released) = releases(1);
+        let (backend, asked) = reporting(1, 1);
         let context = context::current();
-        context.backends.register("releases", Arc::clone(&backend));
+        context.backends.register("reporting", Arc::clone(&backend));
         let spec = FunctionSpec {
             identity: "cancelled".to_owned(),
             path: "cancelled".to_owned(),
             package: Package::named("app"),
             options: Options {
-                backend: BackendName::Named("releases"),
+                backend: BackendName::Named("reporting"),
                 ..Options::new()
             },
         };
         let function = Function::new(spec, context, None);
         let session = Session::in_background(&function, CallMode::Async);
         let persistent = Persistent::open();
-        let next = || released.recv_timeout(Duration::from_secs(30));
-        let period = |seconds| Ok(Duration::from_secs(seconds));
         let cancelled = block_on(poll_once(persistent.release(&session, guard(&backend, 60))));
         assert!(cancelled.is_none());
-        assert_eq!([next(), next()], [period(60); 2]);
+        assert_eq!(next(&asked), [Release(60); 2]);
         let cancelled = block_on(poll_once(persistent.vacate(&session, guard(&backend, 61))));
         assert!(cancelled.is_none());
-        assert_eq!(next(), period(61));
+        assert_eq!(next(&asked), [Vacate(61), Vacate(61), Release(61)]);
     }
 
-    /// On two connections the one sent last may come first.
+    /// On two connections the one sent last may come first, and a removal after the release is refused.
     #[test]
-    fn a_release_does_not_overtake_an_unanswered_request() {
-        let (backend, released) = releases(0);
-        for share in [LeaseGuard::share_for_store, LeaseGuard::share_to_end] {
-            let mut guard = guard(&backend, 60);
-            assert!(share(&mut guard).is_some());
-            let given_up = Instant::now();
-            drop(guard);
-            assert!(released.recv_timeout(Duration::from_secs(30)).is_ok());
-            assert!(given_up.elapsed() >= RELEASE_DELAY_AFTER_REQUEST);
-        }
+    fn a_release_waits_until_the_removal_is_answered() {
+        let (backend, asked) = reporting(0, 2);
+        let (sender, told) = channel();
+        let near: Arc<Watcher> = Arc::new(move |change: &Change| {
+            sender.send(matches!(change, Change::Entry(_))).unwrap();
+        });
+        let mut guard = guard(&backend, 60);
+        assert!(guard.share_to_vacate(Some(&near)).is_some());
+        drop((guard, near));
+        assert_eq!(
+            next(&asked),
+            [Vacate(60), Vacate(60), Vacate(60), Release(60)]
+        );
+        assert!(told.recv().unwrap(), "near copies go, too");
+        assert!(told.recv().is_err(), "once");
+    }
+
+    /// Such as one on a file.
+    #[test]
+    fn removals_under_leases_without_period_are_repeated() {
+        let (backend, asked) = reporting(0, 1);
+        let mut guard = LeaseGuard::own(lease(), &backend, Instant::now());
+        assert!(guard.share_to_vacate(None).is_some());
+        drop(guard);
+        assert_eq!(next(&asked), [Vacate(0), Vacate(0), Release(0)]);
+    }
+
+    /// In whatever order: it ends the lease itself, and is refused after that.
+    #[test]
+    fn a_lease_is_released_after_an_unanswered_store() {
+        let (backend, asked) = reporting(0, 0);
+        let mut guard = guard(&backend, 60);
+        assert!(guard.share_for_store().is_some());
+        drop(guard);
+        assert_eq!(next(&asked), [Release(60)]);
     }
 
     #[test]
     fn unused_leases_are_released_on_drop() {
-        let (backend, released) = releases(0);
+        let (backend, asked) = reporting(0, 0);
         let guard = |seconds| guard(&backend, seconds);
         let shared = guard(59).own_lease().unwrap();
-        assert_eq!(
-            released.recv_timeout(Duration::from_secs(30)),
-            Ok(Duration::from_secs(59))
-        );
+        assert_eq!(next(&asked), [Release(59)]);
         drop(LeaseGuard::shared(shared, &backend, Instant::now()));
         drop(guard(60));
         let mut stored = guard(61);
         assert!(stored.share_for_store().is_some());
         stored.disarm();
-        let mut in_vain = guard(62);
-        assert!(in_vain.share_for_store().is_some());
-        drop(in_vain);
-        let next = || released.recv_timeout(Duration::from_secs(30)).unwrap();
-        let mut periods = [next(), next()];
-        periods.sort_unstable();
-        assert_eq!(periods, [60, 62].map(Duration::from_secs));
+        drop(guard(62));
+        let mut released: [_; 2] = next(&asked);
+        released.sort_unstable();
+        assert_eq!(released, [Release(60), Release(62)]);
         drop(backend);
-        assert!(released.recv().is_err(), "no other is");
+        assert!(asked.recv().is_err(), "no other is");
     }
 }

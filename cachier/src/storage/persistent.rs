@@ -317,7 +317,7 @@ impl Store for Persistent {
         session: &Session<'_>,
         mut guard: LeaseGuard,
     ) -> Result<Vacated<LeaseGuard>, Error> {
-        let Some(lease) = guard.share_to_end() else {
+        let Some(lease) = guard.share_to_vacate(self.near.get()) else {
             return Ok(Vacated::Superseded);
         };
         let _changing = self.near.changing(lease.key().hash());
@@ -361,7 +361,7 @@ impl Store for Persistent {
     }
 
     async fn release(&self, session: &Session<'_>, mut guard: LeaseGuard) {
-        let Some(lease) = guard.share_to_end() else {
+        let Some(lease) = guard.share_to_release() else {
             return;
         };
         let released = self.operate(session, Operation::Lease, async |target| {

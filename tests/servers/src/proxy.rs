@@ -29,9 +29,10 @@ struct State {
     /// The words of the request to hang in; empty for none.
     hangs_within: Mutex<Vec<String>>,
     is_closed: AtomicBool,
-    /// How many connections were made, and how many of the first ones are lost.
+    /// How many connections were made, and how many of the first ones are lost, or held up.
     made: AtomicU64,
     lost: AtomicU64,
+    held_up: AtomicU64,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -101,6 +102,17 @@ impl Proxy {
     pub fn lose_all(&self) {
         let made = self.state.made.load(Ordering::SeqCst);
         self.state.lost.store(made, Ordering::SeqCst);
+    }
+
+    /// Holds up what comes through all existing connections, until [`deliver`](Self::deliver) is called. New ones work.
+    pub fn hold_all(&self) {
+        let made = self.state.made.load(Ordering::SeqCst);
+        self.state.held_up.store(made, Ordering::SeqCst);
+    }
+
+    /// Delivers what was held up, even if its sender has closed the connection.
+    pub fn deliver(&self) {
+        self.state.held_up.store(0, Ordering::SeqCst);
     }
 
     /// Hangs in the next request that contains all of these words: the server gets half of it, and then nothing comes
@@ -192,6 +204,9 @@ impl State {
                 let passes = |piece: &[u8]| {
                     if number < state.lost.load(Ordering::SeqCst) {
                         return false;
+                    }
+                    while number < state.held_up.load(Ordering::SeqCst) {
+                        thread::sleep(Duration::from_millis(5));
                     }
                     state.note(&last, speaker);
                     match speaker {

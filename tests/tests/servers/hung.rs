@@ -59,7 +59,7 @@ async fn refreshed_async(number: u64) -> u64 {
 }
 
 /// Whether this is the process under test, with a breaker that never opens: every call uses the store.
-fn runs_here(subject: &Subject) -> bool {
+pub(crate) fn runs_here(subject: &Subject) -> bool {
     if !subject.runs_here() {
         return false;
     }
@@ -69,7 +69,7 @@ fn runs_here(subject: &Subject) -> bool {
 }
 
 /// Makes a subject's store hang, and resume.
-enum HangableStore {
+pub(crate) enum HangableStore {
     Proxy(Proxy),
     /// Another program that locks the database.
     Holder(String, Option<SqliteConnection>),
@@ -77,7 +77,7 @@ enum HangableStore {
 
 impl HangableStore {
     /// In front of the store, which is registered through it.
-    fn before(subject: &Subject) -> Self {
+    pub(crate) fn before(subject: &Subject) -> Self {
         if subject.store == Store::Sqlite {
             let folder = Box::leak(Box::new(cachier_servers::folder()));
             let address = format!("sqlite:{}", folder.path().join("own.db").display());
@@ -88,7 +88,7 @@ impl HangableStore {
         Self::Proxy(proxy)
     }
 
-    fn hang(&mut self) {
+    pub(crate) fn hang(&mut self) {
         match self {
             Self::Proxy(proxy) => proxy.hang(true),
             Self::Holder(address, holder) => {
@@ -106,7 +106,7 @@ impl HangableStore {
     }
 
     /// Resumes. What was sent meanwhile arrives late or is lost, as are the connections.
-    fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         match self {
             Self::Proxy(proxy) => {
                 proxy.lose_all();

@@ -15,6 +15,7 @@ mod forked_near;
 mod forks;
 mod gone;
 mod hung;
+mod late_removals;
 mod lost;
 mod near;
 mod observed;

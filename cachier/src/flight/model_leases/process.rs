@@ -136,6 +136,23 @@ impl Process {
         }
     }
 
+    /// The source has nothing any more, and the removal of the entry gets no answer: it may arrive whenever it likes, and is
+    /// repeated before the lease is released.
+    pub(super) fn remove_late(&'static self) {
+        self.request(|shared| shared.source += 1);
+        self.forget();
+        let owner = self.request(Shared::take_over);
+        self.in_background(move || {
+            self.request(|shared| shared.vacate(owner));
+        });
+        self.in_background(move || {
+            if self.variant != Variant::ReleasesBeforeRemoval {
+                self.request(|shared| shared.vacate(owner));
+            }
+            self.request(|shared| shared.release(owner));
+        });
+    }
+
     /// Waits for background work.
     pub(super) fn flush(&self) {
         loop {

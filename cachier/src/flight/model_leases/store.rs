@@ -50,17 +50,28 @@ pub(super) enum Reply {
 }
 
 impl Shared {
-    /// With a stale entry.
-    pub(super) fn stale() -> Self {
+    /// With an entry.
+    pub(super) fn fresh() -> Self {
         Self {
             entry: Some(Entry {
                 value: 0,
                 version: 1,
-                is_stale: true,
+                is_stale: false,
             }),
             numbers: 1,
             ..Self::default()
         }
+    }
+
+    /// With a stale entry.
+    pub(super) fn stale() -> Self {
+        let mut shared = Self::fresh();
+        let stale = |entry| Entry {
+            is_stale: true,
+            ..entry
+        };
+        shared.entry = shared.entry.map(stale);
+        shared
     }
 
     /// In which the next request of this kind fails.

@@ -47,6 +47,13 @@ const REFRESHES: [Act; 4] = [
     |process| process.refresh_elsewhere(),
 ];
 
+/// Calls while the entry is removed, which nobody learns of.
+const CALLS_WHILE_REMOVED: [Act; 3] = [
+    |process| process.remove_late(),
+    |process| process.call(PLAIN),
+    |process| process.call(IMPATIENT),
+];
+
 /// Few, so that the checker seldom misses what it must find.
 const CALLS_OF_TWO: [Act; 2] = [|process| process.call(PLAIN), invalidated_elsewhere];
 
@@ -202,4 +209,23 @@ fn sharing_a_refused_refresh_is_found() {
 #[should_panic(expected = "two refreshes of one key are under way")]
 fn without_reservations_two_refreshes_are_found() {
     check_refreshes(Variant::WithoutReservation, &REFRESHES);
+}
+
+fn check_removals(variant: Variant) {
+    let check = move || {
+        let process = Process::new(variant, Size::Small, Shared::fresh());
+        run(process, &CALLS_WHILE_REMOVED);
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
+
+#[test]
+fn an_unanswered_removal_leaves_nothing_older() {
+    check_removals(Variant::Whole);
+}
+
+#[test]
+#[should_panic(expected = "what was invalidated is stored")]
+fn a_release_before_a_removal_is_found() {
+    check_removals(Variant::ReleasesBeforeRemoval);
 }

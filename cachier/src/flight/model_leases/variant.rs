@@ -22,6 +22,8 @@ pub(super) enum Variant {
     SharesUnleased,
     /// A value whose store failed is shared with callers that had joined the flight when it was sent.
     SharesUnstored,
+    /// A lease is released although nobody knows whether the entry has been removed under it.
+    ReleasesBeforeRemoval,
     /// A refresh is not reserved before it leads its flight.
     WithoutReservation,
 }
