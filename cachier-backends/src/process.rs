@@ -5,6 +5,7 @@
 //! is kept in a [`PerProcess`], and knows its [`Process`]. Child processes do not even drop it, since a drop may send
 //! something on the parent's connection, or wait for a thread.
 
+use std::cell::Cell;
 use std::fmt;
 use std::mem::forget;
 use std::ops::Deref;
@@ -12,11 +13,12 @@ use std::process::id;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
+use forkguard::Guard;
 use once_cell::race::OnceBox;
 
 /// The identity of a process, distinct from its ancestors and children.
 ///
-/// Finding the current one takes a system call, made once per operation.
+/// The C library's `fork` leaves a mark in the child, so that finding the current one takes no system call.
 ///
 /// ```
 /// use cachier_backends::process::Process;
@@ -33,10 +35,38 @@ pub struct Process {
 /// The newest process of this lineage noticed so far: the current one or an ancestor.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
+thread_local! {
+    /// The process of this thread, and what tells whether it has been forked since.
+    static KNOWN: Cell<Option<(Guard, Process)>> = const { Cell::new(None) };
+}
+
 impl Process {
     /// The current process.
+    #[inline]
     #[must_use]
     pub fn current() -> Self {
+        if let Some((mut guard, known)) = KNOWN.take()
+            && !guard.detected_fork()
+        {
+            KNOWN.set(Some((guard, known)));
+            return known;
+        }
+        Self::find()
+    }
+
+    #[cold]
+    fn find() -> Self {
+        static WATCHED: ProcessOnce = ProcessOnce::new();
+        let here = Self::by_id();
+        // The crate locks while it registers with the C library: a child forked meanwhile would wait forever.
+        if WATCHED.prepare_in(here, || drop(Guard::try_new())) {
+            KNOWN.set(Guard::try_new().ok().map(|guard| (guard, here)));
+        }
+        here
+    }
+
+    /// The current process, by a system call.
+    fn by_id() -> Self {
         let id = u64::from(id()) << 32;
         let mut newest = NEWEST.load(Ordering::Acquire);
         loop {
