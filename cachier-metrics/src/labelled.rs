@@ -45,6 +45,15 @@ impl<L: Label, V> Labelled<L, V> {
     pub fn values(&self) -> std::slice::Iter<'_, V> {
         self.values.iter()
     }
+
+    /// The values, by the places of their labels.
+    pub(crate) fn as_slice(&self) -> &[V] {
+        &self.values
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [V] {
+        &mut self.values
+    }
 }
 
 impl<L: Label, V> Index<L> for Labelled<L, V> {

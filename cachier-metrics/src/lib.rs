@@ -17,6 +17,7 @@ mod distribution;
 mod exporters;
 mod gauges;
 mod histogram;
+mod instances;
 mod labelled;
 mod labels;
 mod local;
@@ -68,6 +69,10 @@ pub use exporters::{OtlpBuilder, OtlpCompression, OtlpExporter, OtlpProtocol, Te
 pub use exporters::{StatsdBuilder, StatsdDialect, StatsdExporter};
 pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, ExponentialBuckets, Histogram};
+#[doc(hidden)]
+pub use instances::{
+    FunctionFigures, Header, InstanceFigures, InstanceId, Publication, Unreadable,
+};
 pub use labelled::Labelled;
 pub use labels::{
     AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
