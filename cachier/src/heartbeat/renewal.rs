@@ -38,9 +38,13 @@ pub(crate) fn end_later(backend: &Arc<dyn Backend>, lease: Lease, unanswered: Un
     }
     let end = end(Arc::clone(backend), lease, unanswered);
     // After a period it has ended by itself.
-    let ended = async move { Timer::system().timeout(period, end).await };
+    let limit = Some(period.unwrap_or(MAX_REMOVAL));
+    let ended = async move { Timer::system().timeout(limit, end).await };
     executor().spawn(async { _ = ended.await }).detach();
 }
+
+/// How long a removal is asked for under a lease that no period ends.
+const MAX_REMOVAL: Duration = Duration::from_secs(30);
 
 /// What an owner has sent under its lease and got no answer to, when it gives the lease up.
 pub(crate) enum Unanswered {
@@ -76,11 +80,11 @@ async fn end(backend: Arc<dyn Backend>, mut lease: Lease, unanswered: Unanswered
     until_answered(|| backend.release(lease.share())).await;
 }
 
-/// Repeats a request for whose effect others may be waiting, over one connection after the other: some may be lost. `None` if it is
-/// never answered, or panics.
+/// Repeats a request for whose effect others may be waiting, over one connection after the other: some may be lost. `None` if it
+/// panics.
 async fn until_answered<'a, T>(request: impl Fn() -> BoxFuture<'a, T>) -> Option<T> {
     let timer = Timer::system();
-    for _ in 0..MAX_ATTEMPTS {
+    loop {
         let begun = Instant::now();
         let answer = catch_panic(async { request().await });
         match timer.timeout(Some(ATTEMPT_PAUSE), answer).await {
@@ -93,14 +97,11 @@ async fn until_answered<'a, T>(request: impl Fn() -> BoxFuture<'a, T>) -> Option
             }
         }
     }
-    None
 }
 
 /// From each attempt to end a lease to the next one, answered or not. Callers of the key wait for it, also when the server has come
 /// back: longer pauses would make them wait as long.
 const ATTEMPT_PAUSE: Duration = Duration::from_secs(1);
-
-const MAX_ATTEMPTS: u32 = 30;
 
 /// Renews three times in each period, so that a lease survives one renewal that fails or is never answered, and whenever a
 /// check is requested.

@@ -257,6 +257,15 @@ mod tests {
         assert!(asked.recv().is_err(), "an answer is the end");
     }
 
+    /// Nobody waits for it any more then.
+    #[test]
+    fn unanswered_releases_end_with_their_lease() {
+        let (backend, asked) = reporting(u64::MAX, 0);
+        drop((guard(&backend, 2), backend));
+        let attempts = asked.iter().count();
+        assert!((2..=3).contains(&attempts), "{attempts}");
+    }
+
     #[test]
     fn a_lease_whose_end_is_cancelled_is_released() {
         let (backend, asked) = reporting(1, 1);
