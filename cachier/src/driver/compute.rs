@@ -32,6 +32,10 @@ impl<T: Store> CallDriver<T> {
     pub(super) fn start_function(&mut self, reason: Reason) -> RunSpec {
         let function = &self.core.function;
         self.enter(Phase::Computing);
+        if let Some(lease) = self.lease.as_deref().filter(|lease| !T::owns(lease)) {
+            // Another's, for whom this computation has not waited.
+            self.withdraw_on_loss(lease);
+        }
         let (computation, process, unshared) = match &self.leader {
             Some(leader) => (leader.computation(), leader.process(), None),
             None => {

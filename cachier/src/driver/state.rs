@@ -209,7 +209,8 @@ impl<T: Store> CallDriver<T> {
     pub(super) fn withdraw_on_loss(&self, lease: &T::Lease) {
         if let Some(leader) = &self.leader {
             let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
-            T::on_loss(lease, move || core.flights.withdraw(&key, computation));
+            let withdraw = move || core.flights.withdraw(&key, computation);
+            core.store.on_loss(&core.function, lease, withdraw);
         }
     }
 }

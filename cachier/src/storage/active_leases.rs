@@ -1,4 +1,4 @@
-//! Leases of this process that others may end.
+//! Leases that others may end, under which this process computes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,15 +7,45 @@ use cachier_backends::{Change, KeyHash};
 
 use crate::lease_status::LeaseStatus;
 
-/// The status of each lease that this process holds for a function, the latest of each key.
+/// The status of each lease under which this process computes values of a function.
 #[derive(Default)]
-pub(crate) struct ActiveLeases(Mutex<HashMap<KeyHash, Weak<LeaseStatus>>>);
+pub(crate) struct ActiveLeases {
+    /// Held by this process.
+    own: Statuses,
+    /// Held by others.
+    shared: Statuses,
+}
+
+/// The status of the latest lease on each key.
+#[derive(Default)]
+struct Statuses(Mutex<HashMap<KeyHash, Weak<LeaseStatus>>>);
 
 /// From this size on, at each power of two, ended leases are pruned.
 const PRUNE_THRESHOLD: usize = 64;
 
 impl ActiveLeases {
     pub(crate) fn add(&self, key: KeyHash, status: &Arc<LeaseStatus>) {
+        self.own.add(key, status);
+    }
+
+    pub(crate) fn add_shared(&self, key: KeyHash, status: &Arc<LeaseStatus>) {
+        self.shared.add(key, status);
+    }
+
+    /// Has the owners of affected leases check whether these are still valid. Those of others, of which only they can ask, count
+    /// as lost.
+    pub(crate) fn check(&self, change: &Change) {
+        for own in self.own.concerned(change) {
+            own.request_check();
+        }
+        for shared in self.shared.concerned(change) {
+            shared.mark_lost();
+        }
+    }
+}
+
+impl Statuses {
+    fn add(&self, key: KeyHash, status: &Arc<LeaseStatus>) {
         let mut statuses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if statuses.len() >= PRUNE_THRESHOLD && statuses.len().is_power_of_two() {
             statuses.retain(|_, status| status.strong_count() > 0);
@@ -23,22 +53,20 @@ impl ActiveLeases {
         statuses.insert(key, Arc::downgrade(status));
     }
 
-    /// Has the owners of affected leases check whether these are still valid.
-    pub(crate) fn check(&self, change: &Change) {
-        let concerned: Vec<_> = {
-            let statuses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let concerned = |(key, status): (&KeyHash, &Weak<LeaseStatus>)| {
-                change.concerns(*key).then(|| status.upgrade()).flatten()
-            };
-            statuses.iter().filter_map(concerned).collect()
+    fn concerned(&self, change: &Change) -> Vec<Arc<LeaseStatus>> {
+        let statuses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let concerned = |(key, status): (&KeyHash, &Weak<LeaseStatus>)| {
+            change.concerns(*key).then(|| status.upgrade()).flatten()
         };
-        concerned.iter().for_each(|status| status.request_check());
+        statuses.iter().filter_map(concerned).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering::SeqCst;
     use std::time::Instant;
 
     use futures_lite::future::{block_on, poll_once};
@@ -67,6 +95,29 @@ mod tests {
     }
 
     #[test]
+    fn a_change_ends_the_shared_leases_it_concerns() {
+        let active_leases = ActiveLeases::default();
+        let (hash, status) = (
+            KeyHash::from_bytes([1; 32]),
+            Arc::new(LeaseStatus::new(Instant::now())),
+        );
+        // Beside an own one on the same key.
+        let own = Arc::new(LeaseStatus::new(Instant::now()));
+        active_leases.add(hash, &own);
+        active_leases.add_shared(hash, &status);
+        let losses = Arc::new(AtomicU64::new(0));
+        for status in [&status, &own] {
+            let losses = Arc::clone(&losses);
+            status.on_loss(move || _ = losses.fetch_add(1, SeqCst));
+        }
+        active_leases.check(&Change::Entry(KeyHash::from_bytes([2; 32])));
+        assert_eq!(losses.load(SeqCst), 0);
+        active_leases.check(&Change::All);
+        assert_eq!(losses.load(SeqCst), 1);
+        assert!(block_on(poll_once(pin!(own.check_requested()))).is_some());
+    }
+
+    #[test]
     fn ended_leases_are_pruned() {
         let active_leases = ActiveLeases::default();
         for number in 0..10 * PRUNE_THRESHOLD as u64 {
@@ -76,6 +127,7 @@ mod tests {
             active_leases.add(KeyHash::from_bytes(bytes), &status);
         }
         let statuses = active_leases
+            .own
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cachier_backends::process::Process;
-use cachier_backends::{Backend, Capability, Lease, Watcher};
+use cachier_backends::{Backend, Capability, KeyHash, Lease, Watcher};
 
 use crate::heartbeat::renewal::{self, Heartbeat, Unanswered};
 use crate::lease_status::LeaseStatus;
@@ -54,6 +54,14 @@ impl LeaseGuard {
             backend: Arc::clone(backend),
             unanswered: Unanswered::Nothing,
             owner: Process::current(),
+        }
+    }
+
+    /// The hash of the key, if the lease belongs to another owner.
+    pub(super) fn shared_hash(&self) -> Option<KeyHash> {
+        match &self.state {
+            LeaseState::Shared(lease) => Some(lease.key().hash()),
+            LeaseState::Own(_) | LeaseState::Spent => None,
         }
     }
 
@@ -130,7 +138,7 @@ mod tests {
 
     use cachier_backends as backends;
     use cachier_backends::{
-        BoxFuture, Change, Key, KeyHash, Loaded, Scope, StoreReply, StoreRequest, Vacated, Version,
+        BoxFuture, Change, Key, Loaded, Scope, StoreReply, StoreRequest, Vacated, Version,
     };
     use futures_lite::future::{block_on, poll_once};
 

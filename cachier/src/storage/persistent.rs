@@ -107,6 +107,12 @@ impl Persistent {
             return guard;
         }
         self.active_leases.add(hash, guard.status());
+        self.watch_soon(target, &guard);
+        guard
+    }
+
+    /// Watches for changes unless the computation under the lease has soon ended.
+    fn watch_soon(&self, target: &Arc<Target>, guard: &LeaseGuard) {
         if target.watch.get().is_none() {
             let (watcher, status) = (self.change_listener(), Arc::downgrade(guard.status()));
             let target = Arc::downgrade(target);
@@ -118,7 +124,6 @@ impl Persistent {
                 }
             });
         }
-        guard
     }
 
     /// Runs one operation on the backend: unless the breaker is open, within the call's budget, and counted.
@@ -288,15 +293,26 @@ impl Store for Persistent {
     }
 
     fn owns(lease: &LeaseGuard) -> bool {
-        lease.own_lease().is_some()
+        lease.shared_hash().is_none()
     }
 
     fn valid_at(lease: &LeaseGuard) -> Option<Instant> {
         lease.valid_at()
     }
 
-    fn on_loss(lease: &LeaseGuard, callback: impl FnOnce() + Send + 'static) {
-        lease.status().on_loss(callback);
+    fn on_loss(
+        &self,
+        function: &Function,
+        guard: &LeaseGuard,
+        callback: impl FnOnce() + Send + 'static,
+    ) {
+        if let Some(hash) = guard.shared_hash()
+            && let Ok(target) = self.target(function)
+        {
+            self.active_leases.add_shared(hash, guard.status());
+            self.watch_soon(&target, guard);
+        }
+        guard.status().on_loss(callback);
     }
 
     async fn renew(&self, session: &Session<'_>, guard: &LeaseGuard) {

@@ -130,8 +130,13 @@ pub trait Store: Send + Sync + Sized + 'static {
         None
     }
     /// Calls back when the lease is known to be lost.
-    fn on_loss(lease: &Self::Lease, callback: impl FnOnce() + Send + 'static) {
-        let _ = (lease, callback);
+    fn on_loss(
+        &self,
+        function: &Function,
+        lease: &Self::Lease,
+        callback: impl FnOnce() + Send + 'static,
+    ) {
+        let _ = (function, lease, callback);
     }
     /// Asks whether the lease is still valid; [`valid_at`](Self::valid_at) tells afterwards.
     fn renew(&self, session: &Session<'_>, lease: &Self::Lease) -> impl Future<Output = ()> + Send {

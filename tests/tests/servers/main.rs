@@ -2,6 +2,7 @@
 //! broken store.
 #![allow(clippy::unwrap_used)]
 
+mod at_once;
 mod calls;
 mod cluster;
 mod cost;
@@ -13,6 +14,7 @@ mod faults;
 #[cfg(unix)]
 mod forked_near;
 mod forks;
+mod gated;
 mod gone;
 mod hung;
 mod late_removals;

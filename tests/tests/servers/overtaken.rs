@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{CacheMetrics, CallOptions, cachier};
-use cachier_tests::callers::Callers;
-use cachier_tests::gate::{Counter, Gate};
-use cachier_tests::wait::{until, until_waiting};
+use cachier::{CallOptions, cachier};
+use cachier_tests::gate::Counter;
+use cachier_tests::wait::until_waiting;
 use futures_lite::future::block_on;
 
+use crate::gated::{
+    Function, clear_elsewhere, finds_nothing_then, functions, invalidate_elsewhere, large, number,
+};
 use crate::store::Subject;
 
 crate::on_every_store! {
@@ -33,133 +35,6 @@ crate::on_every_store! {
     removal_joiners_recompute_after_remote_invalidation
     removal_joiners_recompute_after_remote_clear
 }
-mod at_once {
-    use super::{
-        a_large_overwrite_ends_at_once_when_invalidated,
-        an_invalidation_elsewhere_ends_the_flight_at_once,
-    };
-
-    crate::on_stores!([redis: Redis, postgres: Postgres] {
-        an_invalidation_elsewhere_ends_the_flight_at_once
-        a_large_overwrite_ends_at_once_when_invalidated
-    });
-}
-
-/// Invalidates as another process.
-fn invalidate_elsewhere(subject: &Subject) {
-    block_on(subject.bare().remove(&subject.last_key())).unwrap();
-}
-
-/// Clears as another process.
-fn clear_elsewhere(subject: &Subject) {
-    block_on(subject.bare().clear(subject.last_key().scope())).unwrap();
-}
-
-/// A cached function on the store of a test, sync or async.
-struct Function<R: 'static, S> {
-    store: u8,
-    call: fn(u8) -> Callers<R>,
-    call_with: fn(CallOptions, u8) -> Callers<R>,
-    peek: fn(u8) -> Option<S>,
-    precache: fn(u8, S),
-    metrics: &'static CacheMetrics,
-    /// Where one of its runs waits.
-    gate: &'static Gate,
-    runs: &'static Counter,
-}
-
-/// Both kinds of a function, by its arguments, the run that waits at the gate, and what each run returns.
-macro_rules! functions {
-    ($subject:ident, [$($argument:tt)*] $gated:literal, $value:expr => $returned:ty) => {
-        [
-            function!($subject, [$($argument)*] $gated, $value => $returned,
-                count, [] on_threads, at_once, [wait()]),
-            function!($subject, [$($argument)*] $gated, $value => $returned,
-                count_later, [async] in_tasks, block_on, [wait_async().await]),
-        ]
-    };
-}
-
-macro_rules! function {
-    (
-        $subject:ident, [$($argument:tt)*] $gated:literal, $value:expr => $returned:ty,
-        $name:ident, [$($async:ident)?] $begin:ident, $done:ident, [$($wait:tt)*]
-    ) => {{
-        static GATES: [Gate; 16] = [const { Gate::new() }; 16];
-        static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
-
-        #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics, $($argument)*)]
-        $($async)? fn $name(store: u8) -> $returned {
-            let run = RUNS[usize::from(store)].next();
-            if run == $gated {
-                GATES[usize::from(store)].$($wait)*;
-            }
-            $value(run)
-        }
-
-        let store = $subject.store as u8;
-        Function {
-            store,
-            call: |store| Callers::new().$begin(1, move || $name(store)),
-            call_with: |options, store| {
-                Callers::new().$begin(1, move || $name::call_with(options.clone(), store))
-            },
-            peek: |store| $done($name::peek(store)).unwrap(),
-            precache: |store, value| $done($name::precache_value(store, value)).unwrap(),
-            metrics: $name::metrics(),
-            gate: &GATES[usize::from(store)],
-            runs: &RUNS[usize::from(store)],
-        }
-    }};
-}
-
-fn at_once<T>(done: T) -> T {
-    done
-}
-
-impl<R: Send, S> Function<R, S> {
-    fn begin(&self) -> Callers<R> {
-        (self.call)(self.store)
-    }
-
-    fn begin_with(&self, options: CallOptions) -> Callers<R> {
-        (self.call_with)(options, self.store)
-    }
-
-    fn begin_to_overwrite(&self) -> Callers<R> {
-        self.begin_with(CallOptions::new().overwrite_cache())
-    }
-
-    fn value(&self) -> R {
-        self.begin().values().remove(0)
-    }
-
-    fn peek(&self) -> Option<S> {
-        (self.peek)(self.store)
-    }
-
-    fn precache(&self, value: S) {
-        (self.precache)(self.store, value);
-    }
-
-    /// Waits until a caller has joined the flight, or has begun the run of this number: where the store notifies, the
-    /// flight may have ended.
-    fn until_joined(&self, run: u64) {
-        until("the caller waits or computes", || {
-            self.metrics.snapshot().activity.waiting_calls == 1 || self.runs.get() == run
-        });
-    }
-}
-
-fn number(run: u64) -> u64 {
-    run
-}
-
-/// Stored in the background.
-fn large(run: u64) -> String {
-    run.to_string().repeat(2 << 20)
-}
-
 fn overwritten_in_one_and_invalidated_in_another(subject: &Subject) {
     for count in functions!(subject, [] 2, number => u64) {
         assert_eq!(count.value(), 1);
@@ -402,11 +277,6 @@ fn overwrite_joiners_recompute(
     }
 }
 
-/// The second run finds nothing, and removes what it was to replace.
-fn finds_nothing_then(run: u64) -> Option<u64> {
-    (run != 2).then_some(run)
-}
-
 /// Besides the owner of the lease, for whom the first caller has waited too long.
 fn removal_joiners_recompute(
     subject: &Subject,
@@ -429,51 +299,6 @@ fn removal_joiners_recompute(
         assert_eq!(first.values(), [None]);
         assert_eq!(late.values(), [Some(3)], "it was there when this one asked");
         drop(owner);
-    }
-}
-
-fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
-    for count in functions!(subject, [] 1, number => u64) {
-        let first = count.begin();
-        count.gate.until_arrived(1);
-        let mut later = Vec::new();
-        // It is notified only once it listens.
-        until(
-            "a caller computes anew while the first still computes",
-            || {
-                invalidate_elsewhere(subject);
-                later.push(count.begin());
-                std::thread::sleep(Duration::from_millis(20));
-                count.runs.get() > 1
-            },
-        );
-        count.gate.open();
-        assert_eq!(first.values(), [1]);
-        let mut later = later.into_iter().flat_map(Callers::values);
-        assert!(later.all(|value| value > 1));
-    }
-}
-
-fn a_large_overwrite_ends_at_once_when_invalidated(subject: &Subject) {
-    for count in functions!(subject, [] 0, large => String) {
-        assert!(count.value().starts_with('1'));
-        cachier::flush();
-        let gate = subject.hold_next_store();
-        assert!(count.begin_to_overwrite().values()[0].starts_with('2'));
-        gate.until_arrived(1);
-        let mut later = Vec::new();
-        until(
-            "a caller computes anew while the value is being stored",
-            || {
-                invalidate_elsewhere(subject);
-                later.push(count.begin());
-                std::thread::sleep(Duration::from_millis(20));
-                count.runs.get() > 2
-            },
-        );
-        gate.open();
-        later.into_iter().for_each(|call| drop(call.values()));
-        cachier::flush();
     }
 }
 
