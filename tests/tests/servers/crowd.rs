@@ -15,6 +15,7 @@ crate::on_every_server! { if runs_here:
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
     waiters_of_a_queued_call_are_served
+    a_crowd_that_waited_too_long_succeeds
 }
 // All other stores but moto, a single-threaded Python server that a crowd overwhelms.
 crate::on_stores!([file: File, sqlite: Sqlite, cluster: Cluster, s3: S3] {
@@ -22,6 +23,7 @@ crate::on_stores!([file: File, sqlite: Sqlite, cluster: Cluster, s3: S3] {
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
     waiters_of_a_queued_call_are_served
+    a_crowd_that_waited_too_long_succeeds
 });
 
 /// Concurrent callers on threads.
@@ -39,6 +41,21 @@ async fn in_task(number: u64) -> u64 {
 fn on_thread(number: u64) -> u64 {
     number * 2
 }
+
+#[cachier(backend = registered("store"), wait_for_calc_timeout = "100ms")]
+async fn slow_in_task(number: u64) -> u64 {
+    tokio::time::sleep(SLOW).await;
+    number * 2
+}
+
+#[cachier(backend = registered("store"), wait_for_calc_timeout = "100ms")]
+fn slow_on_thread(number: u64) -> u64 {
+    std::thread::sleep(SLOW);
+    number * 2
+}
+
+/// Longer than callers wait.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// Concurrent callers in tasks: enough to take a while on this machine.
 fn tasks(subject: &Subject) -> usize {
@@ -125,6 +142,32 @@ fn waiters_of_a_queued_call_are_served(subject: &Subject) {
         "{told:?}"
     );
     assert!(!cachier::check()[0].breaker_open, "{told:?}");
+}
+
+/// All on one key.
+fn a_crowd_that_waited_too_long_succeeds(_: &Subject) {
+    const TASKS: usize = 400;
+    let options = CallOptions::new;
+    assert_eq!(wave_of_tasks(1)[0].outcome, Outcome::Miss);
+    let crowd = Callers::new()
+        .on_threads(THREADS, move || {
+            slow_on_thread::call_detailed(options(), 21)
+        })
+        .in_tasks(TASKS, || slow_in_task::call_detailed(options(), 21));
+    assert_eq!(wave_of_tasks(1)[0].outcome, Outcome::Hit, "unrelated");
+    let calls = crowd.values();
+    let told = told(&calls);
+    for call in &calls {
+        assert_eq!(call.value, 42);
+        assert!(call.backend_error.is_none(), "{call}: {told:?}");
+    }
+    assert!(!cachier::check()[0].breaker_open, "{told:?}");
+    let again = Callers::new()
+        .on_threads(1, move || slow_on_thread::call_detailed(options(), 21))
+        .in_tasks(1, || slow_in_task::call_detailed(options(), 21));
+    for call in again.values() {
+        assert_eq!(call.outcome, Outcome::Hit, "{call}");
+    }
 }
 
 fn crowds_on_a_hung_server_time_out(subject: &Subject) {
