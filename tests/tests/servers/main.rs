@@ -22,6 +22,7 @@ mod lost;
 mod near;
 mod observed;
 mod overtaken;
+mod pauses;
 mod processes;
 mod recovery;
 mod rights;
