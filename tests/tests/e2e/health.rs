@@ -2,14 +2,18 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use cachier::testing::isolated;
-use cachier::{ErrorKind, GlobalParams, cachier, set_global_params};
+use cachier::testing::{Clock, isolated, isolated_async};
+use cachier::{BackendHealth, ErrorKind, GlobalParams, cachier, set_global_params};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
+use cachier_tests::callers::runtime;
 use cachier_tests::identity;
 use cachier_tests::process::{Process, part, say, skip};
 use cachier_tests::sandbox::in_folder;
+use futures_lite::future::poll_once;
 
 #[cachier]
 fn by_default(number: u64) -> u64 {
@@ -25,14 +29,18 @@ static ASIDE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir()
 
 identity!(aside, backend = "file", cache_dir = ASIDE.path());
 
-/// The names of what is checked, with `!` where that does not work.
+/// The names of what is checked, on a thread as in a task, with `!` where that does not work.
 fn checked() -> String {
-    let lines = cachier::check().into_iter();
-    let shown = lines.map(|health| match health.is_healthy() {
-        true => health.name,
-        false => format!("{}!", health.name),
-    });
-    shown.collect::<Vec<_>>().join(" ")
+    let shown = |lines: Vec<BackendHealth>| {
+        let shown = lines.into_iter().map(|health| match health.is_healthy() {
+            true => health.name,
+            false => format!("{}!", health.name),
+        });
+        shown.collect::<Vec<_>>().join(" ")
+    };
+    let checked = shown(cachier::check());
+    assert_eq!(checked, shown(runtime().block_on(cachier::check_async())));
+    checked
 }
 
 #[test]
@@ -220,6 +228,26 @@ fn a_store_that_gives_no_leases_is_unhealthy() {
         map.set(Fault::OthersCompute);
         assert_eq!(checked(), "map");
     });
+}
+
+/// One after another, each for as long as an operation may take.
+#[test]
+fn a_check_in_a_task_leaves_its_thread() {
+    let hung = MapBackend::default();
+    hung.set(Fault::Hangs);
+    let params = GlobalParams::new().operation_timeout(Duration::from_millis(50));
+    let health = runtime().block_on(isolated_async(async {
+        set_global_params(params);
+        cachier::register_backend("hung", hung.clone()).unwrap();
+        let mut checking = pin!(cachier::check_async());
+        assert!(poll_once(&mut checking).await.is_none(), "it waits");
+        Clock::advance(Duration::from_secs(1));
+        checking.await
+    }));
+    let [health] = &health[..] else {
+        panic!("one is registered: {health:?}")
+    };
+    assert_eq!(health.error.as_ref().unwrap().kind(), ErrorKind::Timeout);
 }
 
 #[test]
