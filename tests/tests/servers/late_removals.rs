@@ -17,7 +17,7 @@ crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mo
 });
 crate::on_stores!([sqlite: Sqlite] {
     if runs_here:
-    a_removal_that_was_given_up_is_made_up_for
+    a_removal_given_up_is_made_up_for
 });
 
 /// What the source has, and what happens when it is next asked.
@@ -102,7 +102,7 @@ fn a_late_removal_removes_the_old_value_alone(subject: &Subject) {
     }
 }
 
-fn a_removal_that_was_given_up_is_made_up_for(subject: &Subject) {
+fn a_removal_given_up_is_made_up_for(subject: &Subject) {
     for is_async in [false, true] {
         let store: &Mutex<_> = Box::leak(Box::new(Mutex::new(HangableStore::before(subject))));
         remove_after(is_async, || store.lock().unwrap().hang());
