@@ -8,6 +8,8 @@ pub(crate) mod encoded;
 pub(crate) mod erased;
 #[cfg(feature = "persistent")]
 mod lease_guard;
+#[cfg(feature = "persistent")]
+mod leases;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(all(feature = "memory", feature = "persistent"))]

@@ -23,7 +23,6 @@ use crate::background::remove_unused_folders;
 use crate::call::CallMode;
 use crate::flight::Recheck;
 use crate::function::Function;
-use crate::heartbeat;
 use crate::sent::SendTime;
 use crate::session::Session;
 
@@ -31,12 +30,9 @@ use crate::session::Session;
 pub struct Persistent {
     /// One for each process, because it watches for changes.
     target: PerProcess<CachedTarget>,
-    near: NearWatcher,
-    active_leases: PerProcess<Arc<ActiveLeases>>,
+    pub(super) near: NearWatcher,
+    pub(super) active_leases: PerProcess<Arc<ActiveLeases>>,
 }
-
-/// Computations longer than this watch for changes of their entry.
-const WATCH_AFTER: Duration = Duration::from_millis(100);
 
 /// The target, and the revision of the parameters it is based on.
 type CachedTarget = RwLock<Option<(u64, Arc<Target>)>>;
@@ -86,44 +82,6 @@ impl Persistent {
         *current.write().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::clone(&target)));
         Ok(target)
-    }
-
-    /// Passes changes on to running computations and to the near tier.
-    fn change_listener(&self) -> Arc<Watcher> {
-        let (active_leases, near) = (Arc::clone(&self.active_leases), self.near.get().cloned());
-        Arc::new(move |change| {
-            active_leases.check(change);
-            if let Some(near) = &near {
-                near(change);
-            }
-        })
-    }
-
-    /// The guard of a granted lease that was requested at this moment.
-    fn own(&self, target: &Arc<Target>, lease: Lease, requested_at: Instant) -> LeaseGuard {
-        let (hash, needs_renewal) = (lease.key().hash(), lease.period().is_some());
-        let guard = LeaseGuard::own(lease, &target.handle.backend, requested_at);
-        if !needs_renewal {
-            return guard;
-        }
-        self.active_leases.add(hash, guard.status());
-        self.watch_soon(target, &guard);
-        guard
-    }
-
-    /// Watches for changes unless the computation under the lease has soon ended.
-    fn watch_soon(&self, target: &Arc<Target>, guard: &LeaseGuard) {
-        if target.watch.get().is_none() {
-            let (watcher, status) = (self.change_listener(), Arc::downgrade(guard.status()));
-            let target = Arc::downgrade(target);
-            heartbeat::run_later(WATCH_AFTER, move || {
-                if let Some(target) = target.upgrade()
-                    && status.strong_count() > 0
-                {
-                    target.watch(watcher);
-                }
-            });
-        }
     }
 
     /// Runs one operation on the backend: unless the breaker is open, within the call's budget, and counted.
@@ -309,8 +267,7 @@ impl Store for Persistent {
         if let Some(hash) = guard.shared_hash()
             && let Ok(target) = self.target(function)
         {
-            self.active_leases.add_shared(hash, guard.status());
-            self.watch_soon(&target, guard);
+            self.watch_over_shared(&target, hash, guard);
         }
         guard.status().on_loss(callback);
     }
