@@ -5,10 +5,15 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
-use aws_sdk_cloudwatch::config::BehaviorVersion;
+use aws_sdk_cloudwatch::config::interceptors::BeforeSerializationInterceptorContextRef;
+use aws_sdk_cloudwatch::config::{BehaviorVersion, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_cloudwatch::error::BoxError;
 use aws_sdk_cloudwatch::{Client, Config};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use cachier_metrics::*;
 use cachier_servers::s3::{S3, start_moto};
 
@@ -19,7 +24,7 @@ mod busy;
 mod service;
 
 use busy::{in_use_for_long, metrics};
-use service::{answering, cbor, client, fine};
+use service::{answering, cbor, client, config, fine};
 
 fn exporter(endpoint: &str, metrics: &'static CacheMetrics) -> CloudWatchExporter {
     let exporter = CloudWatchExporter::builder(client(endpoint)).namespace("Shop/Cache");
@@ -291,23 +296,74 @@ fn a_request_refused_for_good_ends_no_export() {
     assert_eq!(own(&exporter, "export_dropped"), dropped);
 }
 
+/// The client tells these by its words alone.
 #[test]
 fn a_service_out_of_reach_gets_everything_later() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = gone.local_addr().unwrap();
     drop(gone);
-    let (metrics, clock) = metrics("unreached");
-    let exporter = exporter(&format!("http://{address}"), metrics);
-    calls(metrics, &clock, 5, 20);
-    exporter.flush().unwrap_err();
-    assert_eq!(
-        (
-            own(&exporter, "export_failures"),
-            own(&exporter, "export_dropped")
-        ),
-        (1, 0)
-    );
-    // Nor does one without a client that could be used.
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let no_tls = plain.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in plain.incoming() {
+            let _ = client
+                .unwrap()
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    // Longer than a part of a name may be.
+    let unknown = "a".repeat(64);
+    for endpoint in [
+        format!("http://{address}"),
+        format!("http://{unknown}.invalid"),
+        format!("https://{no_tls}"),
+    ] {
+        let (metrics, clock) = metrics("unreached");
+        let ring = Provider::Rustls(CryptoMode::Ring);
+        let http = aws_smithy_http_client::Builder::new().tls_provider(ring);
+        let client = config(&endpoint).http_client(http.build_https()).build();
+        let exporter = CloudWatchExporter::builder(Client::from_conf(client));
+        let exporter = exporter.build().unwrap();
+        exporter.register_function(metrics).unwrap();
+        calls(metrics, &clock, 5, 20);
+        let error = exporter.flush().unwrap_err().to_string();
+        assert!(error.contains(": it cannot be reached"), "{error}");
+        let failures = own(&exporter, "export_failures");
+        assert_eq!((failures, own(&exporter, "export_dropped")), (1, 0));
+    }
+}
+
+/// Of a program for credentials, as it were.
+#[derive(Debug)]
+struct Broken;
+
+impl Intercept for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn read_before_serialization(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Err("the token is s3cret".into())
+    }
+}
+
+#[test]
+fn a_broken_client_is_told_without_its_words() {
+    let config = config("http://127.0.0.1:9").interceptor(Broken).build();
+    let exporter = CloudWatchExporter::builder(Client::from_conf(config));
+    let exporter = exporter.build().unwrap();
+    let error = exporter.flush().unwrap_err().to_string();
+    assert!(error.contains("the client makes no request"), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
+}
+
+#[test]
+fn a_client_that_lacks_all_loses_nothing() {
     let config = Config::builder().behavior_version(BehaviorVersion::latest());
     let unable = CloudWatchExporter::builder(Client::from_conf(config.build()));
     let unable = unable.build().unwrap();

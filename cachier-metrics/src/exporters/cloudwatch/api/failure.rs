@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use aws_sdk_cloudwatch::config::http::HttpResponse;
-use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatch::operation::put_metric_data::PutMetricDataError;
 
 /// Why a request was not answered as it should be.
@@ -34,15 +34,40 @@ impl Failure {
     }
 }
 
-/// Without headers and bodies, which may repeat a token or a signed request: of an answer of the service its code.
+/// The kind of an error, without the texts of those that it comes from: headers, bodies and what a program for credentials
+/// writes may repeat a token.
 fn reason(error: &SdkError<PutMetricDataError>) -> String {
-    if let SdkError::ServiceError(answer) = error {
-        let code = answer.err().code().unwrap_or("an unknown code");
-        return format!("the service answers `{code}`");
-    }
-    let causes = causes(error).map(ToString::to_string);
-    causes.collect::<Vec<_>>().join(": ")
+    let kind = match error {
+        SdkError::ServiceError(answer) => {
+            return reason_of_answer(answer.err().code(), answer.raw());
+        }
+        SdkError::ConstructionFailure(_) => UNABLE,
+        SdkError::DispatchFailure(failure)
+            if failure.as_connector_error().is_some_and(is_unsent) =>
+        {
+            UNABLE
+        }
+        SdkError::DispatchFailure(_) if is_unreached(error) => "it cannot be reached",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => LATE,
+        SdkError::DispatchFailure(_) => "the connection breaks off",
+        SdkError::TimeoutError(_) => LATE,
+        _ => "its answer cannot be read",
+    };
+    let mut causes = causes(error);
+    let io = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.map_or_else(|| kind.to_owned(), |io| format!("{kind}: {}", io.kind()))
 }
+
+fn reason_of_answer(code: Option<&str>, answer: &HttpResponse) -> String {
+    match code {
+        Some(code) => format!("the service answers `{code}`"),
+        None => format!("the service answers {}", answer.status()),
+    }
+}
+
+const UNABLE: &str =
+    "the client makes no request, as without a region, credentials or an HTTP client";
+const LATE: &str = "it does not answer in time";
 
 /// Codes of requests that may be made again another time: throttled, or not let in.
 const REFUSALS: [&str; 16] = [
@@ -68,14 +93,12 @@ const REFUSED_STATUSES: [u16; 4] = [401, 403, 407, 429];
 
 fn retry(error: &SdkError<PutMetricDataError>) -> Retry {
     let is_unreceived = match error {
-        SdkError::ConstructionFailure(_) => true,
-        SdkError::DispatchFailure(failure) => {
-            // Failures outside the connection come before it: no client, or no credentials.
-            let is_before = failure.is_other() && failure.as_other().is_none();
-            is_before || failure.is_user() || is_unreached(error)
-        }
         SdkError::ServiceError(answer) => {
             return retry_of_answer(answer.err().code(), answer.raw());
+        }
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => {
+            failure.as_connector_error().is_some_and(is_unsent) || is_unreached(error)
         }
         _ => false,
     };
@@ -83,6 +106,12 @@ fn retry(error: &SdkError<PutMetricDataError>) -> Retry {
         true => Retry::Later,
         false => Retry::Unsafe,
     }
+}
+
+/// Whether a failure comes before any connection.
+fn is_unsent(failure: &ConnectorError) -> bool {
+    // Of an unknown kind is what comes from outside the connection: no client, or no credentials.
+    failure.is_user() || failure.is_other() && failure.as_other().is_none()
 }
 
 fn retry_of_answer(code: Option<&str>, answer: &HttpResponse) -> Retry {
@@ -123,32 +152,56 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use aws_sdk_cloudwatch::error::{ConnectorError, ErrorMetadata};
+    use aws_sdk_cloudwatch::error::ErrorMetadata;
 
     use super::*;
 
     #[test]
     fn unmade_requests_are_sent_later_and_late_ones_not() {
-        let unmade = SdkError::construction_failure("no region");
-        assert_eq!(retry(&unmade), Retry::Later);
-        assert_eq!(retry(&SdkError::timeout_error("no answer")), Retry::Unsafe);
-        let failed = |message: &str| {
-            SdkError::dispatch_failure(ConnectorError::timeout(message.to_owned().into()))
-        };
-        let unconnected = failed("client error (Connect): HTTP connect timeout occurred after 1s");
-        assert_eq!(retry(&unconnected), Retry::Later);
-        assert!(reason(&unconnected).contains("HTTP connect timeout"));
-        let unanswered = failed("HTTP read timeout occurred after 1s");
-        assert_eq!(retry(&unanswered), Retry::Unsafe);
-        let refused = io::Error::from(ErrorKind::ConnectionRefused);
-        let refused = SdkError::dispatch_failure(ConnectorError::io(refused.into()));
-        assert_eq!(retry(&refused), Retry::Later);
+        let dispatch = SdkError::dispatch_failure;
+        let secret = || "s3cret".into();
+        let no_connection = "client error (Connect): HTTP connect timeout of s3cret";
+        let io = |kind| ConnectorError::io(io::Error::new(kind, "s3cret").into());
+        let later = [
+            (SdkError::construction_failure("s3cret"), UNABLE),
+            (dispatch(ConnectorError::other(secret(), None)), UNABLE),
+            (dispatch(ConnectorError::user(secret())), UNABLE),
+            (
+                dispatch(ConnectorError::timeout(no_connection.into())),
+                "it cannot be reached",
+            ),
+            (
+                dispatch(io(ErrorKind::ConnectionRefused)),
+                "it cannot be reached: connection refused",
+            ),
+        ];
+        let unsafe_ones = [
+            (SdkError::timeout_error("s3cret"), LATE),
+            (dispatch(ConnectorError::timeout(secret())), LATE),
+            (
+                dispatch(io(ErrorKind::ConnectionReset)),
+                "the connection breaks off: connection reset",
+            ),
+            (
+                SdkError::response_error(
+                    "s3cret",
+                    HttpResponse::new(200.try_into().unwrap(), "".into()),
+                ),
+                "its answer cannot be read",
+            ),
+        ];
+        let later = later.map(|(error, reason)| (error, reason, Retry::Later));
+        let unsafe_ones = unsafe_ones.map(|(error, reason)| (error, reason, Retry::Unsafe));
+        for (error, reason, retry) in later.into_iter().chain(unsafe_ones) {
+            let failure = Failure::of(&error);
+            assert_eq!((&*failure.reason, failure.retry), (reason, retry));
+        }
     }
 
     #[test]
     fn answers_say_whether_to_send_again() {
         for (status, code, expected) in [
-            (400, Some("SignatureDoesNotMatch"), Retry::Later),
+            (400_u16, Some("SignatureDoesNotMatch"), Retry::Later),
             (503, Some("Throttling"), Retry::Later),
             (400, Some("InvalidParameterValue"), Retry::Never),
             (413, None, Retry::Never),
@@ -165,8 +218,8 @@ mod tests {
             let answer = HttpResponse::new(status.try_into().unwrap(), "".into());
             let failure = Failure::of(&SdkError::service_error(error, answer));
             assert_eq!(failure.retry, expected, "{status} {code:?}");
-            let code = code.unwrap_or("an unknown code");
-            assert_eq!(failure.reason, format!("the service answers `{code}`"));
+            let said = code.map_or(status.to_string(), |code| format!("`{code}`"));
+            assert_eq!(failure.reason, format!("the service answers {said}"));
         }
     }
 }
