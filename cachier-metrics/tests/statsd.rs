@@ -4,6 +4,7 @@
 
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cachier_metrics::*;
@@ -413,6 +414,31 @@ fn failed_periodic_exports_end_nothing() {
         .unwrap();
     assert!(daemon.recv(&mut packet).unwrap() > 0);
     exporter.stop();
+}
+
+/// The program that this test is, too, exports to nobody until that has failed a few times.
+#[test]
+fn failures_of_one_cause_are_warned_once() {
+    const IS_PROGRAM: &str = "CACHIER_TEST_WARNINGS";
+    if std::env::var_os(IS_PROGRAM).is_some() {
+        let builder = StatsdExporter::builder().unix_socket("/nowhere/statsd");
+        let exporter = builder.interval(Duration::from_millis(1)).build().unwrap();
+        exporter.start().unwrap();
+        until("it fails", || own(&exporter, "export_failures") >= 3);
+        return;
+    }
+    let program = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "failures_of_one_cause_are_warned_once",
+            "--nocapture",
+        ])
+        .env(IS_PROGRAM, "")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(program.stderr).unwrap();
+    let told = told.matches("cannot send metrics to /nowhere/statsd");
+    assert_eq!((told.count(), program.status.success()), (1, true));
 }
 
 #[test]
