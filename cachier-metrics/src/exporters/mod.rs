@@ -28,6 +28,8 @@ mod exporter;
 #[cfg(feature = "metrics")]
 mod facade;
 mod family;
+#[cfg(any(feature = "prometheus", feature = "statsd"))]
+mod first_ok;
 mod functions;
 #[cfg_attr(
     not(feature = "prometheus"),

@@ -39,8 +39,8 @@ impl Periodic {
         }
     }
 
-    /// Starts to call `export`, for the first time after an interval. It counts its own failures, as nobody is there to be
-    /// told.
+    /// Starts to call `export`, for the first time after an interval. It counts its own failures and warns of them, as it has no
+    /// caller to return them to.
     ///
     /// # Errors
     /// When it is started already, or there can be no thread.
@@ -52,15 +52,12 @@ impl Periodic {
             return Err(ExportError::new(message));
         }
         let (until_dropped, dropped) = channel::<Infallible>();
-        let thread = thread::Builder::new().name(name.to_owned());
-        let thread = thread.spawn(move || {
+        let thread = spawn(thread::Builder::new(), name, move || {
             while dropped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 // A store of the program that panics while it tells its figures ends no thread of ours.
                 let _ = catch_unwind(AssertUnwindSafe(&export));
             }
-        });
-        let none = ExportError::new(format!("no thread `{name}` could be started"));
-        let thread = thread.ok().ok_or(none)?;
+        })?;
         *running = Some(Running {
             until_dropped,
             thread,
@@ -97,6 +94,20 @@ impl Running {
     }
 }
 
+fn spawn(
+    thread: thread::Builder,
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, ExportError> {
+    let thread = thread.name(name.to_owned()).spawn(run);
+    thread.map_err(|error| {
+        ExportError::io(
+            format!("no thread `{name}` could be started: {error}"),
+            error,
+        )
+    })
+}
+
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -126,6 +137,18 @@ mod tests {
             // The thread has let go of what it exported with.
             exported.iter().for_each(drop);
         }
+    }
+
+    #[test]
+    fn why_there_is_no_thread_is_told() {
+        let too_large = thread::Builder::new().stack_size(usize::MAX / 2);
+        let error = spawn(too_large, "cachier-test", <()>::default).unwrap_err();
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        let said = error.to_string();
+        assert!(
+            said.contains("`cachier-test`") && said.contains(&why),
+            "{said}"
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A Pushgateway, which keeps figures of programs that have ended, for Prometheus to scrape. Over HTTP/1.1, a request at a time.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use crate::exporters::error::ExportError;
+use crate::exporters::first_ok::first_ok;
 use crate::exporters::registry::{TAKEN_LABELS, is_name};
 
 /// Settings of the Pushgateway.
@@ -30,6 +31,8 @@ const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const LATE_STEP_TIMEOUT: Duration = Duration::from_millis(1);
 /// Bytes of an answer, which names an error in one line.
 const MAX_ANSWER: usize = 8192;
+/// Characters of an answer in an error.
+const MAX_SHOWN: usize = 200;
 const DEFAULT_PORT: u16 = 80;
 
 impl Gateway {
@@ -82,11 +85,11 @@ impl Gateway {
             return Ok(());
         }
         let (head, said) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let line = head.lines().next().unwrap_or_default();
         Err(ExportError::new(format!(
-            "the Pushgateway at {} does not take the metrics: `{line}` {}",
+            "the Pushgateway at {} does not take the metrics: `{}` {}",
             self.address,
-            said.lines().next().unwrap_or_default().trim()
+            shown(head),
+            shown(said)
         )))
     }
 
@@ -119,15 +122,17 @@ impl Gateway {
     }
 
     fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
-        let mut result = Err(ErrorKind::AddrNotAvailable.into());
-        for address in self.address.to_socket_addrs()? {
-            result = TcpStream::connect_timeout(&address, left(deadline));
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
+        let addresses = self.address.to_socket_addrs()?;
+        let connect = |address| TcpStream::connect_timeout(&address, left(deadline));
+        first_ok(&mut addresses.map(connect))
     }
+}
+
+/// The beginning of the first line of a text, as far as it can be read.
+fn shown(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim();
+    let visible = line.chars().filter(|letter| !letter.is_control());
+    visible.take(MAX_SHOWN).collect()
 }
 
 fn left(deadline: Instant) -> Duration {
@@ -207,6 +212,24 @@ mod tests {
         ] {
             assert_eq!(parse(url), None, "{url}");
         }
+    }
+
+    #[test]
+    fn of_an_answer_little_is_shown() {
+        assert_eq!(shown(" no such\u{1b}[2J job\r\nat all"), "no such[2J job");
+        assert_eq!(shown(&"ü".repeat(1000)), "ü".repeat(200));
+        assert_eq!(shown(""), "");
+    }
+
+    #[test]
+    fn a_gateway_that_is_gone_is_an_error() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let job = "job".to_owned();
+        let gateway = Gateway::of(&GatewaySettings { url, job }, &[]).unwrap();
+        let error = gateway.put("text/plain", "body").unwrap_err().to_string();
+        assert!(error.contains("cannot push metrics to"), "{error}");
     }
 
     #[test]

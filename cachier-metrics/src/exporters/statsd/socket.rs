@@ -1,13 +1,15 @@
 //! Where packets go.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 #[cfg(unix)]
 use std::os::unix::net::UnixDatagram;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use crate::exporters::first_ok::first_ok;
 
 /// A daemon.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub(super) enum Socket {
     Unix(UnixDatagram),
 }
 
-/// Fits an Ethernet frame.
+/// Fits a frame of Ethernet, with room for headers of tunnels: the limit that DogStatsD's documentation names.
 const UDP_PACKET_LIMIT: usize = 1432;
 #[cfg(unix)]
 const SOCKET_PACKET_LIMIT: usize = 8192;
@@ -46,10 +48,9 @@ impl Destination {
     pub(super) fn connect(&self) -> io::Result<Socket> {
         match self {
             Self::Address(address) => {
-                // The first address that has a route.
-                let sockets = address.to_socket_addrs()?.map(connect);
-                let none = Err(ErrorKind::AddrNotAvailable.into());
-                sockets.reduce(Result::or).unwrap_or(none).map(Socket::Udp)
+                // An address without a route fails.
+                let mut sockets = address.to_socket_addrs()?.map(connect);
+                first_ok(&mut sockets).map(Socket::Udp)
             }
             #[cfg(unix)]
             Self::Socket(path) => {
@@ -99,4 +100,19 @@ fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
     };
     let socket = UdpSocket::bind(any)?;
     socket.connect(address).map(|()| socket)
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn an_address_without_a_route_is_an_error() {
+        // Which asks for a socket that may broadcast.
+        let everybody = Destination::Address("255.255.255.255:8125".to_owned());
+        let error = everybody.connect().err().map(|error| error.kind());
+        assert_eq!(error, Some(ErrorKind::PermissionDenied));
+    }
 }
