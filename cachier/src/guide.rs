@@ -39,6 +39,9 @@ pub mod migrating {
 pub mod operations {
     #![doc = include_str!("guide/operations.md")]
 }
+pub mod runbook {
+    #![doc = include_str!("guide/runbook.md")]
+}
 pub mod sharing_by_machines {
     #![doc = include_str!("guide/sharing_by_machines.md")]
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use cachier_modules::{anchors, blocks, links};
 
 /// Read where they are: their links are paths.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "ARCHITECTURE.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "cachier/README.md",
@@ -27,7 +28,7 @@ const GUIDE: &str = "cachier/src/guide";
 const MAX_LINES_OF_README: usize = 250;
 
 /// What blocks of code may be: those in the second half are not compiled.
-const LANGUAGES: [&str; 9] = [
+const LANGUAGES: [&str; 10] = [
     "",
     "rust",
     "no_run",
@@ -37,6 +38,7 @@ const LANGUAGES: [&str; 9] = [
     "text",
     "sh",
     "toml",
+    "yaml",
 ];
 
 fn root() -> PathBuf {
