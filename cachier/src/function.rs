@@ -242,13 +242,10 @@ impl Function {
     }
 
     /// Whether to measure values.
-    pub(crate) fn wants_size(&self) -> WantSize {
-        let options = &self.options;
-        let has_limit =
-            || options.entry_size_limit.is_some() || self.policy().entry_size_limit.is_some();
+    pub(crate) fn wants_size(&self, policy: &Policy) -> WantSize {
         match self.metrics {
-            _ if options.capacity_bytes.is_some() => WantSize::Bounded,
-            _ if has_limit() => WantSize::Needed,
+            _ if self.options.capacity_bytes.is_some() => WantSize::Bounded,
+            _ if policy.entry_size_limit.is_some() => WantSize::Needed,
             Some(_) => WantSize::Shown,
             None => WantSize::No,
         }

@@ -8,6 +8,8 @@ use cachier_metrics::SamplingRate;
 
 use crate::decision::{OnStale, Rules};
 use crate::environment;
+use crate::stamp::Stamp;
+use crate::timer::nanos;
 
 /// Where a function keeps its values.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -301,6 +303,17 @@ impl Policy {
     pub(crate) fn expiry_age(&self) -> Option<Duration> {
         let (stale_after, max_stale) = self.rules.stale_after.zip(self.rules.max_stale)?;
         Some(stale_after.max(max_stale))
+    }
+
+    /// The stamp of a value that was created at this time, and computed until this moment of the monotonic clock.
+    pub(crate) fn stamp(&self, created: u64, compute_nanos: u64, ended: u64) -> Stamp {
+        let age = self.expiry_age();
+        Stamp {
+            created,
+            compute_nanos,
+            expires: age.map(|age| created.saturating_add(nanos(age))),
+            confirmed: ended,
+        }
     }
 
     /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may still be

@@ -15,7 +15,6 @@ use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::function::Function;
 use crate::options::{BackendName, Policy};
 use crate::span::CallSpan;
-use crate::stamp::Stamp;
 use crate::timer::nanos;
 use crate::trace;
 
@@ -135,6 +134,16 @@ impl<'a> Session<'a> {
         Self { span, ..session }
     }
 
+    /// A session for the rest of a call without options, which began then and is measured so.
+    pub(crate) fn continued(
+        function: &'a Function,
+        mode: CallMode,
+        recorder: Option<CallRecorder>,
+        started: u64,
+    ) -> Self {
+        Self::new(function, mode, CallOptions::new(), recorder, started)
+    }
+
     fn new(
         function: &'a Function,
         mode: CallMode,
@@ -227,17 +236,6 @@ impl<'a> Session<'a> {
                 .now()
                 .saturating_sub(self.started),
         )
-    }
-
-    /// The stamp of a value that was created at this time, and computed until this moment of the monotonic clock.
-    pub(crate) fn stamp(&self, created: u64, compute_nanos: u64, ended: u64) -> Stamp {
-        let age = self.policy.expiry_age();
-        Stamp {
-            created,
-            compute_nanos,
-            expires: age.map(|age| created.saturating_add(nanos(age))),
-            confirmed: ended,
-        }
     }
 
     /// The stored entry has expired, so it counts as absent.

@@ -3,7 +3,7 @@
 //! The function runs outside any future, and the driver's state is boxed meanwhile, so that a recursion fills the stack with
 //! the function's own frames only.
 
-use super::request::{Driver, PreparedRequest};
+use super::request::Driver;
 use super::transition::{Response, Transition};
 use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
@@ -91,24 +91,25 @@ impl<T: DriveBlocking> BlockingDriver<T> {
 }
 
 impl<T: Store> BlockingDriver<T> {
-    /// Starts a request.
-    pub(crate) fn open(prepared: PreparedRequest<T>, work: &mut dyn Work<T>) -> Box<Self> {
-        Self::resume(Driver::open(prepared, CallMode::Sync, work.slot()))
-    }
-
-    /// Continues a request that another driver started.
-    pub(super) fn resume(driver: Driver<T>) -> Box<Self> {
-        Box::new(Self {
+    /// Drives a request, started or not.
+    #[inline]
+    pub(crate) fn new(driver: Driver<T>) -> Self {
+        Self {
             guard: None,
             entered: EnteredSpan::default(),
             driver,
             response: None,
-        })
+        }
+    }
+
+    /// For a task to drive.
+    pub(crate) fn into_driver(self) -> Driver<T> {
+        self.driver
     }
 
     /// The response.
-    pub(crate) fn response(self) -> Response {
-        match self.response {
+    pub(crate) fn response(&mut self) -> Response {
+        match self.response.take() {
             Some(response) => response,
             None => unreachable!("a response is read once the request is done"),
         }
@@ -118,8 +119,11 @@ impl<T: Store> BlockingDriver<T> {
     /// run on top of this frame.
     #[inline(never)]
     pub(crate) fn proceed(&mut self, work: &mut dyn Work<T>) -> Option<Cacheable> {
+        self.driver.open(CallMode::Sync, work.slot());
         loop {
-            block_on(self.driver.proceed());
+            if !self.driver.is_ready() {
+                block_on(self.driver.proceed());
+            }
             match self.driver.step(work) {
                 Transition::Wait => {}
                 Transition::Run(spec) => {

@@ -7,13 +7,13 @@ use super::publish::{count_removed, remove};
 use crate::background::{WorkerPool, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::CallMode;
+use crate::options::Policy;
 use crate::session::Session;
 use crate::storage::Store;
 
 /// Starts the removal of stale entries, if it is due.
-pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, session: &Session<'_>) {
+pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, policy: &Policy) {
     let function = &core.function;
-    let policy = &session.policy;
     let (Some(interval), Some(age)) = (policy.cleanup_interval, policy.cleanup_age()) else {
         return;
     };

@@ -7,7 +7,8 @@ use cachier_backends::ErrorKind;
 use cachier_metrics::Reason;
 
 use super::publish::{
-    LocalClaim, after_store, count_removed, count_stored, end_flight, publish, remove, validity,
+    LocalClaim, after_store, count_removed, count_stored, end_flight, end_with_value, publish,
+    remove, validity,
 };
 use super::state::{
     CallDriver, Computation, FoundOf, PlannedResult, Publication, Published, ResultPlan,
@@ -17,8 +18,7 @@ use super::transition::RunSpec;
 use super::work::{Cacheable, Slot, encode_checked};
 use crate::call::Completion;
 use crate::decision::{self, ResultAction, ResultKind, Rules};
-use crate::flight::{ComputationId, FlightResult, Phase, Validity, current, depend};
-use crate::labels;
+use crate::flight::{ComputationId, FlightResult, Phase, Validity};
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::{self, Store, Vacated};
@@ -43,20 +43,14 @@ impl<T: Store> CallDriver<T> {
                 (ComputationId::next(), unshared.process(), Some(unshared))
             }
         };
+        let begun = function.context.clock.now();
         self.state = State::Running(Box::new(RunningFunction {
-            reason,
             unshared,
-            needed: depend(current(), computation).ok(),
-            recorder: function
-                .metrics
-                .map(|metrics| metrics.start_compute(reason)),
-            begun: function.context.clock.now(),
-            began_at: T::IS_REMOTE.then(Instant::now),
-            process,
+            ..RunningFunction::start(function, reason, begun, computation, process)
         }));
         RunSpec {
             computation: Some(computation),
-            cacheable: self.cacheable(),
+            cacheable: Cacheable::by(&self.session.policy),
             span: self.session.span.clone(),
         }
     }
@@ -195,20 +189,11 @@ impl<T: Store> CallDriver<T> {
         } = published;
         match outcome {
             Publication::Stored(found, stored, validity) => {
-                let stamp = computation.stamp;
-                self.note_stored(stored, stamp, slot);
+                self.note_stored(stored, found.stamp, slot);
                 // The stored value may have been invalidated since: callers that joined meanwhile load again.
                 let result = validity.map(|validity| FlightResult::AsOf(found.clone(), validity));
-                let (core, key) = (self.core, &self.key);
-                let insertion = core.store.insertion(&core.function, key, found);
-                // Shared and returned even if the memory has no room for it.
-                let insert = || _ = insertion();
-                let shared = || match slot.encode(stamp, WantSize::No) {
-                    Ok(found) => FlightResult::Value(found),
-                    Err(_) => FlightResult::NotShared,
-                };
-                let share = || result.unwrap_or_else(shared);
-                end_flight::<T>(self.leader.take(), unshared, insert, share);
+                let owner = (self.leader.take(), unshared);
+                end_with_value(self.core, &self.key, found, owner, result, slot);
             }
             Publication::Removed(result, mut removed) => {
                 slot.invalidated();
@@ -238,21 +223,15 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// Records the end of the run.
-    fn end_run(&self, run: RunningFunction<T>, kind: ResultKind) -> Computation {
-        let function = &self.core.function;
-        let ended = function.context.clock.now();
-        if let Some(recorder) = run.recorder {
-            recorder.finish(labels::result(kind));
-        }
+    fn end_run(&self, mut run: RunningFunction<T>, kind: ResultKind) -> Computation {
+        let stamp = run.end(self.core, &self.session.policy, kind);
         if run.reason == Reason::Refresh && kind == ResultKind::Failed {
-            trace::refresh_failed(&function.name);
+            trace::refresh_failed(&self.core.function.name);
         }
-        let created = self.core.store.created_at(function, ended);
-        let compute_nanos = ended.saturating_sub(run.begun);
         Computation {
             reason: run.reason,
             began_at: run.began_at,
-            stamp: self.session.stamp(created, compute_nanos, ended),
+            stamp,
         }
     }
 
@@ -263,8 +242,8 @@ impl<T: Store> CallDriver<T> {
         computation: Computation,
         unshared: Option<&UnsharedOf<T>>,
     ) -> ResultPlan<FoundOf<T>> {
-        let want_size = self.core.function.wants_size();
         let function = &self.core.function;
+        let want_size = function.wants_size(&self.session.policy);
         let found = match encode_checked(function, slot, computation.stamp, want_size) {
             Ok(found) => found,
             Err(error) => {
@@ -385,13 +364,6 @@ impl<T: Store> CallDriver<T> {
                 let validity = valid_at.map(Validity::Unconfirmed);
                 Publication::Removed(result.valid_as_of(validity), false)
             }
-        }
-    }
-
-    fn cacheable(&self) -> Cacheable {
-        match self.session.policy.allow_none {
-            true => Cacheable::ValuesAndNone,
-            false => Cacheable::Values,
         }
     }
 }

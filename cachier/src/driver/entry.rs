@@ -174,8 +174,11 @@ impl<T: Store> EntryDriver<T> {
         let Core {
             store, function, ..
         } = self.core;
-        let insertion = store.insertion(function, &entry.key, entry.found);
-        match (entry.stored, insertion()) {
+        let mut inserted = StoreOutcome::Done;
+        store.insert(function, &entry.key, entry.found, |insert| {
+            inserted = insert();
+        });
+        match (entry.stored, inserted) {
             (StoreOutcome::Done, StoreOutcome::Done) => Ok(()),
             (StoreOutcome::TooLarge, _) | (_, StoreOutcome::TooLarge) => {
                 Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend"))
@@ -193,8 +196,9 @@ fn fitting<T: Store>(
 ) -> Result<Found<T::Value>, Error> {
     let now = core.function.context.clock.now();
     let created = core.store.created_at(&core.function, now);
-    let stamp = session.stamp(created, 0, now);
-    let found = encode_checked(&core.function, slot, stamp, core.function.wants_size())
+    let stamp = session.policy.stamp(created, 0, now);
+    let want_size = core.function.wants_size(&session.policy);
+    let found = encode_checked(&core.function, slot, stamp, want_size)
         .inspect_err(|error| note_unfaithful(session, error))?;
     if session.is_too_large(found.bytes) {
         return Err(too_large().with_hint("the limit is `entry_size_limit`"));

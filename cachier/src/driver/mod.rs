@@ -11,6 +11,7 @@ mod cleanup;
 mod compute;
 mod core;
 mod entry;
+mod miss;
 mod publish;
 mod refresh;
 mod refresh_request;

@@ -6,15 +6,17 @@ use cachier_metrics::RemovalCause;
 
 use super::backoff::Replaced;
 use super::core::Core;
-use super::state::{CallDriver, FoundOf, UnsharedOf};
+use super::state::{CallDriver, FoundOf, LeaderOf, UnsharedOf};
+use super::work::Slot;
 use crate::flight::{FlightResult, Leader, UnsharedComputation, Validity};
 use crate::function::Function;
+use crate::options::WantSize;
 use crate::session::Session;
 use crate::storage::{self, Store};
 
 /// The leader or the unshared computation: tells whether this process has invalidated the key meanwhile.
 pub(super) struct LocalClaim<'a, T: Store>(
-    pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
+    pub(super) Option<&'a LeaderOf<T>>,
     pub(super) Option<&'a UnsharedOf<T>>,
 );
 
@@ -29,7 +31,7 @@ impl<T: Store> LocalClaim<'_, T> {
 
 /// Ends a computation: applies `change` to the memory of the process if that is still wanted, and shares the result.
 pub(super) fn end_flight<T: Store>(
-    leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
+    leader: Option<LeaderOf<T>>,
     unshared: Option<UnsharedOf<T>>,
     change: impl FnOnce(),
     share: impl FnOnce() -> FlightResult<FoundOf<T>>,
@@ -40,6 +42,28 @@ pub(super) fn end_flight<T: Store>(
     } else if let Some(unshared) = unshared {
         unshared.store(change);
     }
+}
+
+/// Ends a computation whose value is stored as far as others see it: inserts it into the memory of the process, and shares
+/// the result, or else the value.
+pub(super) fn end_with_value<T: Store>(
+    core: &'static Core<T>,
+    key: &T::Key,
+    found: FoundOf<T>,
+    (leader, unshared): (Option<LeaderOf<T>>, Option<UnsharedOf<T>>),
+    result: Option<FlightResult<FoundOf<T>>>,
+    slot: &dyn Slot<T::Value>,
+) {
+    let stamp = found.stamp;
+    let shared = || match slot.encode(stamp, WantSize::No) {
+        Ok(found) => FlightResult::Value(found),
+        Err(_) => FlightResult::NotShared,
+    };
+    let share = || result.unwrap_or_else(shared);
+    core.store.insert(&core.function, key, found, |insert| {
+        // Shared and returned even if the memory has no room for it.
+        end_flight::<T>(leader, unshared, || _ = insert(), share);
+    });
 }
 
 /// The validity of a value that was sent under a lease: for callers that came before, unless the store refused it or did not

@@ -38,7 +38,7 @@ pub(crate) fn refresh_blocking<T: DriveBlocking>(
 ) {
     let _report = ReportPanic(&request.core.function);
     if let Some(driver) = block_on(lead(request, CallMode::Sync)) {
-        BlockingDriver::resume(driver).finish(work);
+        BlockingDriver::new(driver).finish(work);
     }
 }
 
@@ -83,5 +83,5 @@ async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Dr
     call.created = created;
     call.leader = Some(leader);
     call.hold_lease(lease);
-    Some(Driver::Refresh(call))
+    Some(Driver::Refresh(Box::new(call)))
 }

@@ -3,6 +3,7 @@
 //! Code that waits knows nothing of the function's types, and code that knows them does not wait. So one driver serves all
 //! functions, only [`drive`] is compiled for each async one, and a call's future is `Send` whenever the function's own is.
 
+use std::mem;
 use std::time::Duration;
 
 use cachier_backends::Error;
@@ -11,6 +12,7 @@ use cachier_metrics::ComputeRecorder;
 
 use super::core::Core;
 use super::entry::{EntryDriver, EntryOperation};
+use super::miss::MissDriver;
 use super::state::CallDriver;
 use super::transition::{Response, RunSpec, Transition};
 use super::work::{AsyncWork, Cacheable, Slot, Work};
@@ -65,14 +67,22 @@ pub struct PreparedRequest<T: Store> {
 }
 
 /// Drives one request.
+///
+/// Boxed where it is large, as it is moved about.
 pub(crate) enum Driver<T: Store> {
+    /// A request that is about to be [opened](Self::open).
+    Prepared(PreparedRequest<T>),
+    /// Being opened.
+    Opening,
     /// A call that needs no store.
-    Bypass(BypassDriver),
-    Call(CallDriver<T>),
+    Bypass(Box<BypassDriver>),
+    /// A call whose key nobody else asks for.
+    Miss(MissDriver<T>),
+    Call(Box<CallDriver<T>>),
     /// A recomputation in the background.
-    Refresh(CallDriver<T>),
+    Refresh(Box<CallDriver<T>>),
     /// An operation of the companion.
-    Entry(EntryDriver<T>),
+    Entry(Box<EntryDriver<T>>),
 }
 
 /// Drives a request to its response.
@@ -100,8 +110,16 @@ pub(crate) async fn drive<T: Store, F: Future>(
 }
 
 impl<T: Store> Driver<T> {
-    /// Starts a request.
-    pub(crate) fn open(
+    /// Starts the request, if it is not yet. In place, because it is large.
+    pub(crate) fn open(&mut self, mode: CallMode, slot: &mut dyn Slot<T::Value>) {
+        if let Self::Prepared(_) = self
+            && let Self::Prepared(prepared) = mem::replace(self, Self::Opening)
+        {
+            *self = Self::started(prepared, mode, slot);
+        }
+    }
+
+    fn started(
         prepared: PreparedRequest<T>,
         mode: CallMode,
         slot: &mut dyn Slot<T::Value>,
@@ -116,33 +134,55 @@ impl<T: Store> Driver<T> {
             Request::Call(options, start) => (options, start),
             Request::Entry(operation) => {
                 let key = key.unwrap_or_else(|| unreachable!("only calls go without a key"));
-                return Self::Entry(EntryDriver::new(core, mode, operation, key, slot));
+                let entry = EntryDriver::new(core, mode, operation, key, slot);
+                return Self::Entry(Box::new(entry));
             }
+        };
+        let key = match (key, start) {
+            (Some(Ok(key)), CallStart::Decided(sampled)) if options == CallOptions::new() => {
+                match MissDriver::begin(core, key, mode, sampled) {
+                    Ok(miss) => return Self::Miss(miss),
+                    Err(key) => Some(Ok(key)),
+                }
+            }
+            (key, _) => key,
         };
         let session = Session::for_call(&core.function, mode, options, start);
         match session.usable_key(key) {
-            Some(key) => Self::Call(CallDriver::new(core, session, key)),
-            None => Self::Bypass(BypassDriver {
+            Some(key) => Self::Call(Box::new(CallDriver::new(core, session, key))),
+            None => Self::Bypass(Box::new(BypassDriver {
                 session,
                 completion: ready,
                 running: None,
-            }),
+            })),
         }
     }
 
     /// Waits for whatever comes before the next step.
     pub(super) async fn proceed(&mut self) {
         match self {
-            Self::Bypass(_) => {}
+            Self::Prepared(_) | Self::Opening => unreachable!("it is opened first"),
+            Self::Bypass(_) | Self::Miss(_) => {}
             Self::Call(call) | Self::Refresh(call) => call.proceed().await,
             Self::Entry(entry) => boxed_cold(|| entry.proceed()).await,
+        }
+    }
+
+    /// Whether nothing comes before the next step.
+    pub(super) fn is_ready(&self) -> bool {
+        match self {
+            Self::Bypass(_) | Self::Miss(_) => true,
+            Self::Call(call) | Self::Refresh(call) => call.is_ready(),
+            Self::Prepared(_) | Self::Opening | Self::Entry(_) => false,
         }
     }
 
     /// Takes a step with the function or its result.
     pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Response> {
         match self {
+            Self::Prepared(_) | Self::Opening => unreachable!("it is opened first"),
             Self::Bypass(bypass) => bypass.step().map(response),
+            Self::Miss(miss) => miss.step().map(|()| Response::Value),
             Self::Call(call) => call
                 .step(work)
                 .map(|completion| response(call.end(completion))),
@@ -157,8 +197,16 @@ impl<T: Store> Driver<T> {
     pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         match self {
             Self::Bypass(bypass) => bypass.computed(kind),
+            Self::Miss(miss) => {
+                if let Some(mut call) = miss.computed(kind, slot) {
+                    call.computed(kind, slot);
+                    *self = Self::Call(Box::new(call));
+                }
+            }
             Self::Call(call) | Self::Refresh(call) => call.computed(kind, slot),
-            Self::Entry(_) => unreachable!("an operation on an entry runs no function"),
+            Self::Prepared(_) | Self::Opening | Self::Entry(_) => {
+                unreachable!("only calls run a function, and once they are open")
+            }
         }
     }
 }

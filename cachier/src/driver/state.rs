@@ -7,10 +7,14 @@ use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 
 use super::core::Core;
 use crate::call::Completion;
-use crate::decision::{Backoff, ClaimState, Freshness, Stored};
+use crate::decision::{Backoff, ClaimState, Freshness, ResultKind, Stored};
 use crate::flight::{
-    Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation, Validity,
+    ComputationId, Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation, Validity,
+    current, depend,
 };
+use crate::function::Function;
+use crate::labels;
+use crate::options::Policy;
 use crate::session::Session;
 use crate::stamp::Stamp;
 use crate::storage::{self, Found, Store};
@@ -33,7 +37,7 @@ pub(crate) struct CallDriver<T: Store> {
     /// Dropped before the flight: the next leader, after a panic or a cancellation, needs the lease.
     pub(super) lease: Option<Box<T::Lease>>,
     /// The flight that this call leads.
-    pub(super) leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
+    pub(super) leader: Option<LeaderOf<T>>,
     /// When this call first joined a flight.
     pub(super) joined: Option<Instant>,
     /// When this call began to load what it has loaded, where others can invalidate it.
@@ -95,6 +99,8 @@ pub(super) struct RunningFunction<T: Store> {
 }
 
 pub(super) type UnsharedOf<T> = UnsharedComputation<'static, <T as Store>::Key, FoundOf<T>>;
+
+pub(super) type LeaderOf<T> = Leader<'static, <T as Store>::Key, FoundOf<T>>;
 
 pub(super) type FoundOf<T> = Found<<T as Store>::Value>;
 
@@ -216,6 +222,38 @@ impl<T: Store> CallDriver<T> {
 }
 
 impl<T: Store> RunningFunction<T> {
+    /// The function begins to run now, as this computation.
+    pub(super) fn start(
+        function: &Function,
+        reason: Reason,
+        begun: u64,
+        computation: ComputationId,
+        process: Process,
+    ) -> Self {
+        Self {
+            reason,
+            unshared: None,
+            needed: depend(current(), computation).ok(),
+            recorder: function
+                .metrics
+                .map(|metrics| metrics.start_compute(reason)),
+            begun,
+            began_at: T::IS_REMOTE.then(Instant::now),
+            process,
+        }
+    }
+
+    /// It has run, with a result of this kind: the stamp of that.
+    pub(super) fn end(&mut self, core: &Core<T>, policy: &Policy, kind: ResultKind) -> Stamp {
+        let function = &core.function;
+        let ended = function.context.clock.now();
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish(labels::result(kind));
+        }
+        let created = core.store.created_at(function, ended);
+        policy.stamp(created, ended.saturating_sub(self.begun), ended)
+    }
+
     /// Whether this is a child process forked by the function.
     pub(super) fn has_forked(&self) -> bool {
         !self.process.is_current()

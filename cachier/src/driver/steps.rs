@@ -29,6 +29,11 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
+    /// Whether the next step can be taken at once.
+    pub(super) fn is_ready(&self) -> bool {
+        !matches!(self.state, State::Lookup | State::Storing(_))
+    }
+
     /// Takes the next step, which never waits.
     pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Completion> {
         match mem::replace(&mut self.state, State::Lookup) {
@@ -58,7 +63,7 @@ impl<T: Store> CallDriver<T> {
     /// Ends the call: counts it, and starts a clean-up if one is due.
     pub(super) fn end(&mut self, completion: Completion) -> Call<()> {
         self.count_stale(completion.outcome);
-        start_cleanup(self.core, &self.session);
+        start_cleanup(self.core, &self.session.policy);
         self.session.end(completion)
     }
 

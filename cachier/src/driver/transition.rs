@@ -30,6 +30,8 @@ pub struct RunSpec {
 pub enum Response {
     /// Boxed: it is large, and stays on the stack while the function runs.
     Call(Box<Call<()>>),
+    /// The same to a call whose details nobody asks for.
+    Value,
     Invalidated(Result<bool, Error>),
     /// Whether there was an entry.
     Peeked(Result<bool, Error>),

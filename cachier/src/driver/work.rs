@@ -6,7 +6,7 @@ use super::refresh_request::RefreshSpawner;
 use crate::decision::ResultKind;
 use crate::flight::SharedError;
 use crate::function::Function;
-use crate::options::WantSize;
+use crate::options::{Policy, WantSize};
 use crate::stamp::Stamp;
 use crate::storage::{Found, Store};
 use crate::verification::Finding;
@@ -64,6 +64,16 @@ pub enum Cacheable {
     Values,
     /// Values and `None`.
     ValuesAndNone,
+}
+
+impl Cacheable {
+    /// What the function's parameters let a call store.
+    pub(super) fn by(policy: &Policy) -> Self {
+        match policy.allow_none {
+            true => Self::ValuesAndNone,
+            false => Self::Values,
+        }
+    }
 }
 
 /// The function of one call, not yet run, and the slot for its result.

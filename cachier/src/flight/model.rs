@@ -10,7 +10,7 @@ use shuttle::future::block_on;
 use shuttle::thread;
 
 use super::table::Storing;
-use super::{ComputationId, FlightResult, Flights, Joined, Recheck, depend};
+use super::{ComputationId, FlightResult, Flights, Joined, Leader, Recheck, depend};
 use crate::budget::Budget;
 use crate::sync::{Arc, Mutex, lock};
 
@@ -50,25 +50,34 @@ impl Cache {
                 (DoubleCheck::Done, Some(_)) => Recheck::Stored,
                 _ => Recheck::Unchanged,
             };
-            match self.flights.join(&KEY, ComputationId::next(), recheck) {
-                Joined::Finished => {}
-                Joined::Leader(leader) => {
-                    let value = self.compute();
-                    leader.finish(
-                        || *lock(&self.stored) = Some(value),
-                        || FlightResult::Value(value),
-                    );
-                    return value;
-                }
-                Joined::Waiter(flight) => {
-                    if let Ok(FlightResult::Value(value)) =
-                        block_on(flight.result(Instant::now(), &Budget::unlimited(), || None))
-                    {
-                        return value;
+            // A call tries to lead at once, and joins where it cannot.
+            let leader = match self.lead(recheck) {
+                Some(leader) => leader,
+                None => match self.flights.join(&KEY, ComputationId::next(), recheck) {
+                    Joined::Finished => continue,
+                    Joined::Leader(leader) => leader,
+                    Joined::Waiter(flight) => {
+                        let result = flight.result(Instant::now(), &Budget::unlimited(), || None);
+                        if let Ok(FlightResult::Value(value)) = block_on(result) {
+                            return value;
+                        }
+                        continue;
                     }
-                }
-            }
+                },
+            };
+            let value = self.compute();
+            leader.finish(
+                || *lock(&self.stored) = Some(value),
+                || FlightResult::Value(value),
+            );
+            return value;
         }
+    }
+
+    fn lead(&self, recheck: impl FnOnce() -> Recheck) -> Option<Leader<'_, u8, u64>> {
+        let recheck = |_: &u8| recheck();
+        let leader = self.flights.lead(KEY, ComputationId::next(), recheck);
+        leader.ok()
     }
 
     fn compute(&self) -> u64 {

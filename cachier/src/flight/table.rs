@@ -1,6 +1,5 @@
 //! The table of flights: leaders, waiters, reservations, invalidations.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
@@ -52,22 +51,45 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         computation: ComputationId,
         recheck: impl FnOnce() -> Recheck,
     ) -> Joined<'_, K, V> {
-        let mut shard = self.shard(key);
-        let vacant = match shard.running.entry(key.clone()) {
-            Entry::Occupied(running) => return Joined::Waiter(Arc::clone(running.get())),
-            Entry::Vacant(vacant) => vacant,
-        };
-        if recheck() == Recheck::Stored {
-            return Joined::Finished;
+        let shard = self.shard(key);
+        if let Some(running) = shard.running.get(key) {
+            return Joined::Waiter(Arc::clone(running));
+        }
+        match self.lead_vacant(shard, key.clone(), computation, |_| recheck()) {
+            Ok(leader) => Joined::Leader(leader),
+            Err(_) => Joined::Finished,
+        }
+    }
+
+    /// Leads a flight for the key, or returns the key: where [`join`](Self::join) would find something else to do.
+    pub(crate) fn lead(
+        &self,
+        key: K,
+        computation: ComputationId,
+        recheck: impl FnOnce(&K) -> Recheck,
+    ) -> Result<Leader<'_, K, V>, K> {
+        let shard = self.shard(&key);
+        match shard.running.contains_key(&key) {
+            true => Err(key),
+            false => self.lead_vacant(shard, key, computation, recheck),
+        }
+    }
+
+    /// Leads a flight for a key that has none, unless something was stored.
+    fn lead_vacant<'a>(
+        &'a self,
+        mut shard: MutexGuard<'_, Shard<K, V>>,
+        key: K,
+        computation: ComputationId,
+        recheck: impl FnOnce(&K) -> Recheck,
+    ) -> Result<Leader<'a, K, V>, K> {
+        if recheck(&key) == Recheck::Stored {
+            return Err(key);
         }
         let flight = Arc::new(Flight::new(computation));
-        vacant.insert(Arc::clone(&flight));
-        Joined::Leader(Leader {
-            flights: self,
-            key: key.clone(),
-            flight,
-            finished: false,
-        })
+        shard.running.insert(key.clone(), Arc::clone(&flight));
+        drop(shard);
+        Ok(Leader::new(self, key, flight))
     }
 
     /// Reserves a flight to be led later, unless one is running, reserved or no longer needed.
@@ -103,12 +125,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
             former.leave_table();
         }
         drop(shard);
-        Leader {
-            flights: self,
-            key: key.clone(),
-            flight,
-            finished: false,
-        }
+        Leader::new(self, key.clone(), flight)
     }
 
     /// Removes the flight of a computation from the table, if it is there: the next caller leads a new one.
@@ -227,7 +244,22 @@ pub(crate) struct Leader<'a, K: Eq + Hash, V> {
     finished: bool,
 }
 
+impl<'a, K: Eq + Hash, V> Leader<'a, K, V> {
+    fn new(flights: &'a Flights<K, V>, key: K, flight: Arc<Flight<V>>) -> Self {
+        Self {
+            flights,
+            key,
+            flight,
+            finished: false,
+        }
+    }
+}
+
 impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
+    pub(crate) fn key(&self) -> &K {
+        &self.key
+    }
+
     pub(crate) fn computation(&self) -> ComputationId {
         self.flight.computation
     }

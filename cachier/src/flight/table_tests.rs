@@ -27,6 +27,23 @@ fn wait(flights: &Flights<u8, u8>) -> Arc<Flight<u8>> {
     }
 }
 
+#[test]
+fn who_cannot_lead_keeps_the_key() {
+    let flights: Flights<u8, u8> = Flights::new();
+    let lead = |recheck| flights.lead(1, ComputationId::next(), move |_| recheck);
+    assert_eq!(lead(Recheck::Stored).err(), Some(1));
+    let leader = lead(Recheck::Unchanged).ok().unwrap();
+    assert_eq!(
+        (leader.key(), lead(Recheck::Unchanged).err()),
+        (&1, Some(1))
+    );
+    let waiter = wait(&flights);
+    assert!(leader.is_awaited());
+    drop(waiter);
+    leader.finish(|| (), || unreachable!("nobody waits"));
+    assert!(lead(Recheck::Unchanged).is_ok(), "the flight is over");
+}
+
 #[derive(Default)]
 struct CountedWakes(AtomicUsize);
 

@@ -84,6 +84,8 @@ impl<Stored> TypedRequest<Stored> {
 /// The response to a [`TypedRequest`].
 pub enum TypedResponse<R, Stored> {
     Call(R, Box<Call<()>>),
+    /// The same where nobody asked for details.
+    Value(R),
     /// Boxed to keep a call's response small.
     Entry(Box<EntryResponse<Stored>>),
 }
@@ -107,6 +109,7 @@ impl<R, Stored> TypedResponse<R, Stored> {
                 drop_call(call);
                 value
             }
+            Self::Value(value) => value,
             Self::Entry(_) => unreachable!("a response has the variant of its request"),
         }
     }
@@ -115,7 +118,9 @@ impl<R, Stored> TypedResponse<R, Stored> {
     pub fn call(self) -> Call<R> {
         match self {
             Self::Call(value, call) => call.with(value),
-            Self::Entry(_) => unreachable!("a response has the variant of its request"),
+            Self::Value(_) | Self::Entry(_) => {
+                unreachable!("a response has the variant of its request")
+            }
         }
     }
 }
@@ -149,12 +154,9 @@ responses! {
 /// Boxed, so that it takes no room on the stack while the function runs. The arguments' types are erased here: functions
 /// with one return type share their code.
 pub struct Prepared<T: Store, Sh: ReturnType, F> {
-    spec: ValueSpec<Sh>,
-    request: PreparedRequest<T>,
-    /// The codec of the values under the key, if there is a key.
-    codec: Option<F>,
+    driver: BlockingDriver<T>,
     /// The value to store, or the value at hand for a call of the companion; other calls have looked already.
-    value: Option<Sh::Value>,
+    returned: ResultSlot<Sh, F>,
 }
 
 impl<S: StoreKind> Site<S> {
@@ -198,43 +200,16 @@ impl<S: StoreKind> Site<S> {
             Some(Ok(key)) => Some(arguments.codec(instance, key)),
             _ => None,
         };
+        let prepared = PreparedRequest {
+            core: &instance.core,
+            request,
+            ready,
+            key,
+        };
         Box::new(Prepared {
-            spec,
-            request: PreparedRequest {
-                core: &instance.core,
-                request,
-                ready,
-                key,
-            },
-            codec,
-            value,
+            driver: BlockingDriver::new(Driver::Prepared(prepared)),
+            returned: ResultSlot::new(spec, codec, value),
         })
-    }
-}
-
-impl<T: Store, Sh: ReturnType, F> Prepared<T, Sh, F> {
-    /// The untyped request, and the slot for the result.
-    fn into_parts(self) -> (PreparedRequest<T>, ResultSlot<Sh, F>) {
-        (
-            self.request,
-            ResultSlot::new(self.spec, self.codec, self.value),
-        )
-    }
-
-    /// The driver and its work, boxed by a frame that is gone when the function runs.
-    #[inline(never)]
-    #[expect(clippy::type_complexity, reason = "it is used once")]
-    #[expect(clippy::boxed_local, reason = "so it takes no stack of a recursion")]
-    fn into_blocking_parts<'b>(
-        self: Box<Self>,
-        body: SyncBody<'b, T, Sh, F>,
-    ) -> (Box<BlockingDriver<T>>, Box<SyncCall<'b, T, Sh, F>>)
-    where
-        F: ValueCodec<Sh::Value, Encoded = T::Value>,
-    {
-        let (request, returned) = self.into_parts();
-        let mut work = Box::new(SyncCall::new(returned, body));
-        (BlockingDriver::open(request, &mut *work), work)
     }
 }
 
@@ -273,7 +248,7 @@ fn ready_at_hand(
 /// Not inlined: functions with the same types share it, and a recursion keeps only what it needs on the stack.
 #[inline(never)]
 pub fn dispatch<T, Sh, F>(
-    prepared: Box<Prepared<T, Sh, F>>,
+    mut prepared: Box<Prepared<T, Sh, F>>,
     body: SyncBody<'_, T, Sh, F>,
 ) -> TypedResponse<Sh::Return, Sh::Stored>
 where
@@ -281,19 +256,19 @@ where
     Sh: ReturnType,
     F: ValueCodec<Sh::Value, Encoded = T::Value>,
 {
-    let (mut driver, mut work) = prepared.into_blocking_parts(body);
-    driver.finish(&mut *work);
-    respond(work, driver)
+    let Prepared { driver, returned } = &mut *prepared;
+    driver.finish(&mut SyncCall::new(returned, body));
+    respond(prepared)
 }
 
 /// Not inlined, so that its frame is not there while the function runs.
 #[inline(never)]
-#[expect(clippy::boxed_local, reason = "so they take no stack of a recursion")]
+#[expect(clippy::boxed_local, reason = "so it takes no stack of a recursion")]
 fn respond<T: Store, Sh: ReturnType, F>(
-    work: Box<SyncCall<'_, T, Sh, F>>,
-    driver: Box<BlockingDriver<T>>,
+    mut prepared: Box<Prepared<T, Sh, F>>,
 ) -> TypedResponse<Sh::Return, Sh::Stored> {
-    work.returned.respond(driver.response())
+    let response = prepared.driver.response();
+    prepared.returned.respond(response)
 }
 
 /// Dispatches a request of an async function.
@@ -312,9 +287,9 @@ where
     B: FnOnce(RunMode) -> Invocation<N, Deferred<T, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let (request, returned) = prepared.into_parts();
-    let mut work = AsyncCall::new(returned, body);
-    let mut driver = Driver::open(request, CallMode::Async, work.slot());
+    let Prepared { driver, returned } = *prepared;
+    let (mut driver, mut work) = (driver.into_driver(), AsyncCall::new(returned, body));
+    driver.open(CallMode::Async, work.slot());
     async move {
         let response = drive(&mut driver, &mut work).await;
         work.returned.respond(response)
@@ -326,6 +301,7 @@ impl<Sh: ReturnType, F> ResultSlot<Sh, F> {
     fn respond(self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
         let reply = match response {
             Response::Call(call) => return TypedResponse::Call(self.finish(), call),
+            Response::Value => return TypedResponse::Value(self.finish()),
             Response::Invalidated(removed) => EntryResponse::Invalidated(removed),
             Response::Peeked(found) => EntryResponse::Peeked(found.map(|_| self.into_stored())),
             Response::Precached(stored) => EntryResponse::Precached(stored),

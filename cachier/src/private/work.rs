@@ -52,8 +52,8 @@ impl<S: ReturnType + Send + 'static> ValueSpec<S> {
             run_on_thread(context, WorkerPool::Functions, move || {
                 let mut body = Some(body);
                 let mut run = |_| Invocation::Now(take_once(&mut body)());
-                let mut work =
-                    SyncCall::<T, _, _>::new(ResultSlot::new(self, Some(codec), None), &mut run);
+                let mut returned = ResultSlot::new(self, Some(codec), None);
+                let mut work = SyncCall::<T, _, _>::new(&mut returned, &mut run);
                 refresh_blocking(request, &mut work);
             });
         }))
@@ -222,12 +222,12 @@ pub type SyncBody<'b, T, S, F> =
 
 /// A sync function and its result.
 pub(crate) struct SyncCall<'b, T: Store, S: ReturnType, F> {
-    pub(crate) returned: ResultSlot<S, F>,
+    returned: &'b mut ResultSlot<S, F>,
     body: Option<SyncBody<'b, T, S, F>>,
 }
 
 impl<'b, T: Store, S: ReturnType, F> SyncCall<'b, T, S, F> {
-    pub(crate) fn new(returned: ResultSlot<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
+    pub(crate) fn new(returned: &'b mut ResultSlot<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
         Self {
             returned,
             body: Some(body),
@@ -242,7 +242,7 @@ where
     F: ValueCodec<S::Value, Encoded = T::Value>,
 {
     fn slot(&mut self) -> &mut dyn Slot<T::Value> {
-        &mut self.returned
+        self.returned
     }
 
     fn defer(&mut self) -> Option<RefreshSpawner<T>> {

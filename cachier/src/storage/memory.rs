@@ -10,7 +10,7 @@ use cachier_metrics::RemovalCause;
 use once_cell::race::OnceBox;
 
 use super::erased::{AnyKey, AnyValue, MemorySize};
-use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated};
+use super::{Claim, Found, Insertion, Loaded, Store, StoreOutcome, Vacated};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::session::Session;
@@ -117,6 +117,10 @@ impl Store for ErasedMemory {
         Some(())
     }
 
+    fn seen_absent(&self) -> Option<Option<u64>> {
+        Some(None)
+    }
+
     async fn take_over(&self, _: &Session<'_>, _: &AnyKey) -> Result<(), Error> {
         Ok(())
     }
@@ -129,7 +133,7 @@ impl Store for ErasedMemory {
 
     async fn release(&self, _: &Session<'_>, (): ()) {}
 
-    /// Decides whether there is room; [`insertion`](Store::insertion) stores.
+    /// Decides whether there is room; [`insert`](Store::insert) stores.
     async fn store(
         &self,
         session: &Session<'_>,
@@ -153,13 +157,20 @@ impl Store for ErasedMemory {
         !self.values().is_lost() && self.values().admits(key, &found.value)
     }
 
-    fn insertion<'a>(
-        &'a self,
-        function: &'a Function,
+    fn insert(
+        &self,
+        function: &Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> impl FnOnce() -> StoreOutcome + 'a {
-        self.values().insertion(function, key, found)
+        commit: impl FnOnce(Insertion<'_>),
+    ) {
+        let mut commit = Some(commit);
+        let once = &mut |insert: Insertion<'_>| {
+            if let Some(commit) = commit.take() {
+                commit(insert);
+            }
+        };
+        self.values().insert(function, key, found, once);
     }
 
     fn removal<'a>(
@@ -219,12 +230,13 @@ pub(crate) trait ErasedValues: Send + Sync {
     fn created(&self, key: &AnyKey) -> Option<u64>;
     /// Whether there is room for this entry.
     fn admits(&self, key: &AnyKey, value: &AnyValue) -> bool;
-    fn insertion<'a>(
-        &'a self,
-        function: &'a Function,
+    fn insert(
+        &self,
+        function: &Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> Box<dyn FnOnce() -> StoreOutcome + 'a>;
+        commit: &mut dyn FnMut(Insertion<'_>),
+    );
     fn remove(&self, key: &AnyKey) -> bool;
     fn remove_older_than(&self, cutoff: u64) -> u64;
     fn clear(&self) -> u64;
@@ -261,12 +273,13 @@ where
         self.store.admits(Self::bytes(key, value))
     }
 
-    fn insertion<'a>(
-        &'a self,
-        function: &'a Function,
+    fn insert(
+        &self,
+        function: &Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> Box<dyn FnOnce() -> StoreOutcome + 'a> {
+        commit: &mut dyn FnMut(Insertion<'_>),
+    ) {
         let bytes = Self::bytes(key, &found.value);
         let key = key.get::<K>().clone();
         let Stamp {
@@ -277,7 +290,9 @@ where
         let entry = NewEntry::new(found.value.into_inner::<V>(), created, compute_nanos)
             .fresh_since(since(function, created))
             .sized(bytes);
-        Box::new(move || {
+        let mut prepared = Some((key, entry));
+        commit(&mut || {
+            let (key, entry) = prepared.take().expect("an insertion is called once");
             let inserted = self.store.insert(key, entry);
             note(function, &self.warned, inserted.evicted, inserted.entries);
             match (end_if_lost(function, self.store.is_lost()), inserted.kept) {
@@ -285,7 +300,7 @@ where
                 (Ok(()), true) => StoreOutcome::Done,
                 (Ok(()), false) => StoreOutcome::TooLarge,
             }
-        })
+        });
     }
 
     fn remove(&self, key: &AnyKey) -> bool {

@@ -22,4 +22,5 @@ mod store;
 #[cfg(feature = "persistent")]
 mod target;
 
+pub(crate) use store::Insertion;
 pub use store::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};

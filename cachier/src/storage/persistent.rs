@@ -18,7 +18,7 @@ use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
 use super::near_watcher::NearWatcher;
 use super::target::Target;
-use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};
+use super::{Claim, Found, Insertion, Loaded, Notification, Store, StoreOutcome, Vacated};
 use crate::background::remove_unused_folders;
 use crate::call::CallMode;
 use crate::flight::Recheck;
@@ -392,13 +392,14 @@ impl Store for Persistent {
         }
     }
 
-    fn insertion<'a>(
-        &'a self,
-        _: &'a Function,
+    fn insert(
+        &self,
+        _: &Function,
         _: &KeyHash,
         _: Found<Encoded>,
-    ) -> impl FnOnce() -> StoreOutcome + 'a {
-        || StoreOutcome::Done
+        commit: impl FnOnce(Insertion<'_>),
+    ) {
+        commit(&mut || StoreOutcome::Done);
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {

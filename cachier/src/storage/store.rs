@@ -103,6 +103,10 @@ pub trait Store: Send + Sync + Sized + 'static {
     fn claim_at_once(&self) -> Option<Self::Lease> {
         None
     }
+    /// What a load sees of an absent entry, where it has not to be asked of others.
+    fn seen_absent(&self) -> Option<Self::Seen> {
+        None
+    }
     /// Takes the right to compute from its owner.
     fn take_over(
         &self,
@@ -176,14 +180,15 @@ pub trait Store: Send + Sync + Sized + 'static {
         let _ = (key, found);
         false
     }
-    /// Prepares to insert into the memory of the process. The returned closure inserts; it is called under a lock, so it
-    /// must not wait.
-    fn insertion<'a>(
-        &'a self,
-        function: &'a Function,
+    /// Inserts into the memory of the process: prepares an insertion, and lets `commit` call it, once, under a lock. So it must
+    /// not wait.
+    fn insert(
+        &self,
+        function: &Function,
         key: &Self::Key,
         found: Found<Self::Value>,
-    ) -> impl FnOnce() -> StoreOutcome + 'a;
+        commit: impl FnOnce(Insertion<'_>),
+    );
 
     /// Prepares to remove from the memory of the process. The returned closure removes and tells whether there was a value;
     /// it is called under a lock, so it must not wait.
@@ -236,6 +241,9 @@ pub trait Store: Send + Sync + Sized + 'static {
     /// The space taken by the function's values.
     fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
 }
+
+/// A prepared insertion, to be called once.
+pub(crate) type Insertion<'a> = &'a mut dyn FnMut() -> StoreOutcome;
 
 /// The result of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

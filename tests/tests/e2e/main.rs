@@ -34,6 +34,7 @@ mod isolation;
 mod keys;
 mod large_values;
 mod last_changes;
+mod misses;
 mod near;
 mod next_time;
 mod outcomes;
