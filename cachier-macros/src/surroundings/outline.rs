@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
             return;
         };
         let kind = match token.text {
-            "{" if is_macro(&outer.item) => Kind::Macro,
+            "{" if is_macro(&outer.item) || outer.is_in_macro() => Kind::Macro,
             "{" => Kind::Braces,
             "[" if outer.item.last() == Some(&"#") => Kind::Attribute,
             _ => Kind::Other,
@@ -308,6 +308,12 @@ impl<'a> Reader<'a> {
 }
 
 impl Open<'_> {
+    /// Whether braces that open here are of a macro, and not of an item in its call.
+    fn is_in_macro(&self) -> bool {
+        let is_of_item = self.item.iter().any(|word| HAVE_BRACES.contains(word));
+        matches!(self.kind, Kind::Macro | Kind::Other) && !is_of_item
+    }
+
     fn end_item(&mut self) {
         let item = std::mem::take(&mut self.item);
         let is_conditional = std::mem::take(&mut self.is_conditional);
@@ -393,6 +399,9 @@ fn function<'a>(item: &[&'a str]) -> Option<&'a str> {
 fn first_keyword<'a>(item: &[&'a str]) -> Option<&'a str> {
     item.iter().copied().find(|word| !BEFORE.contains(word))
 }
+
+/// Items whose braces have items of their own.
+const HAVE_BRACES: [&str; 4] = ["fn", "impl", "mod", "trait"];
 
 /// Whether an item ends with the name of a macro, as in `name! {`, and not with the type `!`.
 fn is_macro(item: &[&str]) -> bool {

@@ -99,6 +99,8 @@ fn functions_of_one_name_are_counted() {
     assert_eq!(repetition(&format!("fn ^f() {{}} {second}")), Some(0));
     let in_body = "fn g() -> ! { fn ^f() {} fn f() {} }";
     assert_eq!(repetition(in_body), Some(0));
+    let in_module = "in_modules! { mod a { fn ^f() {} fn f() {} } }";
+    assert_eq!(repetition(in_module), Some(0));
     for alone in [
         "fn ^f() {} mod a { fn f() {} }",
         "impl A { fn ^f() {} } impl B { fn f() {} }",
@@ -107,6 +109,9 @@ fn functions_of_one_name_are_counted() {
         "fn ^f() { fn f() {} }",
         "in_modules! { fn ^f() {} fn f() {} }",
         "in_modules!(fn ^f() {} fn f() {});",
+        "in_modules! { { fn ^f() {} fn f() {} } }",
+        "in_modules! { a { fn ^f() {} fn f() {} } }",
+        "in_modules!({ fn ^f() {} fn f() {} });",
     ] {
         assert_eq!(repetition(alone), None, "{alone}");
     }

@@ -28,8 +28,19 @@ pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut E
 }
 
 /// Types of which a store gives back parts that it has made itself.
-const CONTAINERS: [&str; 11] = [
-    "Arc", "BTreeMap", "BTreeSet", "Box", "HashMap", "HashSet", "Option", "Rc", "Result", "Vec",
+const CONTAINERS: [&str; 13] = [
+    "Arc",
+    "BTreeMap",
+    "BTreeSet",
+    "BinaryHeap",
+    "Box",
+    "HashMap",
+    "HashSet",
+    "LinkedList",
+    "Option",
+    "Rc",
+    "Result",
+    "Vec",
     "VecDeque",
 ];
 

@@ -45,6 +45,8 @@ fn stores_hold_no_static_references() {
         "BTreeMap<&'static str, BTreeSet<u8>>",
         "BTreeSet<&'static str>",
         "VecDeque<&'static str>",
+        "LinkedList<&'static str>",
+        "BinaryHeap<&'static str>",
     ] {
         let function = format!("fn f() -> {returned} {{ x }}");
         refused("", &function, message, "&'static str");
