@@ -219,7 +219,8 @@ impl Function {
         )
     }
 
-    /// Takes the function out of service because a fork has left its memory unchangeable.
+    /// Takes the function out of service because its memory cannot be changed: a fork has left it so, or a thread that ends
+    /// and can have no other do it.
     #[cfg(feature = "memory")]
     pub(crate) fn mark_lost(&self) -> &Error {
         self.take_out_of_service(
@@ -228,7 +229,8 @@ impl Function {
                  could be had to change one",
                 self.name
             ),
-            "fork before other threads call it, and leave room for threads; in this process it is not cached",
+            "fork before other threads call it, leave room for threads, and on Windows, where no thread starts at the end of \
+             another, change it in no `Drop` of a thread-local; in this process it is not cached",
         )
     }
 

@@ -257,8 +257,7 @@ impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
 /// The owned form of an argument that counts by its encoding; empty for one without a key, under which nothing is stored.
 pub type Encoding = Vec<u8>;
 
-/// An argument by its encoding, and by its own `Hash` if it has one, which tells apart
-/// what serde does not.
+/// An argument by its encoding, and by its own `Hash` if it has one, which tells apart what serde does not.
 pub struct ByEncoding(Result<Encoding, Error>);
 
 impl ByEncoding {
