@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unmade_requests_are_sent_later_and_late_ones_not() {
+    fn unmade_requests_are_sent_later_late_ones_never() {
         let dispatch = SdkError::dispatch_failure;
         let secret = || "s3cret".into();
         let no_connection = "client error (Connect): HTTP connect timeout of s3cret";
