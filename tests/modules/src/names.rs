@@ -219,6 +219,7 @@ pub(crate) fn named(item: &Item) -> Option<(&Visibility, &[Attribute], &Ident)> 
         Item::Struct(item) => (&item.vis, &item.attrs, &item.ident),
         Item::Trait(item) => (&item.vis, &item.attrs, &item.ident),
         Item::Type(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Union(item) => (&item.vis, &item.attrs, &item.ident),
         _ => return None,
     })
 }
@@ -226,7 +227,9 @@ pub(crate) fn named(item: &Item) -> Option<(&Visibility, &[Attribute], &Ident)> 
 fn defined(item: &Item, file: FileId) -> Option<(&Ident, Meaning)> {
     let (_, _, name) = named(item)?;
     let meaning = match item {
-        Item::Enum(_) | Item::Struct(_) | Item::Trait(_) | Item::Type(_) => Meaning::Type(file),
+        Item::Enum(_) | Item::Struct(_) | Item::Trait(_) | Item::Type(_) | Item::Union(_) => {
+            Meaning::Type(file)
+        }
         _ => Meaning::Value(file),
     };
     Some((name, meaning))

@@ -52,7 +52,7 @@ fn function_name(line: &str) -> Option<&str> {
     begins.then_some(name)
 }
 
-/// The definitions in a `mod.rs`, which only declares modules and re-exports their items; macros and tests do not count.
+/// The definitions in a `mod.rs`, which only declares modules and re-exports their items; definitions of macros and tests do not count.
 ///
 /// # Errors
 /// When the text is no Rust.
@@ -70,6 +70,10 @@ fn add_definitions(items: &[Item], found: &mut Vec<String>) {
                 within.for_each(|(_, items)| add_definitions(items, found));
             }
             Item::Impl(block) if !are_for_tests(&block.attrs) => found.push("impl".to_owned()),
+            Item::Macro(call) if call.ident.is_none() && !are_for_tests(&call.attrs) => {
+                let name = call.mac.path.segments.last();
+                found.extend(name.map(|name| format!("{}!", name.ident)));
+            }
             item => found.extend(
                 named(item)
                     .filter(|(_, attributes, _)| !are_for_tests(attributes))

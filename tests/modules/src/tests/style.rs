@@ -32,7 +32,7 @@ fn names_of_tests_are_short() {
 
 #[test]
 fn doors_define_nothing() {
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 8] = [
         (
             "mod a; pub use a::A; pub mod b { pub use super::a::B; }",
             &[],
@@ -42,6 +42,11 @@ fn doors_define_nothing() {
             &["f", "S", "impl", "E"],
         ),
         ("mod inner { fn f() {} }", &["f"]),
+        ("union U { a: u8 }", &["U"]),
+        (
+            "std::thread_local! { static A: u8 = 0; }",
+            &["thread_local!"],
+        ),
         ("#[cfg(test)] mod tests { fn f() {} }", &[]),
         ("#[cfg(test)] fn f() {} #[cfg(test)] impl S {}", &[]),
         ("macro_rules! made { () => { fn f() {} } }", &[]),
