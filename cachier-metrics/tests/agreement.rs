@@ -67,17 +67,17 @@ fn is_close(found: f64, expected: f64, ratio: f64) -> bool {
 }
 
 /// Whether a figure is what the program has.
-fn agrees(told: Option<&Figure>, family: &MetricFamily<'_>, sample: &Sample<'_>) -> bool {
+fn agrees(sent: Option<&Figure>, family: &MetricFamily<'_>, sample: &Sample<'_>) -> bool {
     let number = match &sample.value {
         SampleValue::Histogram(histogram) => {
             let sum = family.unit.from_raw(histogram.sum as f64);
-            return told.is_some_and(|told| agrees_with_histogram(told, histogram, sum));
+            return sent.is_some_and(|sent| agrees_with_histogram(sent, histogram, sum));
         }
         SampleValue::Count(count) => *count as f64,
         SampleValue::Number(number) => *number,
         other => panic!("unknown: {other:?}"),
     };
-    match told {
+    match sent {
         Some(Figure::Number(found)) => is_close(*found, number, 1e-12),
         // Receivers that add up are not told of what has not moved.
         None => family.kind == MetricKind::Counter && number == 0.0,
@@ -88,9 +88,9 @@ fn agrees(told: Option<&Figure>, family: &MetricFamily<'_>, sample: &Sample<'_>)
 /// Shorter times count as this, in seconds.
 const SHORTEST: f64 = 8e-9;
 
-fn agrees_with_histogram(told: &Figure, histogram: &Histogram, sum: f64) -> bool {
+fn agrees_with_histogram(sent: &Figure, histogram: &Histogram, sum: f64) -> bool {
     let count = histogram.count() as f64;
-    let (values, exact_sum) = match told {
+    let (values, exact_sum) = match sent {
         Figure::Summary(found, found_sum) => {
             return *found == count && is_close(*found_sum, sum, 1e-9);
         }
@@ -148,11 +148,11 @@ fn agreeing(exporter: &Exporter, export: &Export) -> BTreeSet<String> {
         // Each exporter counts its own work.
         let of_exporter = family.name.starts_with("export_");
         for sample in family.samples.iter().filter(|_| !of_exporter) {
-            let name = (exporter.spelt)(&family, sample);
-            let told = exporter.told.get(&name);
+            let name = (exporter.name_of)(&family, sample);
+            let sent = exporter.figures.get(&name);
             assert!(
-                agrees(told, &family, sample),
-                "{} has {told:?} as {name}, and the program {:?}",
+                agrees(sent, &family, sample),
+                "{} has {sent:?} as {name}, and the program {:?}",
                 exporter.name,
                 sample.value
             );
@@ -166,13 +166,13 @@ fn agreeing(exporter: &Exporter, export: &Export) -> BTreeSet<String> {
 fn unknown<'a>(exporter: &'a Exporter, export: &Export) -> Vec<&'a String> {
     let known = export.families().flat_map(|family| {
         let samples = family.samples.iter();
-        let spelt = samples.map(|sample| (exporter.spelt)(&family, sample));
-        spelt.collect::<Vec<_>>()
+        let name_of = samples.map(|sample| (exporter.name_of)(&family, sample));
+        name_of.collect::<Vec<_>>()
     });
     let known: BTreeSet<_> = known.collect();
     let own = |name: &&String| name.to_lowercase().contains("export");
-    let told = exporter.told.keys();
-    told.filter(|name| !known.contains(*name) && !own(name))
+    let sent = exporter.figures.keys();
+    sent.filter(|name| !known.contains(*name) && !own(name))
         .collect()
 }
 

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, ExponentialHistogramDataPoint, NumberDataPoint,
+    AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, NumberDataPoint,
 };
 
 #[path = "support/busy.rs"]
@@ -97,46 +97,9 @@ fn has_all_figures(request: &Received, export: &Export) {
 
 fn has_figure(data: &Data, name: &str, unit: MetricUnit, sample: &Sample<'_>) {
     let is_it = |attributes: &[KeyValue]| labels(attributes) == sample.labels;
-    let start = sample
-        .start
-        .map(|start| start.duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64);
     match (data, &sample.value) {
         (Data::ExponentialHistogram(data), SampleValue::Histogram(histogram)) => {
-            let point = data
-                .data_points
-                .iter()
-                .find(|point| is_it(&point.attributes))
-                .unwrap();
-            assert_eq!(point.count, histogram.count(), "{name}");
-            assert_eq!(
-                point.sum,
-                Some(unit.from_raw(histogram.sum as f64)),
-                "{name}"
-            );
-            assert_eq!(
-                point.start_time_unix_nano,
-                start.unwrap_or_default(),
-                "{name}"
-            );
-            let cumulative = AggregationTemporality::Cumulative as i32;
-            assert_eq!(data.aggregation_temporality, cumulative, "{name}");
-            let buckets = point.positive.as_ref().unwrap();
-            let places = (buckets.offset + 1..).zip(&buckets.bucket_counts);
-            let all = places.filter(|(_, count)| **count > 0);
-            let all: Vec<_> = all
-                .map(|(index, count)| Bucket::new(index, *count))
-                .collect();
-            assert_eq!((point.scale, &all), (4, &histogram.buckets), "{name}");
-            assert_eq!(
-                point.min,
-                Some(unit.from_raw(histogram.min as f64)),
-                "{name}"
-            );
-            assert_eq!(
-                point.max,
-                Some(unit.from_raw(histogram.max as f64)),
-                "{name}"
-            );
+            has_histogram(data, name, unit, sample, histogram);
         }
         (Data::Sum(data), value) => {
             let point = data
@@ -145,11 +108,7 @@ fn has_figure(data: &Data, name: &str, unit: MetricUnit, sample: &Sample<'_>) {
                 .find(|point| is_it(&point.attributes))
                 .unwrap();
             assert_eq!(number(point), figure(value), "{name}");
-            assert_eq!(
-                point.start_time_unix_nano,
-                start.unwrap_or_default(),
-                "{name}"
-            );
+            assert_eq!(point.start_time_unix_nano, start_nanos(sample), "{name}");
             let cumulative = AggregationTemporality::Cumulative as i32;
             assert_eq!(
                 (data.aggregation_temporality, data.is_monotonic),
@@ -171,6 +130,53 @@ fn has_figure(data: &Data, name: &str, unit: MetricUnit, sample: &Sample<'_>) {
         }
         other => panic!("{name}: {other:?}"),
     }
+}
+
+fn has_histogram(
+    data: &ExponentialHistogram,
+    name: &str,
+    unit: MetricUnit,
+    sample: &Sample<'_>,
+    histogram: &Histogram,
+) {
+    let point = data
+        .data_points
+        .iter()
+        .find(|point| labels(&point.attributes) == sample.labels)
+        .unwrap();
+    assert_eq!(point.count, histogram.count(), "{name}");
+    assert_eq!(
+        point.sum,
+        Some(unit.from_raw(histogram.sum as f64)),
+        "{name}"
+    );
+    assert_eq!(point.start_time_unix_nano, start_nanos(sample), "{name}");
+    let cumulative = AggregationTemporality::Cumulative as i32;
+    assert_eq!(data.aggregation_temporality, cumulative, "{name}");
+    let buckets = point.positive.as_ref().unwrap();
+    let places = (buckets.offset + 1..).zip(&buckets.bucket_counts);
+    let all = places.filter(|(_, count)| **count > 0);
+    let all: Vec<_> = all
+        .map(|(index, count)| Bucket::new(index, *count))
+        .collect();
+    assert_eq!((point.scale, &all), (4, &histogram.buckets), "{name}");
+    assert_eq!(
+        point.min,
+        Some(unit.from_raw(histogram.min as f64)),
+        "{name}"
+    );
+    assert_eq!(
+        point.max,
+        Some(unit.from_raw(histogram.max as f64)),
+        "{name}"
+    );
+}
+
+fn start_nanos(sample: &Sample<'_>) -> u64 {
+    let start = sample
+        .start
+        .map(|start| start.duration_since(UNIX_EPOCH).unwrap());
+    start.unwrap_or_default().as_nanos() as u64
 }
 
 fn figure(value: &SampleValue<'_>) -> f64 {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::family::{MetricFamily, Sample};
+use super::series::Series;
 
 /// The total of each figure when it was last sent.
 #[derive(Debug, Default)]
@@ -16,10 +16,6 @@ pub(super) struct SentTotals {
 /// A counter under `None`, a histogram by bucket.
 type Totals = BTreeMap<Option<i32>, f64>;
 
-/// The identity of a series: its name and labels, before any exporter spells them its own way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Series(String);
-
 /// The growth of a figure since it was last sent.
 #[derive(Clone, Debug)]
 pub(super) struct Delta {
@@ -28,23 +24,6 @@ pub(super) struct Delta {
     total: f64,
     /// Above zero.
     pub(super) new: f64,
-}
-
-impl Series {
-    /// One for tests.
-    #[cfg(test)]
-    pub(super) fn named(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-
-    pub(super) fn of(family: &MetricFamily<'_>, sample: &Sample<'_>) -> Self {
-        let mut text = String::with_capacity(128);
-        text.push_str(family.name);
-        for (label, value) in &sample.labels {
-            text.extend(["\0", label, "\0", value]);
-        }
-        Self(text)
-    }
 }
 
 impl SentTotals {

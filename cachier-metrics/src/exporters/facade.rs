@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use metrics::{Key, Label, Level, Metadata, Recorder, Unit, with_recorder};
 
-use super::deltas::{SentTotals, Series};
+use super::deltas::SentTotals;
 use super::error::ExportError;
 use super::exporter::MetricsExporter;
 use super::family::{MetricFamily, MetricKind, MetricUnit, SampleValue};
 use super::periodic::Periodic;
 use super::registry::MetricsRegistry;
 use super::scope::Scope;
+use super::series::Series;
 use crate::histogram::Histogram;
 use crate::per_process::PerProcess;
 use crate::sync::{Mutex, lock};

@@ -60,6 +60,14 @@ mod registry;
     feature = "statsd"
 ))]
 mod scope;
+#[cfg(any(
+    feature = "cloudwatch",
+    feature = "emf",
+    feature = "metrics",
+    feature = "otel",
+    feature = "statsd"
+))]
+mod series;
 #[cfg(feature = "statsd")]
 mod statsd;
 

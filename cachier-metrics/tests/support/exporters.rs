@@ -23,14 +23,14 @@ pub(super) enum Figure {
 }
 
 /// Figures by the name that an exporter gives them.
-type Told = BTreeMap<String, Figure>;
+type Figures = BTreeMap<String, Figure>;
 
 /// An exporter with the figures that it has sent.
 pub(super) struct Exporter {
     pub(super) name: &'static str,
-    pub(super) told: Told,
+    pub(super) figures: Figures,
     /// The name of a figure there.
-    pub(super) spelt: fn(&MetricFamily<'_>, &Sample<'_>) -> String,
+    pub(super) name_of: fn(&MetricFamily<'_>, &Sample<'_>) -> String,
 }
 
 /// Each exporter, after one export of these functions.
@@ -80,8 +80,8 @@ fn prometheus(functions: &[&'static CacheMetrics]) -> Exporter {
     });
     Exporter {
         name: "Prometheus",
-        told: figures.collect(),
-        spelt: |family, sample| {
+        figures: figures.collect(),
+        name_of: |family, sample| {
             let labels = labels(sample, |label, value| format!("{label}=\"{value}\""));
             format!("{}{{{}}}", family.full_name(), labels.join(","))
         },
@@ -103,20 +103,20 @@ fn sent(functions: &[&'static CacheMetrics], dialect: StatsdDialect) -> Vec<dogs
 }
 
 /// As the daemon has them: counters and gauges once, the values of a histogram together.
-fn added_up(lines: Vec<dogstatsd::Line>, name: impl Fn(&dogstatsd::Line) -> String) -> Told {
-    let mut told = Told::new();
+fn added_up(lines: Vec<dogstatsd::Line>, name: impl Fn(&dogstatsd::Line) -> String) -> Figures {
+    let mut figures = Figures::new();
     for line in lines {
         let new = match &*line.kind {
             "c" | "g" => Figure::Number(line.value),
             _ => Figure::Values(vec![(line.value, line.count() as f64)], None),
         };
-        match (told.get_mut(&name(&line)), new) {
+        match (figures.get_mut(&name(&line)), new) {
             (Some(Figure::Values(values, _)), Figure::Values(more, _)) => values.extend(more),
-            (None, new) => _ = told.insert(name(&line), new),
+            (None, new) => _ = figures.insert(name(&line), new),
             (known, new) => panic!("{known:?} and {new:?} of {line:?}"),
         }
     }
-    told
+    figures
 }
 
 fn statsd(functions: &[&'static CacheMetrics]) -> Exporter {
@@ -127,17 +127,17 @@ fn statsd(functions: &[&'static CacheMetrics]) -> Exporter {
     of_time.for_each(|line| line.value /= 1e3);
     Exporter {
         name: "StatsD",
-        told: added_up(lines, |line| line.name.clone()),
-        spelt: |family, sample| {
+        figures: added_up(lines, |line| line.name.clone()),
+        name_of: |family, sample| {
             let base = family.full_name().replacen("cachier_", "cachier.", 1);
             let base = base.strip_suffix("_total").unwrap_or(&base);
             let base = match family.kind {
                 MetricKind::Histogram => base.strip_suffix("_seconds").unwrap_or(base),
                 _ => base,
             };
-            let spelt =
+            let part =
                 |value: &str| value.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
-            let parts = labels(sample, |_, value| format!(".{}", spelt(value)));
+            let parts = labels(sample, |_, value| format!(".{}", part(value)));
             format!("{base}{}", parts.concat())
         },
     }
@@ -147,8 +147,8 @@ fn dog_statsd(functions: &[&'static CacheMetrics]) -> Exporter {
     let lines = sent(functions, StatsdDialect::DogStatsd);
     Exporter {
         name: "DogStatsD",
-        told: added_up(lines, |line| format!("{}{:?}", line.name, line.tags)),
-        spelt: |family, sample| {
+        figures: added_up(lines, |line| format!("{}{:?}", line.name, line.tags)),
+        name_of: |family, sample| {
             let base = family.full_name().replacen("cachier_", "cachier.", 1);
             let base = base.strip_suffix("_total").unwrap_or(&base);
             let tags = sample.labels.iter().copied().collect::<BTreeMap<_, _>>();
@@ -165,7 +165,7 @@ fn embedded(functions: &[&'static CacheMetrics]) -> Exporter {
         .register_functions(functions.iter().copied())
         .unwrap();
     exporter.flush().unwrap();
-    let mut told = Told::new();
+    let mut figures = Figures::new();
     for line in std::fs::read_to_string(&path).unwrap().lines() {
         let document = emf::Document::parse(line);
         for (name, metric) in &document.metrics {
@@ -174,13 +174,13 @@ fn embedded(functions: &[&'static CacheMetrics]) -> Exporter {
                 true => Figure::Values(metric.values.clone(), Some(metric.sum)),
                 false => Figure::Number(metric.sum),
             };
-            told.insert(format!("{name}{:?}", document.dimensions), figure);
+            figures.insert(format!("{name}{:?}", document.dimensions), figure);
         }
     }
     Exporter {
         name: "EMF",
-        told,
-        spelt: in_cloudwatch,
+        figures,
+        name_of: in_cloudwatch,
     }
 }
 
@@ -193,10 +193,10 @@ fn open_telemetry(functions: &[&'static CacheMetrics]) -> Exporter {
         .unwrap();
     exporter.flush().unwrap();
     let requests = collector.requests();
-    let told = requests.iter().flat_map(collector::Received::figures);
+    let figures = requests.iter().flat_map(collector::Received::figures);
     Exporter {
         name: "OpenTelemetry",
-        told: told
+        figures: figures
             .map(|(name, labels, figure)| {
                 let figure = match figure {
                     collector::Figure::Number(number) => Figure::Number(number),
@@ -205,7 +205,7 @@ fn open_telemetry(functions: &[&'static CacheMetrics]) -> Exporter {
                 (format!("{name}{labels:?}"), figure)
             })
             .collect(),
-        spelt: |family, sample| {
+        name_of: |family, sample| {
             let labels = sample.labels.iter().copied().collect::<BTreeMap<_, _>>();
             format!("cachier.{}{labels:?}", family.name.replace('_', "."))
         },
@@ -231,8 +231,8 @@ fn facade(functions: &[&'static CacheMetrics]) -> Exporter {
     let observed = observed.map(|(name, observed)| (name.clone(), values(observed)));
     Exporter {
         name: "the facade",
-        told: numbers.chain(observed).collect(),
-        spelt: |family, sample| {
+        figures: numbers.chain(observed).collect(),
+        name_of: |family, sample| {
             let labels = labels(sample, |label, value| format!(",{label}={value}"));
             format!("{}{}", family.full_name(), labels.concat())
         },
@@ -270,7 +270,7 @@ fn cloudwatch(functions: &[&'static CacheMetrics]) -> Exporter {
         .register_functions(functions.iter().copied())
         .unwrap();
     exporter.flush().unwrap();
-    let mut told = Told::new();
+    let mut figures = Figures::new();
     for metric in put
         .0
         .lock()
@@ -288,12 +288,12 @@ fn cloudwatch(functions: &[&'static CacheMetrics]) -> Exporter {
             None => Figure::Values(values.zip(metric.counts().iter().copied()).collect(), None),
         };
         let name = text(metric.metric_name());
-        told.insert(format!("{name}{dimensions:?}"), figure);
+        figures.insert(format!("{name}{dimensions:?}"), figure);
     }
     Exporter {
         name: "CloudWatch",
-        told,
-        spelt: in_cloudwatch,
+        figures,
+        name_of: in_cloudwatch,
     }
 }
 

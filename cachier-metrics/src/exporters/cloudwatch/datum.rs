@@ -3,11 +3,12 @@
 use crate::exporters::catalogue::{
     catalogue, exporter_catalogue, program_catalogue, store_catalogue,
 };
-use crate::exporters::deltas::{Delta, SentTotals, Series};
+use crate::exporters::deltas::{Delta, SentTotals};
 use crate::exporters::error::ExportError;
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
 use crate::exporters::registry::TAKEN_LABELS;
+use crate::exporters::series::Series;
 use crate::histogram::Histogram;
 
 /// A figure.

@@ -8,7 +8,7 @@ use super::builder::{OtlpBuilder, Settings};
 use super::client::{self, Sent};
 use super::requests::batches;
 use super::retry::Patience;
-use super::temporality::Received;
+use super::temporality::SentTotals;
 use crate::exporters::error::ExportError;
 use crate::exporters::exporter::MetricsExporter;
 use crate::exporters::periodic::Periodic;
@@ -25,9 +25,9 @@ use crate::warning::warn;
 /// `OTEL_METRIC_EXPORT_INTERVAL` are honoured.
 ///
 /// A receiver that is down, slow or refuses costs calls nothing and no memory: the next push has what it missed. Only
-/// requests that OTLP allows to be repeated are, until the timeout. The exporter counts failed pushes (`export.failures`) and points
-/// that a receiver rejected (`export.dropped`). The text of a receiver's answer is shown nowhere, as it may repeat a
-/// token.
+/// requests that OTLP allows to be repeated are, until the timeout. The exporter counts failed pushes (`export.failures`)
+/// and points that a receiver rejected (`export.dropped`). The text of a receiver's answer is shown nowhere, as it may
+/// repeat a token.
 ///
 /// In a forked child it sends nothing until it is started there. Dropping it stops it, without a last push: see
 /// [`stop`](MetricsExporter::stop). A program that ends soon sends all with [`push_once`](MetricsExporter::push_once). Its
@@ -97,8 +97,8 @@ impl MetricsExporter for OtlpExporter {
 /// The state shared by the exporter and its thread.
 struct Pusher {
     settings: Settings,
-    /// One push at a time. A forked child counts from zero, and so do its differences.
-    received: PerProcess<Mutex<Received>>,
+    /// One push at a time. A forked child counts from zero, and so do its deltas.
+    received: PerProcess<Mutex<SentTotals>>,
 }
 
 impl Pusher {

@@ -15,10 +15,11 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::names::{name, unit};
-use super::temporality::{Difference, Figure, Received, Series, Temporality};
+use super::temporality::{Delta, SentTotals, Temporality, Total};
 use crate::exporters::buckets::MAX_NATIVE_BUCKETS;
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
+use crate::exporters::series::Series;
 use crate::histogram::{ExponentialBuckets, Histogram};
 
 /// Part of an export, small enough for any receiver.
@@ -27,8 +28,8 @@ pub(super) struct Batch {
     metrics: Vec<Metric>,
     /// How many points it has.
     points: usize,
-    /// The figures that count as received once the batch is.
-    figures: Vec<(Series, Figure)>,
+    /// The totals that count as received once the batch is.
+    totals: Vec<(Series, Total)>,
 }
 
 /// The most points of a request. The largest are a kilobyte, and gRPC receivers take 4 MB unless told otherwise.
@@ -40,7 +41,7 @@ const SCOPE: &str = env!("CARGO_PKG_NAME");
 pub(super) fn batches(
     export: &Export,
     temporality: Temporality,
-    received: &Received,
+    received: &SentTotals,
 ) -> Vec<Batch> {
     let mut batches = Vec::new();
     let mut batch = Batch::default();
@@ -55,7 +56,7 @@ pub(super) fn batches(
                 let some = samples.by_ref().take(room);
                 match is_delta {
                     false => batch.add(&family, export.time(), some),
-                    true => batch.add_differences(&family, export.time(), some, received),
+                    true => batch.add_deltas(&family, export.time(), some, received),
                 }
                 if batch.points == MAX_POINTS {
                     batches.push(take(&mut batch));
@@ -68,11 +69,11 @@ pub(super) fn batches(
 }
 
 impl Batch {
-    /// The message, and the figures that count as received once it is.
+    /// The message, and the totals that count as received once it is.
     pub(super) fn request(
         self,
         resource: &Resource,
-    ) -> (Vec<(Series, Figure)>, ExportMetricsServiceRequest) {
+    ) -> (Vec<(Series, Total)>, ExportMetricsServiceRequest) {
         let scope = InstrumentationScope {
             name: SCOPE.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -89,7 +90,7 @@ impl Batch {
                 schema_url: String::new(),
             }],
         };
-        (self.figures, message)
+        (self.totals, message)
     }
 
     /// Adds the totals of these samples.
@@ -105,19 +106,19 @@ impl Batch {
     }
 
     /// Adds the growth of these samples since they were last received.
-    fn add_differences<'a>(
+    fn add_deltas<'a>(
         &mut self,
         family: &MetricFamily<'_>,
         time: SystemTime,
         samples: impl Iterator<Item = &'a Sample<'a>>,
-        received: &Received,
+        received: &SentTotals,
     ) {
         let mut points = Points::of(family, AggregationTemporality::Delta);
         for sample in samples {
-            let series = Series::of(family.name, sample);
-            if let Some(Difference { value, start }) = received.difference(&series, sample) {
+            let series = Series::of(family, sample);
+            if let Some(Delta { value, start }) = received.delta(&series, sample) {
                 points.add(sample, &value, start, time);
-                self.figures.push((series, Figure::of(sample, time)));
+                self.totals.push((series, Total::of(sample, time)));
             }
         }
         self.push(family, points);

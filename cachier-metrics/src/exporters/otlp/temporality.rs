@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use crate::exporters::family::{MetricKind, Sample, SampleValue};
+use crate::exporters::series::Series;
 
 /// Since when the counters and histograms count that OTLP carries. Gauges have none.
 ///
@@ -42,68 +43,45 @@ impl Temporality {
     }
 }
 
-/// The figures that were last received, to take differences from.
+/// The total of each series when it was last received.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Received(HashMap<Series, Figure>);
+pub(super) struct SentTotals(HashMap<Series, Total>);
 
-/// A metric with its labels.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Series {
-    name: &'static str,
-    labels: Vec<(String, String)>,
-}
-
-/// A figure as it was at some moment.
+/// A total as it was at some moment.
 #[derive(Clone, Debug)]
-pub(super) struct Figure {
+pub(super) struct Total {
     value: SampleValue<'static>,
     time: SystemTime,
 }
 
 /// The growth of a series in an interval.
-pub(super) struct Difference<'a> {
+pub(super) struct Delta<'a> {
     pub(super) value: SampleValue<'a>,
     /// Where the interval begins, if it is known.
     pub(super) start: Option<SystemTime>,
 }
 
-impl Received {
+impl SentTotals {
     /// The growth of a series since it was last received; none if there is none.
-    pub(super) fn difference<'a>(
-        &self,
-        series: &Series,
-        sample: &'a Sample<'a>,
-    ) -> Option<Difference<'a>> {
+    pub(super) fn delta<'a>(&self, series: &Series, sample: &'a Sample<'a>) -> Option<Delta<'a>> {
         let Some(last) = self.0.get(series) else {
-            return Some(Difference {
+            return Some(Delta {
                 value: sample.value.clone(),
                 start: sample.start,
             });
         };
         let value = since(&sample.value, &last.value)?;
         let start = Some(last.time);
-        Some(Difference { value, start })
+        Some(Delta { value, start })
     }
 
-    /// These figures have been received.
-    pub(super) fn extend(&mut self, figures: impl IntoIterator<Item = (Series, Figure)>) {
-        self.0.extend(figures);
-    }
-}
-
-impl Series {
-    pub(super) fn of(name: &'static str, sample: &Sample<'_>) -> Self {
-        let labels = sample.labels.iter();
-        Self {
-            name,
-            labels: labels
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect(),
-        }
+    /// These totals have been received.
+    pub(super) fn extend(&mut self, totals: impl IntoIterator<Item = (Series, Total)>) {
+        self.0.extend(totals);
     }
 }
 
-impl Figure {
+impl Total {
     pub(super) fn of(sample: &Sample<'_>, time: SystemTime) -> Self {
         let value = match &sample.value {
             SampleValue::Count(count) => SampleValue::Count(*count),
@@ -116,7 +94,7 @@ impl Figure {
     }
 }
 
-/// The growth of a figure; none if there is none. Figures that were received only ever grow.
+/// The growth of a total; none if there is none. Totals only ever grow.
 fn since<'a>(value: &SampleValue<'a>, last: &SampleValue<'_>) -> Option<SampleValue<'a>> {
     match (value, last) {
         (SampleValue::Count(count), SampleValue::Count(last)) => {
@@ -162,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_to_what_was_received() {
+    fn deltas_are_to_what_was_received() {
         use SampleValue::{Count, Number};
 
         let later = UNIX_EPOCH + std::time::Duration::from_secs(60);
@@ -177,16 +155,14 @@ mod tests {
             (Count(2), Number(3.0), None),
         ] {
             let (first, second) = (sample(first), sample(second));
-            let series = Series::of("calls", &first);
-            let mut received = Received::default();
-            let whole = received
-                .difference(&series, &first)
-                .map(|d| (d.value, d.start));
+            let series = Series::named("calls");
+            let mut received = SentTotals::default();
+            let whole = received.delta(&series, &first).map(|d| (d.value, d.start));
             assert_eq!(whole, Some((first.value.clone(), Some(UNIX_EPOCH))));
-            received.extend([(series.clone(), Figure::of(&first, later))]);
-            let difference = received.difference(&series, &second);
+            received.extend([(series.clone(), Total::of(&first, later))]);
+            let delta = received.delta(&series, &second);
             assert_eq!(
-                difference.map(|d| (d.value, d.start)),
+                delta.map(|d| (d.value, d.start)),
                 more.map(|more| (more, Some(later))),
             );
         }

@@ -18,7 +18,8 @@ pub(super) const HTML: &str = concat!(
     "</script>\n</body>\n</html>\n",
 );
 
-/// The Content-Security-Policy: the page runs its own script, known by its hash, and asks its own server. The unit test prints the hashes.
+/// The Content-Security-Policy: the page runs its own script, known by its hash, and asks its own server. The unit test prints
+/// the hashes.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; script-src 'sha256-jw+HVHv8B6pzsk2HdO8d8YACoy6GwOHis5DEw0OieSY='; style-src 'sha256-WP1sH/oUPhRT3a6uq5TA/Pd/CmZM1dnVFh5uWWYRAGk='; connect-src 'self'; img-src data:; ",
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::exporters::deltas::{Delta, SentTotals, Series};
+use crate::exporters::deltas::{Delta, SentTotals};
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
+use crate::exporters::series::Series;
 
 /// Which of the two protocols a daemon speaks.
 ///

@@ -1,0 +1,24 @@
+//! The identity of a series.
+
+use super::family::{MetricFamily, Sample};
+
+/// The name and the labels of a series, before any exporter spells them its own way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Series(String);
+
+impl Series {
+    /// One for tests.
+    #[cfg(test)]
+    pub(super) fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    pub(super) fn of(family: &MetricFamily<'_>, sample: &Sample<'_>) -> Self {
+        let mut text = String::with_capacity(128);
+        text.push_str(family.name);
+        for (label, value) in &sample.labels {
+            text.extend(["\0", label, "\0", value]);
+        }
+        Self(text)
+    }
+}
