@@ -10,8 +10,8 @@ use crate::pattern::NamePattern;
 #[derive(Clone, Debug)]
 pub(super) struct Functions {
     /// In the order in which they were registered.
-    series: Vec<Series>,
-    /// Where in `series` a name of a function and its backend stands.
+    groups: Vec<FunctionGroup>,
+    /// Where in `groups` a name of a function and its backend stands.
     places: HashMap<(&'static str, &'static str), usize>,
     /// By pattern: how many of the functions of the process it has been asked about.
     asked: Vec<usize>,
@@ -25,7 +25,7 @@ pub(super) struct Functions {
 /// Functions that share a name and a backend, and so the labels of all their figures: one as a rule, several where types
 /// tell them apart.
 #[derive(Clone, Debug)]
-pub(crate) struct Series {
+pub(crate) struct FunctionGroup {
     /// The name of all of them.
     pub(crate) function: &'static str,
     /// The backend of all of them.
@@ -41,7 +41,7 @@ pub(super) const OTHER: &str = "(other)";
 impl Functions {
     pub(super) fn new(budget: Budget) -> Self {
         Self {
-            series: Vec::new(),
+            groups: Vec::new(),
             places: HashMap::new(),
             asked: Vec::new(),
             budget,
@@ -71,15 +71,15 @@ impl Functions {
         self
     }
 
-    pub(super) fn series(&self) -> &[Series] {
-        &self.series
+    pub(super) fn groups(&self) -> &[FunctionGroup] {
+        &self.groups
     }
 
     pub(super) fn register(&mut self, metrics: &'static CacheMetrics) {
         let (function, backend) = (metrics.name(), metrics.backend());
         let known = self.places.get(&(function, backend)).copied();
         let place = known.unwrap_or_else(|| self.place_of_new(function, backend));
-        let members = &mut self.series[place].members;
+        let members = &mut self.groups[place].members;
         if !members.iter().any(|known| std::ptr::eq(*known, metrics)) {
             members.push(metrics);
         }
@@ -121,8 +121,8 @@ impl Functions {
     }
 
     fn add(&mut self, function: &'static str, backend: &'static str, extent: Extent) -> usize {
-        let place = self.series.len();
-        self.series.push(Series {
+        let place = self.groups.len();
+        self.groups.push(FunctionGroup {
             function,
             backend,
             members: Vec::new(),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::budget::Extent;
-use super::functions::Series;
+use super::functions::FunctionGroup;
 use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
 use crate::stores::StoreFigures;
@@ -61,7 +61,7 @@ const WINDOWS: [(&str, Duration); 3] = [
 
 impl Reading {
     /// The sum of the functions of a series; `None` without functions.
-    pub(crate) fn of(series: &Series) -> Option<Self> {
+    pub(crate) fn of(series: &FunctionGroup) -> Option<Self> {
         let each = series.members.iter().map(|metrics| {
             let (snapshot, lookups) = metrics.snapshot_with(WINDOWS.map(|(_, window)| window));
             Self {

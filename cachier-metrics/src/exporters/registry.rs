@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::budget::Budget;
 use super::error::ExportError;
 use super::export::Export;
-use super::functions::{Functions, Series};
+use super::functions::{FunctionGroup, Functions};
 use super::naming::Naming;
 use super::reading::{About, Reading};
 use crate::append_list::AppendList;
@@ -204,13 +204,14 @@ impl MetricsRegistry {
     }
 
     /// The series of a function, one for each of its backends; of all functions for none.
-    pub(crate) fn series_of(&self, function: Option<&str>) -> Vec<Series> {
+    pub(crate) fn series_of(&self, function: Option<&str>) -> Vec<FunctionGroup> {
         self.change(|functions| {
             functions.join(self.patterns.iter());
-            let is_meant =
-                |series: &&Series| function.is_none_or(|function| series.function == function);
+            let is_meant = |series: &&FunctionGroup| {
+                function.is_none_or(|function| series.function == function)
+            };
             functions
-                .series()
+                .groups()
                 .iter()
                 .filter(is_meant)
                 .cloned()
@@ -219,7 +220,7 @@ impl MetricsRegistry {
     }
 
     /// The stores of these functions.
-    pub(crate) fn stores_of(&self, series: &[Series]) -> Vec<StoreFigures> {
+    pub(crate) fn stores_of(&self, series: &[FunctionGroup]) -> Vec<StoreFigures> {
         let is_used = |store: &StoreFigures| series.iter().any(|f| f.backend == store.backend);
         stores().into_iter().filter(is_used).collect()
     }

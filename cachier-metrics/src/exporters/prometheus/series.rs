@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::json::counted;
-use crate::exporters::functions::Series;
+use crate::exporters::functions::FunctionGroup;
 use crate::snapshot::Snapshot;
 
 /// How far back the points of a series go.
@@ -42,7 +42,7 @@ impl Span {
 }
 
 /// The points of each series, the oldest first and the last one ending now; null where nothing is known.
-pub(super) fn points(series: &[Series], span: Span) -> Value {
+pub(super) fn points(series: &[FunctionGroup], span: Span) -> Value {
     let (step, count) = span.steps();
     let series = series.iter().map(|series| {
         let members = series.members.iter();

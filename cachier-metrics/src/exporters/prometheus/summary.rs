@@ -5,20 +5,20 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::json::{counted, durations, seconds_since_1970};
-use crate::exporters::functions::Series;
+use crate::exporters::functions::FunctionGroup;
 use crate::gauges::Gauges;
 use crate::metrics::CacheMetrics;
 use crate::snapshot::{Activity, Snapshot};
 use crate::stores::StoreFigures;
 
-pub(super) fn functions(series: &[Series], window: Duration) -> Value {
+pub(super) fn functions(series: &[FunctionGroup], window: Duration) -> Value {
     series
         .iter()
         .filter_map(|series| function(series, window))
         .collect()
 }
 
-fn function(series: &Series, window: Duration) -> Option<Value> {
+fn function(series: &FunctionGroup, window: Duration) -> Option<Value> {
     let members = || series.members.iter();
     let snapshots = members().map(|metrics| metrics.snapshot_over(window));
     let snapshot: Snapshot = snapshots.sum();
