@@ -3,7 +3,7 @@
 //! The function runs outside any future, and the driver's state is boxed meanwhile, so that a recursion fills the stack with
 //! the function's own frames only.
 
-use super::request::Driver;
+use super::request::{Driver, PreparedRequest};
 use super::transition::{Response, Transition};
 use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
@@ -79,6 +79,13 @@ pub struct BlockingDriver<T: Store> {
     response: Option<Response>,
 }
 
+impl<T: Store> From<PreparedRequest<T>> for BlockingDriver<T> {
+    #[inline]
+    fn from(prepared: PreparedRequest<T>) -> Self {
+        Self::new(Driver::Prepared(prepared))
+    }
+}
+
 impl<T: DriveBlocking> BlockingDriver<T> {
     /// Drives the request to its end. Inlined, so that it puts no frame between the levels of a recursion.
     #[inline]
@@ -93,18 +100,13 @@ impl<T: DriveBlocking> BlockingDriver<T> {
 impl<T: Store> BlockingDriver<T> {
     /// Drives a request, started or not.
     #[inline]
-    pub(crate) fn new(driver: Driver<T>) -> Self {
+    pub(super) fn new(driver: Driver<T>) -> Self {
         Self {
             guard: None,
             entered: EnteredSpan::default(),
             driver,
             response: None,
         }
-    }
-
-    /// For a task to drive.
-    pub(crate) fn into_driver(self) -> Driver<T> {
-        self.driver
     }
 
     /// The response.

@@ -29,6 +29,6 @@ pub use self::core::Core;
 pub(crate) use self::entry::EntryOperation;
 pub(crate) use self::refresh::{refresh, refresh_blocking};
 pub(crate) use self::refresh_request::{RefreshRequest, RefreshSpawner};
-pub(crate) use self::request::{Driver, PreparedRequest, Request, drive};
+pub(crate) use self::request::{PreparedRequest, Request, TaskDriver, drive};
 pub(crate) use self::transition::Response;
 pub(crate) use self::work::{AsyncWork, Cacheable, Served, Slot, Work};

@@ -85,6 +85,15 @@ pub(crate) enum Driver<T: Store> {
     Entry(Box<EntryDriver<T>>),
 }
 
+/// Drives a request in a task.
+pub struct TaskDriver<T: Store>(pub(crate) Driver<T>);
+
+impl<T: Store> From<PreparedRequest<T>> for TaskDriver<T> {
+    fn from(prepared: PreparedRequest<T>) -> Self {
+        Self(Driver::Prepared(prepared))
+    }
+}
+
 /// Drives a request to its response.
 pub(crate) async fn drive<T: Store, F: Future>(
     driver: &mut Driver<T>,

@@ -16,7 +16,7 @@ use super::work::{AsyncCall, Deferred, Invocation, ResultSlot, RunMode, SyncBody
 use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::decision::{Freshness, Source, accept};
 use crate::driver::{
-    BlockingDriver, DriveBlocking, Driver, EntryOperation, PreparedRequest, Request, Response,
+    BlockingDriver, DriveBlocking, EntryOperation, PreparedRequest, Request, Response, TaskDriver,
     Work, drive,
 };
 use crate::function::Function;
@@ -152,11 +152,12 @@ responses! {
 /// A request with what it needs of the arguments, before those go to the function.
 ///
 /// Boxed, so that it takes no room on the stack while the function runs. The arguments' types are erased here: functions
-/// with one return type share their code.
-pub struct Prepared<T: Store, Sh: ReturnType, F> {
-    driver: BlockingDriver<T>,
-    /// The value to store, or the value at hand for a call of the companion; other calls have looked already.
-    returned: ResultSlot<Sh, F>,
+/// with one return type share their code. Driver and work are those of a sync function, or those of an async one, whose future
+/// goes to other threads.
+pub struct Prepared<D, W> {
+    driver: D,
+    /// With the value to store, or the value at hand for a call of the companion; other calls have looked already.
+    work: W,
 }
 
 impl<S: StoreKind> Site<S> {
@@ -164,14 +165,16 @@ impl<S: StoreKind> Site<S> {
     ///
     /// Not inlined: functions with the same types share it.
     #[inline(never)]
-    pub fn prepare<Sh: ReturnType, A>(
+    pub fn prepare<Sh: ReturnType, A, D, W>(
         &'static self,
         spec: ValueSpec<Sh>,
         operation: TypedRequest<Sh::Stored>,
         arguments: &A,
-    ) -> Box<Prepared<S::Store, Sh, A::Codec>>
+    ) -> Box<Prepared<D, W>>
     where
         A: Arguments<Sh, StoreKind = S>,
+        D: From<PreparedRequest<S::Store>>,
+        W: From<ResultSlot<Sh, A::Codec>>,
     {
         let instance = self.instance();
         let function = &instance.core.function;
@@ -207,8 +210,8 @@ impl<S: StoreKind> Site<S> {
             key,
         };
         Box::new(Prepared {
-            driver: BlockingDriver::new(Driver::Prepared(prepared)),
-            returned: ResultSlot::new(spec, codec, value),
+            driver: prepared.into(),
+            work: ResultSlot::new(spec, codec, value).into(),
         })
     }
 }
@@ -247,17 +250,18 @@ fn ready_at_hand(
 ///
 /// Not inlined: functions with the same types share it, and a recursion keeps only what it needs on the stack.
 #[inline(never)]
-pub fn dispatch<T, Sh, F>(
-    mut prepared: Box<Prepared<T, Sh, F>>,
-    body: SyncBody<'_, T, Sh, F>,
+pub fn dispatch<'b, T, Sh, F>(
+    mut prepared: Box<Prepared<BlockingDriver<T>, SyncCall<'b, T, Sh, F>>>,
+    body: SyncBody<'b, T, Sh, F>,
 ) -> TypedResponse<Sh::Return, Sh::Stored>
 where
     T: DriveBlocking,
     Sh: ReturnType,
     F: ValueCodec<Sh::Value, Encoded = T::Value>,
 {
-    let Prepared { driver, returned } = &mut *prepared;
-    driver.finish(&mut SyncCall::new(returned, body));
+    prepared.work.body = Some(body);
+    let Prepared { driver, work } = &mut *prepared;
+    driver.finish(work);
     respond(prepared)
 }
 
@@ -265,10 +269,10 @@ where
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "so it takes no stack of a recursion")]
 fn respond<T: Store, Sh: ReturnType, F>(
-    mut prepared: Box<Prepared<T, Sh, F>>,
+    mut prepared: Box<Prepared<BlockingDriver<T>, SyncCall<'_, T, Sh, F>>>,
 ) -> TypedResponse<Sh::Return, Sh::Stored> {
     let response = prepared.driver.response();
-    prepared.returned.respond(response)
+    prepared.work.returned.respond(response)
 }
 
 /// Dispatches a request of an async function.
@@ -277,7 +281,7 @@ fn respond<T: Store, Sh: ReturnType, F>(
 /// awaited at once.
 #[expect(clippy::boxed_local, reason = "so no future has it in it")]
 pub fn dispatch_async<T, Sh, F, B, N>(
-    prepared: Box<Prepared<T, Sh, F>>,
+    prepared: Box<Prepared<TaskDriver<T>, ResultSlot<Sh, F>>>,
     body: B,
 ) -> impl Future<Output = TypedResponse<Sh::Return, Sh::Stored>>
 where
@@ -287,8 +291,8 @@ where
     B: FnOnce(RunMode) -> Invocation<N, Deferred<T, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let Prepared { driver, returned } = *prepared;
-    let (mut driver, mut work) = (driver.into_driver(), AsyncCall::new(returned, body));
+    let Prepared { driver, work } = *prepared;
+    let (TaskDriver(mut driver), mut work) = (driver, AsyncCall::new(work, body));
     driver.open(CallMode::Async, work.slot());
     async move {
         let response = drive(&mut driver, &mut work).await;

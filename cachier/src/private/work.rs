@@ -52,8 +52,8 @@ impl<S: ReturnType + Send + 'static> ValueSpec<S> {
             run_on_thread(context, WorkerPool::Functions, move || {
                 let mut body = Some(body);
                 let mut run = |_| Invocation::Now(take_once(&mut body)());
-                let mut returned = ResultSlot::new(self, Some(codec), None);
-                let mut work = SyncCall::<T, _, _>::new(&mut returned, &mut run);
+                let mut work = SyncCall::<T, _, _>::from(ResultSlot::new(self, Some(codec), None));
+                work.body = Some(&mut run);
                 refresh_blocking(request, &mut work);
             });
         }))
@@ -78,7 +78,7 @@ impl<S: ReturnType + Send + 'static> ValueSpec<S> {
 }
 
 /// The result of one call, served or computed.
-pub(crate) struct ResultSlot<S: ReturnType, F> {
+pub struct ResultSlot<S: ReturnType, F> {
     spec: ValueSpec<S>,
     /// `None` for a call without a key, which neither loads nor stores.
     codec: Option<F>,
@@ -221,17 +221,17 @@ pub type SyncBody<'b, T, S, F> =
     &'b mut dyn FnMut(RunMode) -> Invocation<<S as ReturnType>::Return, Deferred<T, F>>;
 
 /// A sync function and its result.
-pub(crate) struct SyncCall<'b, T: Store, S: ReturnType, F> {
-    returned: &'b mut ResultSlot<S, F>,
-    body: Option<SyncBody<'b, T, S, F>>,
+pub struct SyncCall<'b, T: Store, S: ReturnType, F> {
+    pub(super) returned: ResultSlot<S, F>,
+    /// Set before it is driven.
+    pub(super) body: Option<SyncBody<'b, T, S, F>>,
 }
 
-impl<'b, T: Store, S: ReturnType, F> SyncCall<'b, T, S, F> {
-    pub(crate) fn new(returned: &'b mut ResultSlot<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
-        Self {
-            returned,
-            body: Some(body),
-        }
+/// The call of a function that is not known yet.
+impl<T: Store, S: ReturnType, F> From<ResultSlot<S, F>> for SyncCall<'_, T, S, F> {
+    fn from(returned: ResultSlot<S, F>) -> Self {
+        let body = None;
+        Self { returned, body }
     }
 }
 
@@ -242,7 +242,7 @@ where
     F: ValueCodec<S::Value, Encoded = T::Value>,
 {
     fn slot(&mut self) -> &mut dyn Slot<T::Value> {
-        self.returned
+        &mut self.returned
     }
 
     fn defer(&mut self) -> Option<RefreshSpawner<T>> {
