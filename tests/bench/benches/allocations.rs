@@ -1,16 +1,17 @@
-//! Allocations per hit: counted exactly, so the limit is checked in every mode.
+//! Allocations per hit and per miss: counted exactly, so the limits are checked in every mode.
 #![allow(missing_docs)]
 
 use std::fmt::Write;
 
 use allocation_counter::measure;
+use cachier::cachier;
 use cachier_bench::case::{Case, Mode};
 use cachier_bench::report::publish;
 use cachier_bench::subjects::{asynchronous, numbers, pairs, words};
 
 fn main() {
     let mut table = Table(String::from(
-        "# What a hit allocates\n\nAllocations for each hit. The value of the last case is a `String`, whose clone is one.\n\n\
+        "# What hits and misses allocate\n\nAllocations for each call. The value of the last case is a `String`, whose clone is one.\n\n\
          | call | subject | metrics | allocations |\n|---|---|---|--:|\n",
     ));
     table.add(&numbers::unbounded());
@@ -19,6 +20,7 @@ fn main() {
     table.add(&asynchronous::unbounded());
     let words = table.add(&words::unbounded());
     let pairs = table.add(&pairs::unbounded());
+    let misses = table.add_misses();
     publish("allocations", &table.0, Mode::chosen());
     // But for the figures of a function's timed hits, made once with the first that are added to them.
     const ONCE: f64 = 0.001;
@@ -27,6 +29,18 @@ fn main() {
         pairs < 1.0 + ONCE,
         "a hit allocates {pairs} times, more than the clone of its value"
     );
+    assert!(
+        misses <= MAX_OF_MISS,
+        "a miss allocates {misses} times, more than {MAX_OF_MISS}"
+    );
+}
+
+/// The call, the key and the value without their types, and the flight; seldom a larger table.
+const MAX_OF_MISS: f64 = 4.1;
+
+#[cachier(backend = "memory")]
+fn number(n: u64) -> u64 {
+    n
 }
 
 struct Table(String);
@@ -53,5 +67,23 @@ impl Table {
             }
         }
         ours
+    }
+
+    /// Adds a row for misses of numbers; returns the count per miss.
+    fn add_misses(&mut self) -> f64 {
+        const MISSES: u64 = 10_000;
+        // What a thread and a function have once.
+        number(MISSES);
+        let counted = measure(|| {
+            (0..MISSES).for_each(|n| {
+                number(n);
+            });
+        });
+        let allocations = counted.count_total as f64 / MISSES as f64;
+        let _ = writeln!(
+            self.0,
+            "| miss, `u64` | **cachier** | off | {allocations:.2} |"
+        );
+        allocations
     }
 }
