@@ -85,8 +85,12 @@ impl Position {
     }
 
     /// All slots of a table, by bucket.
-    pub(super) fn all(buckets: usize, slots: usize) -> impl Iterator<Item = Self> {
-        (0..buckets).flat_map(move |bucket| (0..slots).map(move |slot| Self::new(bucket, slot)))
+    pub(super) fn all(buckets: usize, slots: usize) -> Positions {
+        Positions {
+            next: (0, 0),
+            buckets,
+            slots,
+        }
     }
 
     pub(super) fn bucket(self) -> usize {
@@ -95,5 +99,26 @@ impl Position {
 
     pub(super) fn slot(self) -> usize {
         self.0 as usize & 7
+    }
+}
+
+/// All slots of a table. Compiled once, for tables of whatever types.
+pub(super) struct Positions {
+    /// Bucket and slot.
+    next: (usize, usize),
+    buckets: usize,
+    slots: usize,
+}
+
+impl Iterator for Positions {
+    type Item = Position;
+
+    fn next(&mut self) -> Option<Position> {
+        let (bucket, slot) = self.next;
+        self.next = match slot + 1 < self.slots {
+            true => (bucket, slot + 1),
+            false => (bucket + 1, 0),
+        };
+        (bucket < self.buckets).then(|| Position::new(bucket, slot))
     }
 }

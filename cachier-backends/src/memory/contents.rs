@@ -7,9 +7,9 @@ use foldhash::fast::RandomState;
 use super::catalog::Position;
 use super::entry::{Bounds, NewEntry};
 use super::footprint;
-use super::index::{Index, Item, Moved, Retired};
+use super::index::Index;
 use super::node::Node;
-use super::sizes::Size;
+use super::slots::{Destination, Slots};
 use super::sync::Guard;
 use super::times::Times;
 use super::word::{self, fits, may_fit};
@@ -23,13 +23,6 @@ use super::word_index::{WordIndex, WordItem};
 pub(super) enum Contents<K, V> {
     Nodes(Index<Node<K, V>>),
     Words(WordIndex),
-}
-
-/// A key to look for: its hash, its word if it has one, and how to compare it.
-pub(super) struct Wanted<'a, K> {
-    pub(super) hash: u32,
-    pub(super) word: Option<u64>,
-    pub(super) is_match: &'a dyn Fn(&K) -> bool,
 }
 
 impl<K, V> Contents<K, V>
@@ -88,137 +81,49 @@ where
         }
     }
 
-    /// Where a key's entry is; for writers.
-    pub(super) fn find(&self, wanted: &Wanted<'_, K>, guard: &Guard) -> Option<Position> {
+    /// The slots, whatever the types.
+    pub(super) fn slots(&self) -> &dyn Slots {
         match self {
-            Self::Nodes(index) => {
-                let is_match = |node: &Node<K, V>| (wanted.is_match)(&node.key);
-                index.position(wanted.hash, is_match, guard)
-            }
-            Self::Words(index) => index.position(wanted.hash, wanted.word?, guard),
+            Self::Nodes(index) => index,
+            Self::Words(index) => index,
         }
     }
 
-    /// The positions of all entries created before this time, one after another. Entries may be removed meanwhile.
-    pub(super) fn older_than(
+    /// Where the entry is of a key with this hash, and this word if it has one; for writers.
+    pub(super) fn find(
         &self,
-        created_before: u64,
+        (hash, word): (u32, Option<u64>),
+        is_match: &dyn Fn(&K) -> bool,
         guard: &Guard,
-    ) -> impl Iterator<Item = Position> {
-        let positions: Box<dyn Iterator<Item = Position>> = match self {
-            Self::Nodes(index) => Box::new(index.positions(guard)),
-            Self::Words(index) => Box::new(index.positions(guard)),
-        };
-        positions.filter(move |position| {
-            let since = self.since(*position, guard);
-            since.is_some_and(|since| since < created_before)
-        })
-    }
-
-    /// The time since which an entry counts as fresh; `None` for a vacant slot.
-    fn since(&self, position: Position, guard: &Guard) -> Option<u64> {
+    ) -> Option<Position> {
         match self {
-            Self::Nodes(index) => Some(index.get(position, guard)?.since),
-            Self::Words(index) => index.since(position, guard),
+            Self::Nodes(index) => index.position(hash, &|node| is_match(&node.key), guard),
+            Self::Words(index) => index.position(hash, word?, guard),
         }
     }
 
-    /// The id of an entry in the catalog.
-    pub(super) fn id(&self, position: Position, guard: &Guard) -> u32 {
-        match self {
-            Self::Nodes(index) => index.get(position, guard).map_or(0, Item::id),
-            Self::Words(index) => index.id(position, guard),
-        }
-    }
-
-    pub(super) fn set_id(&self, position: Position, id: u32, guard: &Guard) {
-        match self {
-            Self::Nodes(index) => {
-                if let Some(node) = index.get(position, guard) {
-                    node.set_id(id);
-                }
-            }
-            Self::Words(index) => index.set_id(position, id, guard),
-        }
-    }
-
-    /// The size of an entry. Words have no sizes of their own.
-    pub(super) fn size(&self, position: Position, guard: &Guard) -> Size {
-        let nodes = self.nodes();
-        let node = nodes.and_then(|index| index.get(position, guard));
-        node.map_or(Size::UNKNOWN, |node| node.size)
-    }
-
-    /// Spends one use of an entry; `false` if it has none left.
-    pub(super) fn spend_use(&self, position: Position, guard: &Guard) -> bool {
-        match self {
-            Self::Nodes(index) => {
-                let node = index.get(position, guard);
-                node.is_some_and(|node| node.uses.spend())
-            }
-            Self::Words(index) => index.uses(position, guard).spend(),
-        }
-    }
-
-    /// Adds an entry for a new key to so many entries. Others may move.
-    pub(super) fn insert(
+    /// Puts an entry where it goes. One that replaces another has no id yet.
+    pub(super) fn put(
         &self,
-        entries: usize,
+        destination: Destination<'_>,
         hash: u32,
         (key, new): (K, NewEntry<V>),
-        moved: Moved<'_>,
         guard: &Guard,
     ) -> Position {
-        match self {
-            Self::Nodes(index) => index.insert(entries, Node::new(hash, key, new), moved, guard),
-            Self::Words(index) => index.insert(entries, hash, item(&key, &new), moved, guard),
-        }
-    }
-
-    /// Replaces the entry of this key. The new one has no id yet.
-    pub(super) fn replace(
-        &self,
-        position: Position,
-        hash: u32,
-        (key, new): (K, NewEntry<V>),
-        guard: &Guard,
-    ) {
-        match self {
-            Self::Nodes(index) => index.replace(position, Node::new(hash, key, new), guard),
-            Self::Words(index) => index.replace(position, item(&key, &new), guard),
-        }
-    }
-
-    pub(super) fn remove(&self, position: Position, guard: &Guard) {
-        match self {
-            Self::Nodes(index) => index.remove(position, guard),
-            Self::Words(index) => index.remove(position, guard),
-        }
-    }
-
-    /// Whether few entries are left of many.
-    pub(super) fn are_sparse(&self, entries: usize, guard: &Guard) -> bool {
-        match self {
-            Self::Nodes(index) => index.is_sparse(entries, guard),
-            Self::Words(index) => index.is_sparse(entries, guard),
-        }
-    }
-
-    /// Makes the table smaller. All entries move.
-    pub(super) fn shrink(&self, moved: Moved<'_>, guard: &Guard) {
-        match self {
-            Self::Nodes(index) => index.shrink(moved, guard),
-            Self::Words(index) => index.shrink(moved, guard),
-        }
-    }
-
-    /// Removes all entries. The result should be released after unlocking.
-    pub(super) fn clear(&self, guard: &Guard) -> Option<Retired<Node<K, V>>> {
-        match self {
-            Self::Nodes(index) => Some(index.clear(guard)),
-            Self::Words(index) => {
-                index.clear(guard);
-                None
+        match (self, destination) {
+            (Self::Nodes(index), Destination::New(entries, moved)) => {
+                index.insert(entries, Node::new(hash, key, new), moved, guard)
+            }
+            (Self::Nodes(index), Destination::Former(position)) => {
+                index.replace(position, Node::new(hash, key, new), guard);
+                position
+            }
+            (Self::Words(index), Destination::New(entries, moved)) => {
+                index.insert(entries, hash, item(&key, &new), moved, guard)
+            }
+            (Self::Words(index), Destination::Former(position)) => {
+                index.replace(position, item(&key, &new), guard);
+                position
             }
         }
     }

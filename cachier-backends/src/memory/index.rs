@@ -12,7 +12,8 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::catalog::Position;
+use super::catalog::{Position, Positions};
+use super::slots::Release;
 use super::sync::{AtomicShared, Guard, Shared, Tag};
 use super::table::Table;
 
@@ -56,7 +57,7 @@ impl<T: Item> Index<T> {
     pub(super) fn position(
         &self,
         hash: u32,
-        is_match: impl Fn(&T) -> bool,
+        is_match: &dyn Fn(&T) -> bool,
         guard: &Guard,
     ) -> Option<Position> {
         self.table(guard).position(hash, is_match, guard)
@@ -67,7 +68,7 @@ impl<T: Item> Index<T> {
     }
 
     /// All slots, taken or not.
-    pub(super) fn positions(&self, guard: &Guard) -> impl Iterator<Item = Position> + use<T> {
+    pub(super) fn positions(&self, guard: &Guard) -> Positions {
         self.table(guard).positions()
     }
 
@@ -117,7 +118,10 @@ impl<T: Item> Index<T> {
     /// Puts another table into use, of so many buckets.
     fn resize(&self, buckets: usize, moved: Moved<'_>, guard: &Guard) {
         let (old, new) = (self.table(guard), Table::new(buckets));
-        for item in old.positions().filter_map(|slot| old.share(slot, guard)) {
+        for slot in old.positions() {
+            let Some(item) = old.share(slot, guard) else {
+                continue;
+            };
             let (hash, id) = (item.hash(), item.id());
             let position = new.insert_item(hash, item);
             if let Some(item) = new.get(position, guard) {
@@ -140,9 +144,9 @@ impl<T: Item> Index<T> {
     }
 }
 
-impl<T: 'static> Retired<T> {
-    /// Releases the items now, rather than when the table is freed. Takes time in proportion to their number.
-    pub(super) fn release(self) {
+impl<T: 'static> Release for Retired<T> {
+    /// Takes time in proportion to the number of items.
+    fn release(self: Box<Self>) {
         self.0.abandon();
     }
 }

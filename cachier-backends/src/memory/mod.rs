@@ -19,7 +19,8 @@
 //!   `word_bucket`s, with the `times` of an entry in one word. `contents` is either of the two.
 //! - `policy` chooses which entry to evict: S3-FIFO, as plain logic. It knows entries by `ids`, of which a `catalog` knows where
 //!   each is; stores without bounds have neither.
-//! - `writer` updates all of them consistently and within the bounds; `store` is the public interface.
+//! - `writer` updates all of them consistently and within the bounds, one at a time under the `lock`. It sees them as `slots`,
+//!   whatever the types, so that a program compiles it once; `store` is the public interface.
 //! - `sync` wraps the synchronisation primitives; `guard` determines when removed values are dropped.
 //!
 //! # Why tables of its own
@@ -46,9 +47,11 @@ mod footprint;
 mod guard;
 mod ids;
 mod index;
+mod lock;
 mod node;
 mod policy;
 mod sizes;
+mod slots;
 mod store;
 mod summary;
 mod sync;

@@ -2,25 +2,23 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
 
-use super::contents::{self, Contents, Wanted};
+use super::catalog::Position;
+use super::contents::{self, Contents};
 use super::entry::{Bounds, Entry, Inserted, NewEntry};
 use super::footprint;
-use super::guard::{free_soon, guarded, pin, pin_inline, reclaim};
+use super::guard::{guarded, pin, pin_inline};
 use super::index::Index;
+use super::lock::WriterLock;
 use super::node::Node;
-use super::sync::{Guard, Mutex, MutexGuard};
+use super::slots::{Destination, Insertion};
+use super::sync::Guard;
 use super::word;
 use super::word_index::{TornRead, WordIndex, WordRef};
-use super::writer::{Writer, WriterState};
-use crate::process::Process;
 
 /// The bytes of a key and a value that are machine words.
 const PAIR_OF_WORDS: u64 = 2 * size_of::<u64>() as u64;
@@ -55,22 +53,13 @@ const PAIR_OF_WORDS: u64 = 2 * size_of::<u64>() as u64;
 /// ```
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
-    bounds: Bounds,
     /// Whether bytes are those of whole entries, as a bound in bytes needs them.
     is_bounded_in_bytes: bool,
     /// Only a bounded store counts uses.
     counts_uses: bool,
     contents: Contents<K, V>,
-    state: Mutex<WriterState>,
-    made_by: Process,
-    /// How long a child process tries to take the lock.
-    max_wait_in_child: Duration,
-    /// Whether the lock is held forever.
-    is_lost: AtomicBool,
+    lock: WriterLock,
 }
-
-/// Takes longer than any change.
-const MAX_WAIT_IN_CHILD: Duration = Duration::from_secs(2);
 
 /// Where a value was found, with its times.
 enum Place<'a, K, V> {
@@ -126,14 +115,10 @@ where
         let contents = Contents::new(hasher.clone());
         Self {
             hasher,
-            bounds,
             is_bounded_in_bytes,
             counts_uses: bounds.are_set(),
             contents,
-            state: Mutex::new(WriterState::new(bounds)),
-            made_by: Process::current(),
-            max_wait_in_child: MAX_WAIT_IN_CHILD,
-            is_lost: AtomicBool::new(false),
+            lock: WriterLock::new(bounds),
         }
     }
 
@@ -141,7 +126,7 @@ where
     /// the store [is lost](Self::is_lost): 2 s unless set. For a store that can be done without.
     #[must_use]
     pub fn max_wait_in_child(mut self, max_wait: Duration) -> Self {
-        self.max_wait_in_child = max_wait;
+        self.lock.max_wait_in_child = max_wait;
         self
     }
 
@@ -219,7 +204,7 @@ where
     /// Whether there is room for an entry of this size, others gone. One whose size is unknown has none where the store is
     /// bounded in bytes.
     pub fn admits(&self, bytes: Option<u64>) -> bool {
-        self.bounds.admit(bytes)
+        self.lock.admits(bytes)
     }
 
     /// Stores an entry in place of the key's current one, and evicts others to keep within the bounds.
@@ -227,31 +212,14 @@ where
     /// An entry that exceeds a bound by itself, or has no known size in a store bounded in bytes, is not kept. The
     /// key's current entry is removed all the same, as it is outdated.
     pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
-        let hash = self.hash(&key);
-        let inserted = self.change(free_soon, |mut writer| {
-            let former = writer.find(&Wanted {
-                hash,
-                word: word::of(&key),
-                is_match: &|k| *k == key,
-            });
-            let kept = self.bounds.admit(entry.bytes);
-            let mut evicted = 0;
-            if kept {
-                evicted = writer.insert(former, hash, key, entry);
-            } else if let Some(former) = former {
-                writer.remove(former);
-            }
-            Inserted {
-                kept,
-                evicted,
-                entries: writer.state.entries(),
-            }
-        });
-        inserted.unwrap_or(Inserted {
-            kept: false,
-            evicted: 0,
-            entries: 0,
-        })
+        let (hash, bytes) = (self.hash(&key), entry.bytes);
+        let mut entering = Entering {
+            contents: &self.contents,
+            hash,
+            entry: Some((key, entry)),
+        };
+        self.lock
+            .insert(self.contents.slots(), (hash, bytes), &mut entering)
     }
 
     /// Removes the entry of this key; `false` if there is none.
@@ -259,39 +227,30 @@ where
     where
         Q: BorrowedKey<K> + Sync + ?Sized,
     {
-        let hash = self.hash(key);
-        let removed = self.change(reclaim, |mut writer| {
-            let found = writer.find(&Wanted {
-                hash,
-                word: key.word(),
-                is_match: &|k| key.equivalent(k),
-            });
-            if let Some(position) = found {
-                writer.remove(position);
-            }
-            found.is_some()
-        });
-        removed.unwrap_or(false)
+        let (hash, word) = (self.hash(key), key.word());
+        let find = |guard: &Guard| {
+            let is_match = |known: &K| key.equivalent(known);
+            self.contents.find((hash, word), &is_match, guard)
+        };
+        self.lock.remove(self.contents.slots(), &find)
     }
 
     /// Removes all entries created before this time; returns how many.
     pub fn remove_older_than(&self, created_before: u64) -> u64 {
-        let removed = self.change(reclaim, |mut writer| {
-            writer.remove_older_than(created_before)
-        });
-        removed.unwrap_or(0)
+        let slots = self.contents.slots();
+        self.lock.remove_older_than(slots, created_before)
     }
 
     /// How many entries there are.
     pub fn entries(&self) -> u64 {
-        self.state().map_or(0, |state| state.entries())
+        self.lock.state().map_or(0, |state| state.entries())
     }
 
     /// How many bytes they take, if the size of each is known. A store of machine words knows by itself, and does not ask
     /// for the sizes of entries.
     pub fn bytes(&self) -> Option<u64> {
         let guard = pin()?;
-        let state = self.state()?;
+        let state = self.lock.state()?;
         let entries = state.entries();
         match self.contents.bytes(entries, &guard) {
             Some(all) if self.is_bounded_in_bytes => Some(all),
@@ -384,7 +343,7 @@ where
         let guard = pin()?;
         let find = || index.find_fresh_under(&guard, hash, word, fresh);
         let found = find().or_else(|TornRead| {
-            let _lock = self.state().ok_or(TornRead)?;
+            let _lock = self.lock.state().ok_or(TornRead)?;
             find()
         });
         let (value, found) = found.ok()??;
@@ -405,39 +364,7 @@ where
     /// Removes all entries; returns how many. Their memory is given back, but for less than 2 MB of a store of machine
     /// words.
     pub fn clear(&self) -> u64 {
-        let removed = self.change(reclaim, |mut writer| {
-            let removed = writer.state.entries();
-            let retired = writer.clear();
-            drop(writer);
-            if let Some(retired) = retired {
-                retired.release();
-            }
-            removed
-        });
-        removed.unwrap_or(0)
-    }
-
-    /// Changes something, and has what was removed dropped; `None` if that [cannot be](Self::is_lost).
-    fn change<R: Send>(
-        &self,
-        free: fn(Guard),
-        work: impl FnOnce(Writer<'_, K, V>) -> R + Send,
-    ) -> Option<R> {
-        let changed = guarded(|guard| {
-            let writer = Writer {
-                bounds: self.bounds,
-                contents: &self.contents,
-                state: self.state()?,
-                guard: &guard,
-            };
-            let result = work(writer);
-            free(guard);
-            Some(result)
-        });
-        if changed.is_none() {
-            self.is_lost.store(true, Ordering::Relaxed);
-        }
-        changed?
+        self.lock.clear(self.contents.slots())
     }
 }
 
@@ -445,49 +372,36 @@ impl<K, V> MemoryStore<K, V> {
     /// Whether the store cannot be changed any more: this process was forked while another thread was changing it, or at the
     /// end of a thread no other could be had. The first attempt to change something finds out. Lookups may still succeed.
     pub fn is_lost(&self) -> bool {
-        self.is_lost.load(Ordering::Relaxed)
-    }
-
-    /// A writer can panic only in `Eq` of keys, before it has changed anything.
-    fn state(&self) -> Option<MutexGuard<'_, WriterState>> {
-        if self.is_lost() {
-            return None;
-        }
-        match self.state.try_lock() {
-            Ok(state) => Some(state),
-            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
-            Err(TryLockError::WouldBlock) if self.made_by.is_current() => {
-                Some(self.state.lock().unwrap_or_else(PoisonError::into_inner))
-            }
-            Err(TryLockError::WouldBlock) => self.state_in_child(),
-        }
-    }
-
-    /// The same in a child process, where the lock may be held by another thread, or by one that does not exist.
-    #[cold]
-    fn state_in_child(&self) -> Option<MutexGuard<'_, WriterState>> {
-        let started = Instant::now();
-        while started.elapsed() < self.max_wait_in_child {
-            thread::sleep(Duration::from_millis(1));
-            match self.state.try_lock() {
-                Ok(state) => return Some(state),
-                Err(TryLockError::Poisoned(state)) => return Some(state.into_inner()),
-                Err(TryLockError::WouldBlock) if self.is_lost() => break,
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        self.is_lost.store(true, Ordering::Relaxed);
-        None
+        self.lock.is_lost()
     }
 }
 
 impl<K, V> fmt::Debug for MemoryStore<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
-        f.debug_struct("MemoryStore")
-            .field("bounds", &self.bounds)
-            .field("entries", &state.as_ref().map(|state| state.entries()))
-            .field("bytes", &state.as_ref().and_then(|state| state.bytes()))
-            .finish()
+        self.lock.fmt(f)
+    }
+}
+
+/// An entry on its way into a store.
+struct Entering<'a, K, V> {
+    contents: &'a Contents<K, V>,
+    hash: u32,
+    entry: Option<(K, NewEntry<V>)>,
+}
+
+impl<K, V> Insertion for Entering<'_, K, V>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    fn find(&self, guard: &Guard) -> Option<Position> {
+        let (key, _) = self.entry.as_ref()?;
+        let wanted = (self.hash, word::of(key));
+        self.contents.find(wanted, &|known| known == key, guard)
+    }
+
+    fn put(&mut self, destination: Destination<'_>, guard: &Guard) -> Position {
+        let entry = self.entry.take().expect("an entry is put once");
+        self.contents.put(destination, self.hash, entry, guard)
     }
 }

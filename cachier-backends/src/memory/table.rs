@@ -4,7 +4,7 @@
 //! overflowed, which tells a lookup whether to go on.
 
 use super::bucket::Bucket;
-use super::catalog::Position;
+use super::catalog::{Position, Positions};
 use super::summary::BUCKET_SLOTS;
 use super::sync::{Guard, Shared};
 
@@ -47,7 +47,7 @@ impl<T: 'static> Table<T> {
     pub(super) fn position(
         &self,
         hash: u32,
-        is_match: impl Fn(&T) -> bool,
+        is_match: &dyn Fn(&T) -> bool,
         guard: &Guard,
     ) -> Option<Position> {
         let (position, _) = self.search(hash, is_match, guard)?;
@@ -80,7 +80,7 @@ impl<T: 'static> Table<T> {
     }
 
     /// All slots, taken or not.
-    pub(super) fn positions(&self) -> impl Iterator<Item = Position> + use<T> {
+    pub(super) fn positions(&self) -> Positions {
         Position::all(self.buckets.len(), BUCKET_SLOTS)
     }
 

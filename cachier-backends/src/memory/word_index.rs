@@ -11,7 +11,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::catalog::Position;
+use super::catalog::{Position, Positions};
 use super::entry::Entry;
 use super::ids::Ids;
 use super::index::Moved;
@@ -134,7 +134,7 @@ impl WordIndex {
     }
 
     /// All slots, taken or not.
-    pub(super) fn positions(&self, guard: &Guard) -> impl Iterator<Item = Position> + use<> {
+    pub(super) fn positions(&self, guard: &Guard) -> Positions {
         self.table(guard).positions()
     }
 
@@ -309,7 +309,7 @@ impl Table {
         }
     }
 
-    fn positions(&self) -> impl Iterator<Item = Position> + use<> {
+    fn positions(&self) -> Positions {
         Position::all(self.buckets.len(), SLOTS)
     }
 

@@ -1,12 +1,10 @@
 //! The writing side of a store, which keeps it within its bounds.
 
 use super::catalog::{Catalog, Position};
-use super::contents::{Contents, Wanted};
-use super::entry::{Bounds, NewEntry};
-use super::index::Retired;
-use super::node::Node;
+use super::entry::Bounds;
 use super::policy::{Arrival, Policy};
 use super::sizes::{Size, Sizes};
+use super::slots::{Destination, Insertion, Release, Slots};
 use super::sync::{Guard, MutexGuard};
 
 /// Data for writers only, under the lock.
@@ -27,23 +25,14 @@ struct Ranks {
 /// The only writer of a store while it holds the lock.
 ///
 /// Removed items are dropped with the outermost guard of the thread or later, so the guard must be older than the lock.
-pub(super) struct Writer<'a, K, V> {
+pub(super) struct Writer<'a> {
     pub(super) bounds: Bounds,
-    pub(super) contents: &'a Contents<K, V>,
+    pub(super) slots: &'a dyn Slots,
     pub(super) state: MutexGuard<'a, WriterState>,
     pub(super) guard: &'a Guard,
 }
 
-impl<K, V> Writer<'_, K, V>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
-    /// Where a key's entry is.
-    pub(super) fn find(&self, wanted: &Wanted<'_, K>) -> Option<Position> {
-        self.contents.find(wanted, self.guard)
-    }
-
+impl Writer<'_> {
     pub(super) fn remove(&mut self, position: Position) {
         self.take_out(position);
         self.shrink_to_few();
@@ -51,53 +40,52 @@ where
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
         let mut removed = 0;
-        let contents = self.contents;
-        for position in contents.older_than(created_before, self.guard) {
-            self.take_out(position);
-            removed += 1;
+        for position in self.slots.positions(self.guard) {
+            let since = self.slots.since(position, self.guard);
+            if since.is_some_and(|since| since < created_before) {
+                self.take_out(position);
+                removed += 1;
+            }
         }
         self.shrink_to_few();
         removed
     }
 
     /// Removes all entries; they should be released after unlocking.
-    pub(super) fn clear(&mut self) -> Option<Retired<Node<K, V>>> {
-        let retired = self.contents.clear(self.guard);
+    pub(super) fn clear(&mut self) -> Option<Box<dyn Release>> {
+        let retired = self.slots.clear(self.guard);
         *self.state = WriterState::new(self.bounds);
         retired
     }
 
-    /// Inserts an entry, replacing the `former` one of its key; returns how many others were evicted.
+    /// Inserts an entry of this hash and size, replacing the `former` one of its key; returns how many others were evicted.
     pub(super) fn insert(
         &mut self,
         former: Option<Position>,
-        hash: u32,
-        key: K,
-        new: NewEntry<V>,
+        (hash, bytes): (u32, Option<u64>),
+        entry: &mut dyn Insertion,
     ) -> u64 {
         // Forgotten first, so that it is not evicted to make room for its successor. It stays in the index until the
         // successor replaces it.
         if let Some(position) = former {
             self.forget(position);
         }
-        let size = new.bytes.filter(|_| self.contents.words().is_none());
+        let size = bytes.filter(|_| self.slots.are_sized());
         let evicted = self.make_room(size);
         let (position, arrival) = match former {
             Some(position) => {
-                self.contents
-                    .replace(position, hash, (key, new), self.guard);
-                (position, Arrival::Replacement)
+                let former = Destination::Former(position);
+                (entry.put(former, self.guard), Arrival::Replacement)
             }
             None => {
                 let WriterState { entries, ranks, .. } = &mut *self.state;
                 let moved = &mut |id, position| Ranks::moved(ranks.as_mut(), id, position);
-                let (contents, new) = (self.contents, (key, new));
-                let position = contents.insert(*entries, hash, new, moved, self.guard);
-                (position, Arrival::New)
+                let new = Destination::New(*entries, moved);
+                (entry.put(new, self.guard), Arrival::New)
             }
         };
         let id = self.state.enter(position, hash, Size::new(size), arrival);
-        self.contents.set_id(position, id, self.guard);
+        self.slots.set_id(position, id, self.guard);
         if evicted > 0 {
             self.shrink_to_few();
         }
@@ -106,35 +94,35 @@ where
 
     fn take_out(&mut self, position: Position) {
         self.forget(position);
-        self.contents.remove(position, self.guard);
+        self.slots.remove(position, self.guard);
     }
 
     /// Removes an entry from all but the index.
     fn forget(&mut self, position: Position) {
         self.count_out(position);
         if let Some(ranks) = &mut self.state.ranks {
-            let id = self.contents.id(position, self.guard);
+            let id = self.slots.id(position, self.guard);
             ranks.policy.remove(id);
             ranks.catalog.remove(id);
         }
     }
 
     fn count_out(&mut self, position: Position) {
-        let size = self.contents.size(position, self.guard);
+        let size = self.slots.size(position, self.guard);
         self.state.entries -= 1;
         self.state.sizes.remove(size);
     }
 
     /// Gives memory back where few entries are left of many. The positions that the caller knows are out of date then.
     fn shrink_to_few(&mut self) {
-        while self.contents.are_sparse(self.state.entries, self.guard) {
+        while self.slots.are_sparse(self.state.entries, self.guard) {
             let mut ranks = self.state.ranks.as_mut();
             let ids = ranks.as_mut().map(|ranks| ranks.renumber());
             let mut moved = |former: u32, position| {
                 let id = ids.as_ref().map_or(former, |ids| ids[former as usize]);
                 Ranks::moved(ranks.as_deref_mut(), id, position)
             };
-            self.contents.shrink(&mut moved, self.guard);
+            self.slots.shrink(&mut moved, self.guard);
         }
     }
 
@@ -152,14 +140,14 @@ where
         let Some(Ranks { catalog, policy }) = &mut self.state.ranks else {
             return false;
         };
-        let mut spend_use = |id| self.contents.spend_use(catalog.position(id), self.guard);
+        let mut spend_use = |id| self.slots.spend_use(catalog.position(id), self.guard);
         let Some(id) = policy.evict(&mut spend_use) else {
             return false;
         };
         let position = catalog.position(id);
         catalog.remove(id);
         self.count_out(position);
-        self.contents.remove(position, self.guard);
+        self.slots.remove(position, self.guard);
         true
     }
 }
