@@ -38,6 +38,17 @@ impl<T: Clone> AppendList<T> {
         }
     }
 
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.get().is_none()
+    }
+
+    /// The one added last.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.iter().last()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         let first = self.first.get();
         let nodes = std::iter::successors(first, |node| node.next.get());

@@ -10,6 +10,8 @@ use once_cell::race::OnceRef;
 
 use crate::append_list::AppendList;
 use crate::counter::{Counter, Writers};
+#[cfg(feature = "prometheus")]
+use crate::exemplars::Exemplars;
 use crate::labels::{NearResult, Outcome};
 use crate::per_process::{PerProcess, copied};
 use crate::ring::{Ring, Room};
@@ -43,6 +45,8 @@ pub(crate) struct Blocks {
     /// For threads whose thread-locals are already destroyed.
     shared: OnceRef<'static, Block>,
     timed: TimedHits,
+    #[cfg(feature = "prometheus")]
+    pub(crate) exemplars: Exemplars,
 }
 
 /// The timed hits that a reader found.
@@ -63,6 +67,8 @@ impl Blocks {
             free: PerProcess::new(),
             shared: OnceRef::new(),
             timed: TimedHits::new(),
+            #[cfg(feature = "prometheus")]
+            exemplars: Exemplars::default(),
         }
     }
 
@@ -168,6 +174,13 @@ impl Block {
         if self.latest.put(hit) == Room::None {
             self.add_latest();
         }
+    }
+
+    /// Keeps an exemplar of a timed hit if the program wants some.
+    #[cfg(feature = "prometheus")]
+    #[inline]
+    pub(crate) fn take_exemplar(&self, nanos: u64) {
+        self.owner.exemplars.take(Outcome::Hit, nanos);
     }
 
     /// Records a timed hit in the block of any number of threads.

@@ -14,6 +14,8 @@ mod clock;
 mod counter;
 mod display;
 mod distribution;
+#[cfg(feature = "prometheus")]
+mod exemplars;
 mod exporters;
 mod gauges;
 mod histogram;
@@ -51,6 +53,8 @@ mod windows;
 pub use ::aws_sdk_cloudwatch;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
+#[cfg(feature = "prometheus")]
+pub use exemplars::Exemplar;
 #[cfg(feature = "cloudwatch")]
 pub use exporters::{CloudWatchBuilder, CloudWatchExporter};
 #[cfg(feature = "prometheus")]

@@ -69,6 +69,8 @@ impl Local {
     #[inline]
     pub fn timed_hit(self, hit: TimedHit) {
         let weight = self.block.timed_hits.advance(hit.ended).weight();
+        #[cfg(feature = "prometheus")]
+        self.block.take_exemplar(hit.latency());
         let hit = Weighted { hit, weight };
         match self.writers {
             Writers::One => self.block.record(hit),

@@ -10,6 +10,8 @@ use once_cell::race::OnceBox;
 use crate::block::Blocks;
 use crate::clock::{Clock, nanos};
 use crate::counter::Writers;
+#[cfg(feature = "prometheus")]
+use crate::exemplars::ExemplarsRead;
 use crate::gauges::Gauges;
 use crate::labels::{ErrorLabel, NearResult, Operation, RemovalCause, StaleUse};
 use crate::local::Local;
@@ -40,6 +42,7 @@ use crate::windows::{State, Windows};
 pub struct CacheMetrics {
     name: String,
     backend: String,
+    settings: Vec<(&'static str, String)>,
     rate: SamplingRate,
     clock: Clock,
     pub(crate) blocks: Blocks,
@@ -70,6 +73,8 @@ pub struct MetricsOptions {
     pub clock: Clock,
     /// Whether the function is listed in the process, for the ticker and `register_all`.
     pub listed: bool,
+    /// What the program has set for the function, as people read it.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 type GaugeSource = dyn Fn() -> Gauges + Send + Sync;
@@ -102,7 +107,14 @@ impl MetricsOptions {
             sampling: SamplingRate::AUTO,
             clock: Clock::system(),
             listed: true,
+            settings: Vec::new(),
         }
+    }
+
+    /// Shows these settings on the function's page.
+    #[must_use]
+    pub fn settings(self, settings: Vec<(&'static str, String)>) -> Self {
+        Self { settings, ..self }
     }
 
     /// Times this share of calls.
@@ -224,6 +236,11 @@ impl CacheMetrics {
         &self.backend
     }
 
+    /// What the program has set for the function: names and values.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.settings.iter().map(|(name, value)| (*name, &**value))
+    }
+
     /// The share of calls that are timed, from 0 to 1: the rate of the attribute or, where that is
     /// [`AUTO`](SamplingRate::AUTO), the share so far.
     pub fn sampling_rate(&self) -> f64 {
@@ -294,6 +311,12 @@ impl CacheMetrics {
         history.windows.series(now, nanos(step), count)
     }
 
+    /// The latest exemplars of its calls.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn exemplars(&self) -> ExemplarsRead {
+        self.blocks.exemplars.read()
+    }
+
     /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot).
     pub fn reset(&self) {
         let now = self.clock.now();
@@ -323,6 +346,7 @@ impl CacheMetrics {
         let metrics = Self {
             name: options.function,
             backend: options.backend,
+            settings: options.settings,
             rate: options.sampling,
             clock: options.clock,
             blocks: Blocks::new(options.sampling),

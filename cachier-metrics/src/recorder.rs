@@ -93,6 +93,8 @@ impl CallRecorder {
             shared.entry_age.record(age, weight);
         }
         shared.call_duration[outcome].record(elapsed, weight);
+        #[cfg(feature = "prometheus")]
+        self.metrics.blocks.exemplars.take(outcome, elapsed);
     }
 
     /// Starts a wait for another's computation, until the recorder is dropped.

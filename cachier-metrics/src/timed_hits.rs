@@ -61,7 +61,7 @@ pub(crate) struct TimedTotals {
 }
 
 impl TimedHit {
-    fn latency(&self) -> u64 {
+    pub(crate) fn latency(&self) -> u64 {
         self.ended.saturating_sub(self.started)
     }
 }

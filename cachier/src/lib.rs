@@ -176,7 +176,7 @@ pub use cachier_metrics::{
 #[cfg(feature = "cloudwatch")]
 pub use cachier_metrics::{CloudWatchBuilder, CloudWatchExporter};
 #[cfg(feature = "prometheus")]
-pub use cachier_metrics::{Detail, Naming, PrometheusBuilder, PrometheusExporter};
+pub use cachier_metrics::{Detail, Exemplar, Naming, PrometheusBuilder, PrometheusExporter};
 #[cfg(feature = "emf")]
 pub use cachier_metrics::{EmfBuilder, EmfExporter};
 #[cfg(feature = "metrics")]

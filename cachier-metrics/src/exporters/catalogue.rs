@@ -6,7 +6,7 @@ use super::points::{
     Point, backend_errors, by_window, connections, count, counts, histograms, if_any, known,
     number, one_histogram, round_trips, tiers,
 };
-use super::reading::{About, Program, Reading};
+use super::reading::{About, CALL_DURATION, Program, Reading};
 use crate::stores::StoreFigures;
 
 /// A row of the catalogue, about an `S`.
@@ -197,7 +197,7 @@ fn entries() -> Vec<Metric<Reading>> {
 fn distributions() -> Vec<Metric<Reading>> {
     vec![
         histogram(
-            "call_duration",
+            CALL_DURATION,
             MetricUnit::Seconds,
             buckets::CALLS,
             "Whole calls, as the caller sees them.",

@@ -112,7 +112,11 @@ impl Export {
             Extent::NoRareLabels => without_rare_labels((metric.points)(source)),
             _ => (metric.points)(source),
         };
+        #[cfg(feature = "prometheus")]
+        let name = metric.name;
         points.into_iter().map(move |point| {
+            #[cfg(feature = "prometheus")]
+            let exemplars = source.exemplars(name, &point.labels);
             let mut labels = Vec::with_capacity(common.len() + point.labels.len());
             labels.extend_from_slice(&common);
             labels.extend(point.labels);
@@ -121,6 +125,8 @@ impl Export {
                 value: point.value,
                 start,
                 extent,
+                #[cfg(feature = "prometheus")]
+                exemplars,
             }
         })
     }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use super::budget::Extent;
+#[cfg(feature = "prometheus")]
+use crate::exemplars::Observed;
 use crate::histogram::Histogram;
 
 /// A metric of the catalogue, with a sample for each set of labels.
@@ -68,6 +70,9 @@ pub struct Sample<'a> {
     pub start: Option<SystemTime>,
     #[cfg_attr(not(feature = "prometheus"), expect(dead_code))]
     pub(crate) extent: Extent,
+    /// Calls that a histogram counts.
+    #[cfg(feature = "prometheus")]
+    pub(crate) exemplars: &'a [Observed],
 }
 
 /// The value of a [`Sample`].

@@ -4,6 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::budget::Extent;
 use super::functions::FunctionGroup;
+#[cfg(feature = "prometheus")]
+use crate::exemplars::{ExemplarsRead, Observed};
+#[cfg(feature = "prometheus")]
+use crate::labels::{Label, Outcome};
 use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
 use crate::stores::StoreFigures;
@@ -20,6 +24,12 @@ pub(crate) trait MetricSource {
     fn extent(&self) -> Extent {
         Extent::Full
     }
+
+    /// Calls that a figure came from.
+    #[cfg(feature = "prometheus")]
+    fn exemplars(&self, _metric: &str, _labels: &[(&str, &str)]) -> &[Observed] {
+        &[]
+    }
 }
 
 /// Everything about one function at one moment, or about several that share its name.
@@ -32,6 +42,8 @@ pub(crate) struct Reading {
     extent: Extent,
     start: SystemTime,
     lookups: [Lookups; WINDOWS.len()],
+    #[cfg(feature = "prometheus")]
+    exemplars: ExemplarsRead,
 }
 
 /// The program.
@@ -53,6 +65,9 @@ pub(crate) struct About {
     pub(crate) sent_bytes: u64,
 }
 
+/// The metric whose figures have exemplars.
+pub(crate) const CALL_DURATION: &str = "call_duration";
+
 const WINDOWS: [(&str, Duration); 3] = [
     ("1m", Duration::from_secs(60)),
     ("1h", Duration::from_secs(3600)),
@@ -71,6 +86,8 @@ impl Reading {
                 extent: series.extent,
                 snapshot,
                 lookups,
+                #[cfg(feature = "prometheus")]
+                exemplars: metrics.exemplars(),
             }
         });
         each.reduce(|mut sum, other| {
@@ -130,6 +147,10 @@ impl Reading {
         }
         self.sampling_rate = self.sampling_rate.min(other.sampling_rate);
         self.start = self.start.min(other.start);
+        #[cfg(feature = "prometheus")]
+        for outcome in Outcome::ALL {
+            self.exemplars[*outcome].extend_from_slice(&other.exemplars[*outcome]);
+        }
     }
 }
 
@@ -144,6 +165,16 @@ impl MetricSource for Reading {
 
     fn extent(&self) -> Extent {
         self.extent
+    }
+
+    #[cfg(feature = "prometheus")]
+    fn exemplars(&self, metric: &str, labels: &[(&str, &str)]) -> &[Observed] {
+        let is_told = |outcome: &&Outcome| labels.contains(&(Outcome::KEY, outcome.label()));
+        let outcome = Outcome::ALL.iter().find(is_told);
+        match outcome.filter(|_| metric == CALL_DURATION) {
+            Some(outcome) => &self.exemplars[*outcome],
+            None => &[],
+        }
     }
 }
 

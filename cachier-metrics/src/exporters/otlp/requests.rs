@@ -295,6 +295,8 @@ mod tests {
             value,
             start: None,
             extent: Extent::Full,
+            #[cfg(feature = "prometheus")]
+            exemplars: &[],
         };
         let mut points = Points::of(&family, AggregationTemporality::Cumulative);
         points.add(&sample, &sample.value, None, UNIX_EPOCH);

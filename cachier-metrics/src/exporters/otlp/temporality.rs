@@ -128,6 +128,8 @@ mod tests {
             value,
             start: Some(UNIX_EPOCH),
             extent: Extent::Full,
+            #[cfg(feature = "prometheus")]
+            exemplars: &[],
         }
     }
 

@@ -6,6 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::native::{Native, ZERO_THRESHOLD};
+use crate::exemplars::{Observed, between};
 use crate::exporters::buckets::{Detail, INDICES_PER_POWER};
 use crate::exporters::export::Export;
 use crate::exporters::family::{MetricFamily, MetricKind, MetricUnit, Sample, SampleValue};
@@ -50,17 +51,14 @@ fn message(family: &MetricFamily<'_>, detail: Detail) -> Message {
 fn metric(family: &MetricFamily<'_>, sample: &Sample<'_>, powers: &[i32]) -> Message {
     let mut metric = Message::default();
     for (name, value) in &sample.labels {
-        let mut label = Message::default();
-        label.text(1, name);
-        label.text(2, value);
-        metric.message(1, &label);
+        metric.message(1, &label(name, value));
     }
     let start = sample.start.map(timestamp);
     let value = match &sample.value {
         SampleValue::Count(count) => *count as f64,
         SampleValue::Number(number) => *number,
         SampleValue::Histogram(histogram) => {
-            let mut histogram = histogram_message(family.unit, histogram, powers);
+            let mut histogram = histogram_message(family.unit, histogram, powers, sample.exemplars);
             start.iter().for_each(|start| histogram.message(15, start));
             metric.message(7, &histogram);
             return metric;
@@ -78,15 +76,27 @@ fn metric(family: &MetricFamily<'_>, sample: &Sample<'_>, powers: &[i32]) -> Mes
 }
 
 /// A `Histogram`, classic and native.
-fn histogram_message(unit: MetricUnit, histogram: &Histogram, powers: &[i32]) -> Message {
+fn histogram_message(
+    unit: MetricUnit,
+    histogram: &Histogram,
+    powers: &[i32],
+    exemplars: &[Observed],
+) -> Message {
     let mut message = Message::default();
     message.number(1, histogram.count());
     message.double(2, unit.from_raw(histogram.sum as f64));
+    let mut above = f64::NEG_INFINITY;
     for power in powers {
-        let mut bucket = Message::default();
-        bucket.number(1, histogram.count_up_to(power * INDICES_PER_POWER));
-        bucket.double(2, 4_f64.powi(*power));
-        message.message(3, &bucket);
+        let (count, upto) = (
+            histogram.count_up_to(power * INDICES_PER_POWER),
+            4_f64.powi(*power),
+        );
+        message.message(3, &bucket(count, upto, between(exemplars, above, upto)));
+        above = upto;
+    }
+    // Which goes without saying where there is no exemplar for it.
+    if let Some(beyond) = between(exemplars, above, f64::INFINITY) {
+        message.message(3, &bucket(histogram.count(), f64::INFINITY, Some(beyond)));
     }
     let native = Native::of(histogram);
     message.signed(5, native.schema.into());
@@ -100,7 +110,41 @@ fn histogram_message(unit: MetricUnit, histogram: &Histogram, powers: &[i32]) ->
     for delta in native.deltas {
         message.signed(13, delta);
     }
+    for observed in exemplars {
+        message.message(16, &exemplar(observed));
+    }
     message
+}
+
+/// A classic `Bucket`.
+fn bucket(count: u64, upto: f64, observed: Option<&Observed>) -> Message {
+    let mut bucket = Message::default();
+    bucket.number(1, count);
+    bucket.double(2, upto);
+    observed
+        .map(exemplar)
+        .iter()
+        .for_each(|exemplar| bucket.message(3, exemplar));
+    bucket
+}
+
+/// An `Exemplar`.
+fn exemplar(observed: &Observed) -> Message {
+    let mut message = Message::default();
+    for (name, value) in observed.exemplar.labels() {
+        message.message(1, &label(name, value));
+    }
+    message.double(2, observed.duration.as_secs_f64());
+    message.message(3, &timestamp(observed.time));
+    message
+}
+
+/// A `LabelPair`.
+fn label(name: &str, value: &str) -> Message {
+    let mut label = Message::default();
+    label.text(1, name);
+    label.text(2, value);
+    label
 }
 
 /// A `Timestamp`.

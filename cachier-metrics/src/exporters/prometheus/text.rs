@@ -5,6 +5,7 @@
 use std::fmt::{Arguments, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::exemplars::{Observed, between};
 use crate::exporters::buckets::{Detail, INDICES_PER_POWER};
 use crate::exporters::budget::Extent;
 use crate::exporters::export::Export;
@@ -39,6 +40,14 @@ pub(super) fn render(export: &Export, detail: Detail, dialect: Dialect) -> Strin
         text.line(format_args!("# EOF"));
     }
     text.text
+}
+
+/// The bound of a classic bucket.
+struct Bound {
+    /// Of the last one of the fine buckets within.
+    index: i32,
+    upto: f64,
+    text: String,
 }
 
 struct Text {
@@ -78,7 +87,11 @@ impl Text {
                         Extent::Full => &*bounds,
                         _ => &[],
                     };
-                    self.histogram(&full, family.unit, bounds, &labels, histogram);
+                    self.buckets(&full, bounds, &labels, histogram, sample.exemplars);
+                    let sum = family.unit.from_raw(histogram.sum as f64);
+                    self.line(format_args!("{full}_sum{{{labels}}} {sum}"));
+                    let count = histogram.count();
+                    self.line(format_args!("{full}_count{{{labels}}} {count}"));
                 }
             }
             if family.kind != MetricKind::Gauge {
@@ -87,42 +100,56 @@ impl Text {
         }
     }
 
-    /// Classic buckets: the index of the last one within, and the bound as text.
-    fn bounds(&self, family: &MetricFamily<'_>) -> Vec<(i32, String)> {
+    /// The bounds of classic buckets.
+    fn bounds(&self, family: &MetricFamily<'_>) -> Vec<Bound> {
         let powers = self.detail.powers(family.buckets).into_iter();
         powers
             .map(|power| {
-                let bound = 4_f64.powi(power);
-                let bound = match self.dialect {
-                    Dialect::Plain => bound.to_string(),
-                    Dialect::OpenMetrics(_) => canonical(bound),
+                let upto = 4_f64.powi(power);
+                let text = match self.dialect {
+                    Dialect::Plain => upto.to_string(),
+                    Dialect::OpenMetrics(_) => canonical(upto),
                 };
-                (power * INDICES_PER_POWER, bound)
+                let index = power * INDICES_PER_POWER;
+                Bound { index, upto, text }
             })
             .collect()
     }
 
-    fn histogram(
+    fn buckets(
         &mut self,
         name: &str,
-        unit: MetricUnit,
-        bounds: &[(i32, String)],
+        bounds: &[Bound],
         labels: &str,
         histogram: &Histogram,
+        exemplars: &[Observed],
     ) {
-        for (index, bound) in bounds {
+        let mut above = f64::NEG_INFINITY;
+        for Bound { index, upto, text } in bounds {
             let count = histogram.count_up_to(*index);
+            let exemplar = self.exemplar(exemplars, above, *upto);
             self.line(format_args!(
-                "{name}_bucket{{{labels},le=\"{bound}\"}} {count}"
+                "{name}_bucket{{{labels},le=\"{text}\"}} {count}{exemplar}"
             ));
+            above = *upto;
         }
         let count = histogram.count();
-        let sum = unit.from_raw(histogram.sum as f64);
+        let exemplar = self.exemplar(exemplars, above, f64::INFINITY);
         self.line(format_args!(
-            "{name}_bucket{{{labels},le=\"+Inf\"}} {count}"
+            "{name}_bucket{{{labels},le=\"+Inf\"}} {count}{exemplar}"
         ));
-        self.line(format_args!("{name}_sum{{{labels}}} {sum}"));
-        self.line(format_args!("{name}_count{{{labels}}} {count}"));
+    }
+
+    /// The newest call of a bucket; nothing where there is none, or in the text that has no place for it.
+    fn exemplar(&self, exemplars: &[Observed], above: f64, upto: f64) -> String {
+        match (self.dialect, between(exemplars, above, upto)) {
+            (Dialect::OpenMetrics(_), Some(observed)) => {
+                let labels: Vec<_> = observed.exemplar.labels().collect();
+                let (labels, value) = (self::labels(&labels), observed.duration.as_secs_f64());
+                format!(" # {{{labels}}} {value} {}", seconds(observed.time))
+            }
+            _ => String::new(),
+        }
     }
 
     fn created(&mut self, base: &str, labels: &str, sample: &Sample<'_>) {
@@ -179,6 +206,10 @@ fn labels(labels: &[(&str, &str)]) -> String {
 }
 
 fn escape(value: &str, text: &mut String) {
+    // Nearly all of them.
+    if !value.contains(['\\', '"', '\n']) {
+        return text.push_str(value);
+    }
     for character in value.chars() {
         match character {
             '\\' => text.push_str("\\\\"),
