@@ -172,6 +172,33 @@ fn rejected_points_are_counted() {
     }
 }
 
+/// The receiver says that it has taken them, and then makes no sense.
+#[test]
+fn differences_that_were_taken_are_sent_once() {
+    for (speaks, answer) in [
+        (
+            Speaks::Http,
+            Answer::http(200).with("content-type", "application/x-protobuf"),
+        ),
+        (Speaks::Grpc, Answer::grpc(0)),
+    ] {
+        let body = b"nonsense".to_vec();
+        let collector = Collector::start(speaks, vec![Answer { body, ..answer }]);
+        let delta = |builder: OtlpBuilder| builder.temporality(Temporality::Delta);
+        let exporter = exporter(speaks, collector.address, delta);
+        let (called, _clock) = metrics("called");
+        exporter.register_function(called).unwrap();
+        let call = called.start_call(Some(Sampled::ONE), None);
+        call.finish(Outcome::Miss, None, None);
+        assert!(exporter.flush().is_err());
+        exporter.flush().unwrap();
+        let requests = collector.requests();
+        assert!(requests[0].metric("cachier.calls").is_some());
+        assert!(requests[1].metric("cachier.calls").is_none());
+        assert_eq!(own(&requests[1], "cachier.export.failures"), 1);
+    }
+}
+
 #[test]
 fn silence_ends_with_the_timeout() {
     for speaks in [Speaks::Http, Speaks::Grpc] {

@@ -17,6 +17,8 @@ pub(crate) enum Extent {
 pub(super) struct Budget {
     max: usize,
     granted: usize,
+    /// The series of a function in use.
+    full: usize,
     /// Further series of a function: those of buckets, and others.
     buckets: usize,
     others: usize,
@@ -36,6 +38,7 @@ impl Default for Budget {
         Self {
             max: MAX_SERIES,
             granted: 0,
+            full: FULL,
             buckets: 0,
             others: 0,
         }
@@ -58,6 +61,22 @@ impl Budget {
         }
     }
 
+    /// One for an exporter whose histograms are one series each.
+    #[cfg(any(
+        feature = "cloudwatch",
+        feature = "emf",
+        feature = "metrics",
+        feature = "otel",
+        feature = "statsd",
+        test
+    ))]
+    pub(super) fn without_buckets(self) -> Self {
+        Self {
+            full: NO_BUCKETS,
+            ..self
+        }
+    }
+
     pub(super) fn max(&self) -> usize {
         self.max
     }
@@ -67,7 +86,7 @@ impl Budget {
     pub(super) fn grant(&mut self) -> Option<Extent> {
         let all = self.max.saturating_sub(RESERVED);
         let steps = [
-            (Extent::Full, FULL + self.buckets, all / 2),
+            (Extent::Full, self.full + self.buckets, all / 2),
             (Extent::NoBuckets, NO_BUCKETS, all / 4 * 3),
             (Extent::NoRareLabels, NO_RARE_LABELS, all),
         ];
@@ -84,7 +103,10 @@ mod tests {
     use super::*;
 
     fn granted(max: usize, functions: usize) -> [usize; 4] {
-        let mut budget = Budget::default().of(max);
+        granted_of(Budget::default().of(max), functions)
+    }
+
+    fn granted_of(mut budget: Budget, functions: usize) -> [usize; 4] {
         let mut granted = [0; 4];
         for _ in 0..functions {
             let place = match budget.grant() {
@@ -105,6 +127,12 @@ mod tests {
         assert_eq!(granted(MAX_SERIES, 500), [47, 38, 60, 355]);
         assert_eq!(granted(100, 3), [0, 0, 0, 3]);
         assert_eq!(granted(usize::MAX, 5_000), [5_000, 0, 0, 0]);
+    }
+
+    #[test]
+    fn exporters_without_buckets_take_more_functions() {
+        let budget = Budget::default().without_buckets();
+        assert_eq!(granted_of(budget, 500), [76, 38, 59, 327]);
     }
 
     #[test]

@@ -112,7 +112,9 @@ impl FacadeBuilder {
     /// # Errors
     /// When the prefix or a label cannot be used.
     pub fn build(self) -> Result<FacadeExporter, ExportError> {
-        let registry = self.scope.limit(MetricsRegistry::new("metrics"))?;
+        let registry = self
+            .scope
+            .limit(MetricsRegistry::new("metrics").without_buckets())?;
         let interval = self.interval.unwrap_or(DEFAULT_INTERVAL);
         Ok(FacadeExporter {
             facade: Arc::new(Facade {

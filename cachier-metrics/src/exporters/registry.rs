@@ -152,6 +152,21 @@ impl MetricsRegistry {
         }
     }
 
+    /// For an exporter whose histograms are one series each, with all their buckets.
+    #[cfg(any(
+        feature = "cloudwatch",
+        feature = "emf",
+        feature = "metrics",
+        feature = "otel",
+        feature = "statsd"
+    ))]
+    pub(crate) fn without_buckets(self) -> Self {
+        Self {
+            budget: self.budget.without_buckets(),
+            ..self
+        }
+    }
+
     /// Exports a function; once, however often it is registered. Functions that share a name and a backend are one
     /// series: their counters and histograms add up.
     pub fn register_function(&self, metrics: &'static CacheMetrics) {

@@ -197,7 +197,9 @@ impl OtlpBuilder {
         let temporality = self.temporality.or_else(|| environment.temporality());
         let interval = self.interval.or_else(|| environment.interval());
         Ok(Settings {
-            registry: self.scope.limit(MetricsRegistry::new("otlp"))?,
+            registry: self
+                .scope
+                .limit(MetricsRegistry::new("otlp").without_buckets())?,
             receiver,
             identity: Identity::new(self.attributes, environment),
             temporality: temporality.unwrap_or_default(),

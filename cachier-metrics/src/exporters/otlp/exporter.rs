@@ -131,7 +131,12 @@ impl Pusher {
                     registry.export_dropped(rejected);
                     received.extend(figures);
                 }
-                Err(failure) => failed = failed.or(Some(failure)),
+                Err(failure) => {
+                    if failure.is_taken {
+                        received.extend(figures);
+                    }
+                    failed = failed.or(Some(failure));
+                }
             }
         }
         failed.map_or(Ok(()), |failure| Err(failure.reason.into()))

@@ -59,7 +59,7 @@ fn rejected(body: &[u8]) -> Result<u64, Failure> {
     match body.split_first_chunk::<HEAD>() {
         Some(([0, ..], message)) => http::rejected(message),
         // Compressed, which nobody asked for, or no frame.
-        _ => Err(Failure::new("its answer is none of gRPC", Retry::Never)),
+        _ => Err(Failure::of_taken("its answer is none of gRPC")),
     }
 }
 

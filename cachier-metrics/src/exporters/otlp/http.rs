@@ -31,7 +31,7 @@ pub(super) fn answer(parts: &Parts, body: &[u8], now: SystemTime) -> Result<u64,
 /// How many points were rejected, by an answer's message.
 pub(super) fn rejected(message: &[u8]) -> Result<u64, Failure> {
     let response = ExportMetricsServiceResponse::decode(message)
-        .map_err(|_| Failure::new("its answer is none of OTLP", Retry::Never))?;
+        .map_err(|_| Failure::of_taken("its answer is none of OTLP"))?;
     let rejected = response
         .partial_success
         .map(|part| part.rejected_data_points);
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!((part(3), part(0), part(-1)), (Ok(3), Ok(0), Ok(0)));
         assert_eq!(answered(200, protobuf, b""), Ok(0));
         let failure = answered(200, protobuf, b"nonsense").unwrap_err();
-        assert_eq!(failure.retry, Retry::Never);
+        assert_eq!((failure.retry, failure.is_taken), (Retry::Never, true));
         assert_eq!(
             answered(202, ("content-type", "text/plain"), b"nonsense"),
             Ok(0)

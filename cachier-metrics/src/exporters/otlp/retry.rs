@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-/// Why a request was not received. Says nothing that the receiver wrote, which may repeat a header.
+/// Why a request was not received, or not answered as it should be. Says nothing that the receiver wrote, which may repeat a
+/// header.
 #[derive(Debug, PartialEq)]
 pub(super) struct Failure {
     pub(super) reason: String,
     pub(super) retry: Retry,
+    /// Whether the receiver has taken the figures all the same: sent again, they would count twice.
+    pub(super) is_taken: bool,
 }
 
 /// Whether a request may be sent again.
@@ -40,8 +43,19 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 impl Failure {
     pub(super) fn new(reason: impl Into<String>, retry: Retry) -> Self {
-        let reason = reason.into();
-        Self { reason, retry }
+        Self {
+            reason: reason.into(),
+            retry,
+            is_taken: false,
+        }
+    }
+
+    /// Of a request that was received, by an answer that makes no sense otherwise.
+    pub(super) fn of_taken(reason: &str) -> Self {
+        Self {
+            is_taken: true,
+            ..Self::new(reason, Retry::Never)
+        }
     }
 }
 

@@ -101,7 +101,9 @@ impl StatsdBuilder {
         let destination = Destination::Address(address);
         #[cfg(unix)]
         let destination = self.socket.map_or(destination, Destination::Socket);
-        let registry = self.scope.limit(MetricsRegistry::new("statsd"))?;
+        let registry = self
+            .scope
+            .limit(MetricsRegistry::new("statsd").without_buckets())?;
         let sender = Sender::new(registry, self.dialect, destination);
         Ok((sender, self.interval.unwrap_or(DEFAULT_INTERVAL)))
     }

@@ -136,7 +136,9 @@ impl CloudWatchBuilder {
     pub fn build(self) -> Result<CloudWatchExporter, ExportError> {
         check_namespace(&self.namespace)?;
         check_labels(&self.scope.labels)?;
-        let registry = self.scope.limit(MetricsRegistry::new("cloudwatch"))?;
+        let registry = self
+            .scope
+            .limit(MetricsRegistry::new("cloudwatch").without_buckets())?;
         let sender = Sender::new(registry, self.client, self.namespace);
         Ok(CloudWatchExporter {
             sender: Arc::new(sender),

@@ -80,7 +80,9 @@ impl EmfBuilder {
             .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
         check_namespace(&namespace)?;
         check_labels(&self.scope.labels)?;
-        let registry = self.scope.limit(MetricsRegistry::new("emf"))?;
+        let registry = self
+            .scope
+            .limit(MetricsRegistry::new("emf").without_buckets())?;
         let output = self.file.map_or(Output::Standard, Output::File);
         let writer = Writer::new(registry, namespace, output);
         Ok((writer, self.interval.unwrap_or(DEFAULT_INTERVAL)))

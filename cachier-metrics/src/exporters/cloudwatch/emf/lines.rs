@@ -65,8 +65,8 @@ impl Document {
         self.deltas.extend(datum.deltas);
     }
 
-    /// As a line, with its end.
-    pub(super) fn line(&self, namespace: &str, time: SystemTime) -> String {
+    /// As a line, with its end. Its values go into it.
+    pub(super) fn line(&mut self, namespace: &str, time: SystemTime) -> String {
         let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let metrics = self.metrics.iter();
         let metrics = metrics.map(|(name, unit)| json!({ "Name": name, "Unit": unit }));
@@ -83,8 +83,10 @@ impl Document {
         let mut fields = Map::from_iter([("_aws".to_owned(), about)]);
         let dimensions = self.dimensions.iter();
         fields.extend(dimensions.map(|(name, value)| (name.clone(), json!(value))));
-        fields.extend(self.values.clone());
-        format!("{}\n", Value::Object(fields))
+        fields.extend(std::mem::take(&mut self.values));
+        let mut line = Value::Object(fields).to_string();
+        line.push('\n');
+        line
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writes what is new.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -69,7 +70,7 @@ impl Writer {
         };
         let export = self.registry.gather();
         let data = data(&export, &written.sent_totals, MAX_VALUES);
-        for document in documents(data, MAX_METRICS) {
+        for mut document in documents(data, MAX_METRICS) {
             let line = document.line(&self.namespace, export.time());
             written.write(&mut output, &line)?;
             written.mark_sent(document);
@@ -82,12 +83,12 @@ impl Writer {
 impl Written {
     /// In one piece, so that lines of several processes stay whole.
     fn write(&mut self, output: &mut dyn Write, line: &str) -> io::Result<()> {
-        let line = match self.is_torn {
-            true => format!("\n{line}"),
-            false => line.to_owned(),
+        let whole = match self.is_torn {
+            true => Cow::Owned(format!("\n{line}")),
+            false => Cow::Borrowed(line),
         };
         self.is_torn = true;
-        output.write_all(line.as_bytes())?;
+        output.write_all(whole.as_bytes())?;
         output.flush()?;
         self.is_torn = false;
         Ok(())
