@@ -1,13 +1,19 @@
-//! Exports metrics to Prometheus: `cargo run --release --bin prometheus [-- --serve]`.
+//! Exports metrics to Prometheus as a part of a web service: `cargo run --release --bin prometheus [-- --serve]`.
 //!
-//! With `--serve` it keeps calling and serving at <http://127.0.0.1:9464/metrics> until it is stopped.
+//! The pages of the exporter are mounted in the service's own server, below `/cachier`: figures for Prometheus at
+//! `/cachier/metrics`, the live page for people at `/cachier`. With `--serve` it listens at <http://127.0.0.1:9464> until it is
+//! stopped; else it uses a free port, makes some requests itself, and ends.
 #![expect(clippy::print_stdout, reason = "a program that shows figures")]
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::error::Error;
+use std::net::SocketAddr;
 
+use axum::extract::Path;
+use axum::routing::get;
+use axum::{Json, Router};
 use cachier::{PrometheusExporter, cachier};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 /// The factors of a number.
 #[cachier(backend = "memory", capacity = 1000, enable_metrics)]
@@ -25,41 +31,44 @@ fn factors(mut number: u64) -> Vec<u64> {
     factors
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let serve = std::env::args().any(|argument| argument == "--serve");
-    let exporter = PrometheusExporter::builder()
-        .port(if serve { 9464 } else { 0 })
-        .build()?;
-    exporter.register_all()?;
-    exporter.start()?;
-    let address = exporter
-        .local_addr()
-        .ok_or("the exporter has just been started")?;
-    println!("metrics at http://{address}/metrics\n");
+async fn answer(Path(number): Path<u64>) -> Json<Vec<u64>> {
+    Json(factors(number))
+}
 
-    for round in 0.. {
-        (2..500).for_each(|number| drop(factors(number * (round % 3 + 1))));
-        if round == 3 {
-            excerpt(&scrape(address)?);
-        }
-        if round >= 3 && !serve {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(if serve { 200 } else { 0 }));
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let serve = std::env::args().any(|argument| argument == "--serve");
+    let exporter = PrometheusExporter::builder().build()?;
+    exporter.register_all()?;
+    let service = Router::new()
+        .route("/factors/{number}", get(answer))
+        .nest("/cachier", exporter.router());
+    let listener = TcpListener::bind(("127.0.0.1", if serve { 9464 } else { 0 })).await?;
+    let address = listener.local_addr()?;
+    println!("the service is at http://{address}/factors/360");
+    println!(
+        "metrics are at http://{address}/cachier/metrics, the page at http://{address}/cachier\n"
+    );
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
+
+    for number in [360, 9991, 360, 360] {
+        let response = request(address, &format!("/factors/{number}")).await?;
+        println!("{number}: {}", response.lines().last().unwrap_or_default());
     }
-    exporter.stop();
+    excerpt(&request(address, "/cachier/metrics").await?);
+    if serve {
+        server.await??;
+    }
     Ok(())
 }
 
-/// The response to a scrape of Prometheus.
-fn scrape(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+/// The response to a GET request.
+async fn request(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut response = String::new();
-    stream.read_to_string(&mut response)?;
+    stream.read_to_string(&mut response).await?;
     Ok(response)
 }
 

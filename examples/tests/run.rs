@@ -93,7 +93,7 @@ fn prometheus() {
         "cachier_calls_total{function=\"prometheus::factors\",backend=\"memory\",outcome=\"hit\"}";
     shows(
         env!("CARGO_BIN_EXE_prometheus"),
-        &["HTTP/1.1 200 OK", counted],
+        &["360: [2,2,2,3,3,5]", "HTTP/1.1 200 OK", counted],
     );
 }
 
@@ -153,6 +153,20 @@ fn cloudwatch() {
     assert!(told.contains("60 has 966467 partitions"), "{told}");
     let written = std::fs::read_to_string(&file).unwrap();
     assert_eq!(counted(&written, "miss"), counted(&text, "miss"));
+}
+
+#[cfg(feature = "cloudwatch")]
+#[test]
+fn cloudwatch_api() {
+    if cachier_servers::s3::start_moto().is_some() {
+        shows(
+            env!("CARGO_BIN_EXE_cloudwatch_api"),
+            &[
+                "60 has 966467 partitions",
+                "CloudWatch has taken the figures, in 1 request(s)",
+            ],
+        );
+    }
 }
 
 #[test]
