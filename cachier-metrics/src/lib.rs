@@ -75,8 +75,10 @@ pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, ExponentialBuckets, Histogram};
 #[doc(hidden)]
 pub use instances::{
-    FunctionFigures, Header, InstanceFigures, InstanceId, Publication, Unreadable,
+    Cluster, ClusterFigures, Form, FunctionFigures, Header, InstanceFigures, InstanceId,
+    InstanceState, Ledger, Publication, Publisher, Tombstone, Unreadable,
 };
+pub use instances::{ClusterStats, InstanceStats};
 pub use labelled::Labelled;
 pub use labels::{
     AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
@@ -95,6 +97,8 @@ pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
 pub use stores::{Durations, StoreFigures, StoreSource};
 pub use table::StatsTable;
+#[doc(hidden)]
+pub use ticker::set_tick_listener;
 pub use timed_hits::TimedHit;
 #[doc(hidden)]
 pub use warning::set_warning_handler;

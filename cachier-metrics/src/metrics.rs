@@ -335,6 +335,10 @@ impl CacheMetrics {
         &self.clock
     }
 
+    pub(crate) fn sampling(&self) -> SamplingRate {
+        self.rate
+    }
+
     /// The share of timed calls, if need be as what was timed.
     pub(crate) fn sampling_rate_in(&self, timed_share: impl Fn() -> f64) -> f64 {
         self.rate.get().unwrap_or_else(timed_share)

@@ -1,12 +1,14 @@
 //! The figures of a process, and of each of its functions, as bytes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::fields::{self, Current, counter_mut, counters, histogram_mut, histograms, set_current};
 use super::varint::{Reader, Writer};
+use crate::clock::nanos;
 use crate::gauges::{Holding, Shared};
 use crate::histogram::{Bucket, Histogram};
+use crate::metrics::CacheMetrics;
 use crate::snapshot::Snapshot;
 
 /// The figures of all functions of one process since its start, by their names and those of their backends.
@@ -30,6 +32,15 @@ pub struct FunctionFigures {
 }
 
 impl InstanceFigures {
+    /// What these functions have counted since the start of this process.
+    pub fn of<'a>(functions: impl IntoIterator<Item = &'a CacheMetrics>) -> Self {
+        let mut all = Self::default();
+        for metrics in functions {
+            all.add(metrics.name(), metrics.backend(), &metrics.figures());
+        }
+        all
+    }
+
     /// Adds a function, or to what there is under its names.
     pub fn add(&mut self, function: &str, backend: &str, figures: &FunctionFigures) {
         let names = (function.to_owned(), backend.to_owned());
@@ -102,6 +113,17 @@ impl InstanceFigures {
             figures.snapshot.covers = figures.snapshot.covers.saturating_add(passed);
         }
         Some(())
+    }
+}
+
+impl CacheMetrics {
+    fn figures(&self) -> FunctionFigures {
+        let started = self.start_time().duration_since(UNIX_EPOCH);
+        FunctionFigures {
+            snapshot: self.snapshot(),
+            sampling: self.sampling().get(),
+            started: nanos(started.unwrap_or_default()),
+        }
     }
 }
 

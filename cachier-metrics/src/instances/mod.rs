@@ -1,13 +1,23 @@
-//! The figures of one process as bytes, for files and shared stores. Pure.
+//! The figures of one process as bytes, in files and in shared stores, and what they give together. Pure.
 
+mod cluster;
+#[cfg(all(test, not(shuttle)))]
+mod cluster_tests;
 mod fields;
 mod figures;
+mod ledger;
 mod publication;
+mod publisher;
 #[cfg(all(test, not(shuttle)))]
 mod sample;
+mod stats;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 mod varint;
 
+pub use self::cluster::{Cluster, ClusterFigures, InstanceState};
 pub use self::figures::{FunctionFigures, InstanceFigures};
+pub use self::ledger::{Ledger, Tombstone};
 pub use self::publication::{Header, InstanceId, Publication, Unreadable};
+pub use self::publisher::{Form, Publisher};
+pub use self::stats::{ClusterStats, InstanceStats};

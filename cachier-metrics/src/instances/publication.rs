@@ -1,7 +1,9 @@
 //! The figures of one process at one moment, sealed: as they lie in a file or in a store.
 
 use std::fmt;
-use std::time::Duration;
+use std::hash::{BuildHasher as _, RandomState};
+use std::process;
+use std::time::{Duration, Instant};
 
 use super::figures::InstanceFigures;
 use super::varint::{Reader, Writer};
@@ -9,6 +11,26 @@ use super::varint::{Reader, Writer};
 /// Tells a process from all others, on all machines and after restarts: random, made anew in a forked child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u128);
+
+impl InstanceId {
+    /// One that no other process has, even a forked one with the same memory.
+    #[must_use]
+    pub fn random() -> Self {
+        let randomness = RandomState::new();
+        let half = |number: u8| randomness.hash_one((number, process::id(), Instant::now()));
+        Self(u128::from(half(1)) << 64 | u128::from(half(2)))
+    }
+}
+
+impl InstanceId {
+    /// The id that `Display` shows so.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let is_hex = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let parsed = is_hex.then(|| u128::from_str_radix(digits, 16));
+        parsed?.ok().map(Self)
+    }
+}
 
 /// 32 hexadecimal digits.
 impl fmt::Display for InstanceId {
@@ -175,7 +197,7 @@ impl Header {
 }
 
 /// The bytes behind a head that tells their format and a checksum over them.
-fn seal(body: &[u8]) -> Vec<u8> {
+pub(super) fn seal(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(MAGIC.len() + 1 + CHECKSUM_BYTES + body.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.push(FORMAT);

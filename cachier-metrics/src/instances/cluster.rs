@@ -1,0 +1,291 @@
+//! The merged figures of many instances, from whatever publications of theirs have come in, in whatever order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::figures::InstanceFigures;
+use super::ledger::{Ledger, Tombstone};
+use super::publication::{Header, InstanceId, Publication, Unreadable};
+use crate::gauges::Gauges;
+use crate::snapshot::Activity;
+
+/// The publications of many instances, and the ledger of their group.
+///
+/// Of each epoch of an instance the highest sequence number counts, so that publications may come twice, late, and in any
+/// order. Instances are merged one at a time by [`merge`](Self::merge), which holds no lock and waits for nobody.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    epochs: BTreeMap<(InstanceId, u32), Epoch>,
+    ledger: Ledger,
+    unreadable: u64,
+}
+
+/// What is known of one epoch of an instance.
+#[derive(Clone, Debug, Default)]
+struct Epoch {
+    full: Option<Publication>,
+    /// By the full publication that they change: for the known one, and for later ones that have not come yet.
+    changes: BTreeMap<u64, Publication>,
+    /// The sequence number that was seen last, and when it rose.
+    seen: Option<Seen>,
+}
+
+/// When a sequence number rose, by the reader's clock.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    sequence: u64,
+    at: u64,
+    /// Not the first one that was seen, which may have been there for long.
+    has_risen: bool,
+}
+
+/// The figures of all instances together.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterFigures {
+    /// Sums over all instances, ended ones among them; what only a moment has, of the live ones.
+    pub figures: InstanceFigures,
+    /// The instances that have not been folded, each by its latest epoch.
+    pub instances: Vec<InstanceState>,
+    /// How many ended instances are in the sums besides.
+    pub ended_instances: u64,
+    /// How many publications could not be read, or are of a newer version.
+    pub unreadable: u64,
+}
+
+/// An instance as its publications show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceState {
+    /// The head of its latest publication.
+    pub header: Header,
+    /// How long ago that came, as far as the reader has seen its sequence number rise.
+    pub age: Option<Duration>,
+    /// Whether it still publishes: for three intervals without a new publication it counts as alive.
+    pub is_live: bool,
+}
+
+/// An instance that publishes no more leaves the live view after this many intervals.
+const LIVE_INTERVALS: u32 = 3;
+
+impl Cluster {
+    /// Takes a publication that came in at `now`, in nanoseconds of the reader's own monotonic clock.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, or of a newer version: they are counted and passed over.
+    pub fn add(&mut self, publication: &[u8], now: u64) -> Result<(), Unreadable> {
+        let publication = Publication::read(publication).inspect_err(|_| self.unreadable += 1)?;
+        let Header {
+            instance, epoch, ..
+        } = publication.header;
+        let known = self.epochs.entry((instance, epoch)).or_default();
+        known.add(publication);
+        known.notice(now);
+        Ok(())
+    }
+
+    /// Takes a ledger, unless a later one is known.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, or of a newer version.
+    pub fn add_ledger(&mut self, ledger: &[u8]) -> Result<(), Unreadable> {
+        let ledger = Ledger::read(ledger).inspect_err(|_| self.unreadable += 1)?;
+        if ledger.revision >= self.ledger.revision {
+            self.epochs
+                .retain(|(instance, epoch), _| ledger.tombstone(*instance, *epoch).is_none());
+            self.ledger = ledger;
+        }
+        Ok(())
+    }
+
+    /// What could not be read so far is read anew.
+    pub fn forget_unreadable(&mut self) {
+        self.unreadable = 0;
+    }
+
+    /// The latest known ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The instances that have published nothing for so long, with what they had counted.
+    pub fn silent(&self, now: u64, intervals: u32) -> Vec<(Tombstone, InstanceFigures)> {
+        let silent = self.epochs.iter().filter(|(_, epoch)| {
+            let header = epoch.latest().map(|latest| latest.header);
+            let quiet = |header: Header| epoch.quiet(now) > header.interval * intervals;
+            header.is_some_and(quiet)
+        });
+        let folded = silent.filter_map(|((instance, number), epoch)| {
+            let tombstone = Tombstone {
+                instance: *instance,
+                epoch: *number,
+                sequence: epoch.latest()?.header.sequence,
+            };
+            Some((tombstone, epoch.figures().ok()?))
+        });
+        folded.collect()
+    }
+
+    /// All of it together at `now`.
+    #[must_use]
+    pub fn merge(&self, now: u64) -> ClusterFigures {
+        let mut merged = ClusterFigures {
+            figures: self.ledger.ended.clone(),
+            ended_instances: self.ledger.ended_instances,
+            unreadable: self.unreadable,
+            ..ClusterFigures::default()
+        };
+        let mut parts: Vec<_> = self.unfolded().collect();
+        // The youngest first, whose sizes of shared stores then count.
+        parts.sort_by_key(|((instance, number), epoch)| (epoch.quiet(now), *instance, *number));
+        let mut newest = Sizes::default();
+        for ((instance, number), epoch) in parts {
+            let Some(latest) = epoch.latest() else {
+                continue;
+            };
+            let Ok(figures) = epoch.figures() else {
+                merged.unreadable += 1;
+                continue;
+            };
+            let state = InstanceState {
+                header: latest.header,
+                age: epoch.age(now),
+                is_live: epoch.quiet(now) <= latest.header.interval * LIVE_INTERVALS,
+            };
+            merged.add(figures, &state, epoch.quiet(now), &mut newest);
+            let later = (*instance, number.saturating_add(1));
+            let is_latest = self
+                .epochs
+                .range(later..)
+                .next()
+                .is_none_or(|((id, _), _)| id != instance);
+            if is_latest {
+                merged.instances.push(state);
+            }
+        }
+        newest.put_into(&mut merged.figures);
+        merged
+    }
+
+    /// What is not in the sum of the ledger.
+    fn unfolded(&self) -> impl Iterator<Item = (&(InstanceId, u32), &Epoch)> {
+        let epochs = self.epochs.iter();
+        epochs.filter(|((instance, epoch), _)| self.ledger.tombstone(*instance, *epoch).is_none())
+    }
+}
+
+impl Epoch {
+    fn add(&mut self, publication: Publication) {
+        let sequence = publication.header.sequence;
+        let is_later = |known: &Publication| known.header.sequence < sequence;
+        match publication.since() {
+            None if self.full.as_ref().is_none_or(is_later) => {
+                self.changes.retain(|since, _| *since >= sequence);
+                self.full = Some(publication);
+            }
+            Some(since) if self.full_sequence() <= Some(since) => {
+                let known = self.changes.get(&since);
+                if known.is_none_or(is_later) {
+                    self.changes.insert(since, publication);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes when the sequence number has risen.
+    fn notice(&mut self, now: u64) {
+        let Some(sequence) = self.latest().map(|latest| latest.header.sequence) else {
+            return;
+        };
+        match &self.seen {
+            Some(seen) if seen.sequence >= sequence => {}
+            seen => {
+                self.seen = Some(Seen {
+                    sequence,
+                    at: now,
+                    has_risen: seen.is_some(),
+                });
+            }
+        }
+    }
+
+    fn full_sequence(&self) -> Option<u64> {
+        self.full.as_ref().map(|full| full.header.sequence)
+    }
+
+    fn change(&self) -> Option<&Publication> {
+        self.changes.get(&self.full_sequence()?)
+    }
+
+    fn latest(&self) -> Option<&Publication> {
+        self.change().or(self.full.as_ref())
+    }
+
+    fn figures(&self) -> Result<InstanceFigures, Unreadable> {
+        let full = self.full.as_ref().ok_or(Unreadable::Damaged)?;
+        full.figures(self.change())
+    }
+
+    /// For how long its sequence number has not risen, as far as the reader knows.
+    fn quiet(&self, now: u64) -> Duration {
+        let at = self.seen.map_or(now, |seen| seen.at);
+        Duration::from_nanos(now.saturating_sub(at))
+    }
+
+    fn age(&self, now: u64) -> Option<Duration> {
+        let seen = self.seen.filter(|seen| seen.has_risen)?;
+        Some(Duration::from_nanos(now.saturating_sub(seen.at)))
+    }
+}
+
+/// Of each function the sizes that live instances last told of shared stores, with how old they are.
+#[derive(Default)]
+struct Sizes(BTreeMap<(String, String), (Duration, Gauges)>);
+
+impl Sizes {
+    /// From younger instances to older ones: of as old ones the largest counts, as they are not to be told apart.
+    fn add(&mut self, names: &(String, String), age: Duration, mut gauges: Gauges) {
+        match self.0.get_mut(names) {
+            None => drop(self.0.insert(names.clone(), (age, gauges))),
+            Some((newest, known)) => {
+                if *newest < age {
+                    gauges
+                        .shared
+                        .retain(|store, _| !known.shared.contains_key(store));
+                }
+                known.merge(&gauges);
+            }
+        }
+    }
+
+    fn put_into(self, figures: &mut InstanceFigures) {
+        for (names, (_, gauges)) in self.0 {
+            if let Some(figures) = figures.functions.get_mut(&names) {
+                figures.snapshot.gauges = gauges;
+            }
+        }
+    }
+}
+
+impl ClusterFigures {
+    /// Adds an instance: its counts, and if it lives what it holds and does now.
+    fn add(
+        &mut self,
+        part: InstanceFigures,
+        state: &InstanceState,
+        age: Duration,
+        sizes: &mut Sizes,
+    ) {
+        for (names, mut figures) in part.functions {
+            let gauges = std::mem::take(&mut figures.snapshot.gauges);
+            match state.is_live {
+                true => sizes.add(&names, age, gauges),
+                false => figures.snapshot.activity = Activity::default(),
+            }
+            match self.figures.functions.get_mut(&names) {
+                Some(known) => known.merge(&figures),
+                None => drop(self.figures.functions.insert(names, figures)),
+            }
+        }
+    }
+}

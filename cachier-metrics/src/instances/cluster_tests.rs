@@ -1,0 +1,553 @@
+//! Whatever comes in, in whatever order: merging gives the truth.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::cluster::{Cluster, ClusterFigures};
+use super::figures::InstanceFigures;
+use super::ledger::{Ledger, Tombstone};
+use super::publication::{Header, InstanceId, Publication, Unreadable};
+use super::publisher::{Form, Publisher};
+use super::sample::{everything, header, instance, later};
+use super::stats::ClusterStats;
+use crate::gauges::{Holding, Shared};
+use crate::labels::Outcome;
+use crate::metrics::{CacheMetrics, MetricsOptions};
+use crate::sampling::SamplingRate;
+use crate::snapshot::Snapshot;
+
+const SECOND: u64 = 1_000_000_000;
+const INTERVAL: Duration = Duration::from_secs(10);
+
+fn calls(count: u64) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    snapshot.calls[Outcome::Hit] = count;
+    snapshot
+}
+
+fn hits(merged: &ClusterFigures) -> u64 {
+    let functions = merged.figures.functions.values();
+    functions
+        .map(|figures| figures.snapshot.calls[Outcome::Hit])
+        .sum()
+}
+
+/// A process that counts and publishes.
+struct Process {
+    publisher: Publisher,
+    counted: u64,
+    /// By epoch and sequence number, what it had counted then.
+    published: BTreeMap<(u32, u64), u64>,
+    sequence: u64,
+    is_running: bool,
+}
+
+impl Process {
+    fn new(id: u128) -> Self {
+        Self {
+            publisher: Publisher::new(InstanceId(id), 0, INTERVAL),
+            counted: 0,
+            published: BTreeMap::new(),
+            sequence: 0,
+            is_running: true,
+        }
+    }
+
+    fn publish(&mut self) -> (Form, Vec<u8>) {
+        let figures = instance([calls(self.counted)]);
+        let publication = self.publisher.publish(&figures, Duration::ZERO);
+        self.sequence += 1;
+        let (_, epoch) = self.publisher.epoch();
+        self.published.insert((epoch, self.sequence), self.counted);
+        publication
+    }
+}
+
+/// What processes do, one step after another.
+#[derive(Clone, Debug)]
+enum Step {
+    Count(usize, u64),
+    /// Whether it learns that its publication is stored.
+    Publish(usize, bool),
+    Fork,
+    Pause(usize),
+    /// It is taken for ended if it is paused.
+    Fold(usize),
+    /// It goes on, and looks at the ledger first.
+    Return(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let of = 0..100_usize;
+    prop_oneof![
+        6 => (of.clone(), 1..1000_u64).prop_map(|(of, count)| Step::Count(of, count)),
+        6 => (of.clone(), prop::bool::weighted(0.9)).prop_map(|(of, known)| Step::Publish(of, known)),
+        2 => Just(Step::Fork),
+        1 => of.clone().prop_map(Step::Pause),
+        1 => of.clone().prop_map(Step::Fold),
+        1 => of.prop_map(Step::Return),
+    ]
+}
+
+/// The messages of a run, and what all have counted as of their last publications.
+struct Run {
+    publications: Vec<Vec<u8>>,
+    ledger: Ledger,
+    truth: u64,
+}
+
+fn run(steps: &[Step]) -> Run {
+    let mut processes: Vec<_> = (0..5).map(Process::new).collect();
+    let (mut publications, mut ledger) = (Vec::new(), Ledger::default());
+    for step in steps {
+        let count = processes.len();
+        let place = |of: usize| of % count;
+        match *step {
+            Step::Count(of, count) => {
+                let process = &mut processes[place(of)];
+                process.counted += if process.is_running { count } else { 0 };
+            }
+            Step::Publish(of, is_known) => {
+                let process = &mut processes[place(of)];
+                if process.is_running {
+                    publications.push(process.publish().1);
+                    if is_known {
+                        process.publisher.confirm();
+                    }
+                }
+            }
+            // A child counts from zero, under an id of its own.
+            Step::Fork => processes.push(Process::new(count as u128)),
+            Step::Pause(of) => processes[place(of)].is_running = false,
+            Step::Fold(of) => {
+                let process = &processes[place(of)];
+                let (instance, epoch) = process.publisher.epoch();
+                let mut folder = Cluster::default();
+                publications
+                    .iter()
+                    .for_each(|message| folder.add(message, 0).unwrap());
+                let mut silent = folder.silent(1000 * SECOND, 3).into_iter();
+                let found =
+                    silent.find(|(found, _)| (found.instance, found.epoch) == (instance, epoch));
+                if let (false, Some((tombstone, figures))) = (process.is_running, found) {
+                    ledger.fold(tombstone, &figures);
+                    ledger.revision += 1;
+                }
+            }
+            Step::Return(of) => {
+                let process = &mut processes[place(of)];
+                let (instance, epoch) = process.publisher.epoch();
+                if let Some(tombstone) = ledger.tombstone(instance, epoch) {
+                    process.publisher.fold(tombstone, 0, Duration::ZERO);
+                }
+                process.is_running = true;
+            }
+        }
+    }
+    let last = processes
+        .iter()
+        .filter_map(|process| process.published.values().max());
+    let truth = last.sum();
+    Run {
+        publications,
+        ledger,
+        truth,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn publications_in_any_order_give_the_truth(
+        steps in prop::collection::vec(step(), 0..300),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..100),
+        backwards in any::<bool>(),
+    ) {
+        let Run { mut publications, ledger, truth } = run(&steps);
+        // Some come twice, long before or after their time.
+        if !publications.is_empty() {
+            for place in &order {
+                let (from, to) = (place.index(publications.len()), place.index(7) * 31 % publications.len());
+                publications.push(publications[from].clone());
+                publications.swap(from, to);
+            }
+        }
+        if backwards {
+            publications.reverse();
+        }
+        let half = publications.len() / 2;
+        let mut cluster = Cluster::default();
+        publications[..half].iter().for_each(|message| cluster.add(message, 0).unwrap());
+        let early = cluster.clone();
+        cluster.add_ledger(&ledger.write()).unwrap();
+        cluster.add_ledger(&Ledger::default().write()).unwrap();
+        publications[half..].iter().for_each(|message| cluster.add(message, 0).unwrap());
+        let merged = cluster.merge(0);
+        prop_assert_eq!(hits(&merged), truth);
+        prop_assert!(hits(&early.merge(0)) <= truth);
+        // Once more changes nothing.
+        publications.iter().for_each(|message| cluster.add(message, 0).unwrap());
+        prop_assert_eq!(cluster.merge(0).figures, merged.figures);
+    }
+}
+
+/// A hundred instances that start, fork, pause, end and return, in one run.
+#[test]
+fn a_hundred_instances_give_the_truth() {
+    let mut steps = Vec::new();
+    for round in 0..30_usize {
+        for of in 0..100 {
+            steps.push(Step::Fork);
+            steps.push(Step::Count(of * 7 + round, 3 + of as u64));
+            steps.push(Step::Publish(of * 7 + round, of % 9 > 0));
+        }
+        steps.extend([
+            Step::Pause(round * 3),
+            Step::Fold(round * 3),
+            Step::Return(round * 2),
+        ]);
+        steps.truncate(steps.len().min(1500));
+    }
+    let Run {
+        publications,
+        ledger,
+        truth,
+    } = run(&steps);
+    let mut cluster = Cluster::default();
+    for message in publications.iter().rev().chain(&publications) {
+        cluster.add(message, 0).unwrap();
+    }
+    cluster.add_ledger(&ledger.write()).unwrap();
+    assert_eq!(hits(&cluster.merge(0)), truth);
+    assert!(ledger.ended_instances > 3, "{}", ledger.ended_instances);
+}
+
+fn cluster_of(publications: &[(u128, Snapshot)], at: u64) -> Cluster {
+    let mut cluster = Cluster::default();
+    for (id, snapshot) in publications {
+        let figures = instance([snapshot.clone()]);
+        cluster
+            .add(&Publication::full(&header(*id, 0, 1), &figures), at)
+            .unwrap();
+    }
+    cluster
+}
+
+#[test]
+fn a_dead_instance_keeps_its_counts_alone() {
+    let mut cluster = cluster_of(&[(1, everything()), (2, everything())], 0);
+    let now = 30 * SECOND;
+    let figures = instance([everything()]);
+    cluster
+        .add(&Publication::full(&header(2, 0, 2), &figures), now)
+        .unwrap();
+    let both = cluster.merge(now);
+    assert_eq!(
+        both.instances
+            .iter()
+            .filter(|instance| instance.is_live)
+            .count(),
+        2
+    );
+    let now = now + SECOND;
+    let merged = cluster.merge(now);
+    let ages: Vec<_> = merged
+        .instances
+        .iter()
+        .map(|state| (state.age, state.is_live))
+        .collect();
+    assert_eq!(ages, [(Some(Duration::from_secs(1)), true), (None, false)]);
+    let snapshot = &merged.figures.functions.values().next().unwrap().snapshot;
+    let one = everything();
+    assert_eq!(snapshot.calls[Outcome::Hit], 2 * one.calls[Outcome::Hit]);
+    assert_eq!(
+        (&snapshot.gauges, snapshot.activity),
+        (&one.gauges, one.activity)
+    );
+    // Long silent ones are folded, and leave the same sums.
+    let silent = cluster.silent(now, 3);
+    assert_eq!(silent.len(), 1);
+    let mut ledger = Ledger::default();
+    ledger.revision = 1;
+    ledger.members.extend([InstanceId(1), InstanceId(2)]);
+    for (tombstone, figures) in silent.iter().chain(&silent) {
+        ledger.fold(*tombstone, figures);
+    }
+    cluster.add_ledger(&ledger.write()).unwrap();
+    let folded = cluster.merge(now);
+    assert_eq!((folded.ended_instances, folded.instances.len()), (1, 1));
+    assert_eq!(folded.figures, merged.figures);
+    assert_eq!(cluster.ledger().members, [InstanceId(2)].into());
+}
+
+/// Entries of one store count once, as the youngest tells them; those of near tiers add up.
+#[test]
+fn gauges_follow_their_rules() {
+    let holding = |near: u64, store: u64| {
+        let mut snapshot = Snapshot::default();
+        snapshot.gauges.near = Holding::new(Some(near), None);
+        snapshot.gauges.capacity_entries = Some(100);
+        let shared = Shared::new(Holding::new(Some(store), None), Some(near));
+        snapshot.gauges.shared.insert("redis".to_owned(), shared);
+        snapshot.activity.inflight_calls = near;
+        snapshot.activity.oldest_computation = Some(Duration::from_secs(near));
+        snapshot
+    };
+    let mut cluster = cluster_of(&[(1, holding(3, 900)), (2, holding(5, 40))], 0);
+    let publication = |id, sequence, snapshot| {
+        let figures = instance([snapshot]);
+        Publication::full(&header(id, 0, sequence), &figures)
+    };
+    cluster
+        .add(&publication(3, 1, holding(7, 30)), SECOND)
+        .unwrap();
+    cluster
+        .add(&publication(2, 2, holding(5, 50)), SECOND)
+        .unwrap();
+    let merged = cluster.merge(2 * SECOND);
+    let figures = merged.figures.functions.values().next().unwrap();
+    let gauges = &figures.snapshot.gauges;
+    assert_eq!(
+        (gauges.near.entries, gauges.capacity_entries),
+        (Some(15), Some(300))
+    );
+    let shared = gauges.shared["redis"];
+    assert_eq!(
+        (shared.holding.entries, shared.capacity_bytes),
+        (Some(50), Some(7))
+    );
+    let activity = figures.snapshot.activity;
+    assert_eq!(activity.inflight_calls, 15);
+    assert_eq!(activity.oldest_computation, Some(Duration::from_secs(7)));
+    assert_eq!(
+        (figures.sampling, figures.started),
+        (Some(0.25), 1_704_067_200_000_000_000)
+    );
+}
+
+#[test]
+fn sampling_is_the_smallest_known() {
+    let mut figures = instance([calls(1), calls(2)]).functions.into_values();
+    let (rated, auto) = (figures.next().unwrap(), figures.next().unwrap());
+    let merged = |mut one: super::FunctionFigures, other: &super::FunctionFigures| {
+        one.merge(other);
+        one.sampling
+    };
+    assert_eq!(merged(auto.clone(), &auto), None);
+    assert_eq!(merged(auto.clone(), &rated), Some(0.25));
+    let mut half = rated.clone();
+    half.sampling = Some(0.5);
+    assert_eq!(merged(half, &rated), Some(0.25));
+}
+
+#[test]
+fn what_cannot_be_read_is_counted() {
+    let mut cluster = cluster_of(&[(1, calls(3))], 0);
+    let mut newer = Publication::full(&header(2, 0, 1), &InstanceFigures::default());
+    newer[4] = u8::MAX;
+    assert_eq!(cluster.add(&newer, 0), Err(Unreadable::Newer));
+    assert_eq!(cluster.add_ledger(&newer), Err(Unreadable::Newer));
+    assert_eq!(
+        cluster.add_ledger(&Publication::sealed(&[])),
+        Err(Unreadable::Damaged)
+    );
+    // A head without figures behind it, and a change of nothing that has come.
+    let full = Publication::full(&header(3, 0, 1), &instance([calls(5)]));
+    let (head, _) = full[13..].split_at(full.len() - 13 - 4);
+    cluster.add(&Publication::sealed(head), 0).unwrap();
+    let figures = instance([calls(5)]);
+    let change = Publication::change(&header(4, 0, 2), &figures, (&header(4, 0, 1), &figures));
+    cluster.add(&change.unwrap(), 0).unwrap();
+    let merged = cluster.merge(0);
+    assert_eq!(
+        (merged.unreadable, hits(&merged), merged.instances.len()),
+        (4, 3, 1)
+    );
+    assert_eq!(cluster.silent(1000 * SECOND, 3).len(), 1);
+    cluster.forget_unreadable();
+    assert_eq!(cluster.merge(0).unreadable, 1);
+}
+
+#[test]
+fn a_returning_instance_begins_an_epoch() {
+    let mut publisher = Publisher::new(InstanceId(1), 0, INTERVAL);
+    // Nothing to confirm yet.
+    publisher.confirm();
+    let (form, first) = publisher.publish(&instance([calls(10)]), Duration::ZERO);
+    publisher.confirm();
+    let (changed, second) = publisher.publish(&instance([calls(14)]), INTERVAL);
+    assert_eq!((form, changed), (Form::Full, Form::Change));
+    let mut cluster = Cluster::default();
+    cluster.add(&first, 0).unwrap();
+    cluster.add(&second, 0).unwrap();
+    let (tombstone, figures) = cluster.silent(1000 * SECOND, 30).pop().unwrap();
+    let mut ledger = Ledger::default();
+    ledger.fold(tombstone, &figures);
+    cluster.add_ledger(&ledger.write()).unwrap();
+    for _ in 0..2 {
+        // The second time it is about an epoch that has ended.
+        publisher.fold(tombstone, 0, INTERVAL);
+        let (form, bytes) = publisher.publish(&instance([calls(15)]), 2 * INTERVAL);
+        assert_eq!((form, publisher.epoch()), (Form::Full, (InstanceId(1), 1)));
+        let publication = Publication::read(&bytes).unwrap();
+        assert_eq!(publication.header.uptime, INTERVAL);
+        cluster.add(&bytes, 0).unwrap();
+        assert_eq!(hits(&cluster.merge(0)), 15);
+    }
+    // Folded where nobody knows it was: what it counted meanwhile is lost.
+    let unknown = Tombstone {
+        epoch: 1,
+        sequence: 77,
+        ..tombstone
+    };
+    publisher.fold(unknown, 0, INTERVAL);
+    let (_, bytes) = publisher.publish(&instance([calls(18)]), INTERVAL);
+    let figures = Publication::read(&bytes).unwrap().figures(None).unwrap();
+    assert_eq!(
+        figures.functions.values().next().unwrap().snapshot,
+        calls(3)
+    );
+}
+
+/// Taken for ended while it paused, and told so only after it has published again.
+#[test]
+fn what_others_may_have_folded_is_remembered() {
+    let mut publisher = Publisher::new(InstanceId(1), 0, INTERVAL);
+    let publish = |publisher: &mut Publisher, count| {
+        let published = publisher.publish(&instance([calls(count)]), INTERVAL);
+        publisher.confirm();
+        Publication::read(&published.1).unwrap()
+    };
+    let folded = publish(&mut publisher, 10).header;
+    publisher.remember_sent();
+    publish(&mut publisher, 12);
+    publish(&mut publisher, 13);
+    let Header {
+        instance: id,
+        epoch,
+        sequence,
+        ..
+    } = folded;
+    publisher.fold(
+        Tombstone {
+            instance: id,
+            epoch,
+            sequence,
+        },
+        0,
+        INTERVAL,
+    );
+    let next = publish(&mut publisher, 15).figures(None).unwrap();
+    assert_eq!(next.functions.values().next().unwrap().snapshot, calls(5));
+    publisher.remember_sent();
+    publisher.forget_sent();
+    publish(&mut publisher, 16);
+    publisher.fold(
+        Tombstone {
+            instance: id,
+            epoch: 1,
+            sequence: 4,
+        },
+        0,
+        INTERVAL,
+    );
+    let next = publish(&mut publisher, 18).figures(None).unwrap();
+    assert_eq!(next.functions.values().next().unwrap().snapshot, calls(2));
+}
+
+#[test]
+fn all_figures_follow_when_changes_are_many() {
+    let mut publisher = Publisher::new(InstanceId(1), 0, INTERVAL);
+    let mut figures = everything();
+    let mut forms = Vec::new();
+    for _ in 0..20 {
+        figures = later(&figures, &everything());
+        forms.push(publisher.publish(&instance([figures.clone()]), INTERVAL).0);
+        publisher.confirm();
+    }
+    let full = forms.iter().filter(|form| **form == Form::Full).count();
+    assert!((3..15).contains(&full), "{forms:?}");
+    publisher.begin_anew();
+    assert_eq!(
+        publisher.publish(&instance([figures]), INTERVAL).0,
+        Form::Full
+    );
+}
+
+#[test]
+fn the_oldest_tombstones_are_forgotten() {
+    let mut ledger = Ledger::default();
+    for number in 0..5000 {
+        let tombstone = Tombstone {
+            instance: InstanceId(number),
+            epoch: 0,
+            sequence: 1,
+        };
+        ledger.fold(tombstone, &InstanceFigures::default());
+    }
+    let read = Ledger::read(&ledger.write()).unwrap();
+    assert_eq!(read, ledger);
+    let known = |id| read.tombstone(InstanceId(id), 0).is_some();
+    assert!(
+        known(4999) && known(904) && !known(903) && read.tombstone(InstanceId(4999), 1).is_none()
+    );
+    ledger.keep_tombstones(|id| id == InstanceId(4999));
+    assert!(ledger.tombstone(InstanceId(904), 0).is_none());
+    assert!(ledger.tombstone(InstanceId(4999), 0).is_some());
+}
+
+#[test]
+fn a_cluster_reads_as_a_table() {
+    let mut cluster = cluster_of(&[(1, calls(3)), (2, calls(4))], 0);
+    let later = 40 * SECOND;
+    cluster
+        .add(
+            &Publication::full(&header(2, 0, 2), &instance([calls(6)])),
+            later,
+        )
+        .unwrap();
+    assert!(cluster.add(&[], later).is_err());
+    let stats = ClusterStats::from(&cluster.merge(later));
+    assert_eq!((stats.total().hits, stats.live_instances()), (9, 1));
+    let newest = &stats.instances[0];
+    assert_eq!(
+        (&*newest.id, newest.age),
+        ("00000000000000000000000000000002", Some(Duration::ZERO))
+    );
+    let text = stats.to_string();
+    let head = "1 live instances, 1 silent, 0 ended before\n1 publications could not be read\n";
+    assert!(
+        text.starts_with(head) && text.contains("shop::function_0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn functions_of_one_name_are_published_together() {
+    let on = |backend: &str| {
+        let options = MetricsOptions::new("same", backend).unlisted();
+        let metrics = CacheMetrics::create(options.sampling(SamplingRate::new(0.5)));
+        metrics
+            .start_call(None, None)
+            .finish(Outcome::Miss, None, None);
+        metrics
+    };
+    let figures = InstanceFigures::of([on("redis"), on("redis"), on("file")]);
+    let misses = figures
+        .functions
+        .values()
+        .map(|figures| figures.snapshot.calls[Outcome::Miss]);
+    assert_eq!(misses.collect::<Vec<_>>(), [1, 2]);
+    assert!(
+        figures
+            .functions
+            .values()
+            .all(|figures| figures.sampling == Some(0.5) && figures.started > 0)
+    );
+    assert_ne!(InstanceId::random(), InstanceId::random());
+}

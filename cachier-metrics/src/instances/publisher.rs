@@ -1,0 +1,167 @@
+//! What an instance publishes next: all of its figures, or what has changed since it last did.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::figures::InstanceFigures;
+use super::ledger::Tombstone;
+use super::publication::{Header, InstanceId, Publication};
+
+/// The publications of one instance. Pure: whoever drives it stores the bytes and tells what became of them.
+#[derive(Debug)]
+pub struct Publisher {
+    next: Header,
+    /// The uptime of the process when this epoch began.
+    epoch_begun: Duration,
+    /// What the process had counted then, if that is in the sum of ended epochs.
+    before: InstanceFigures,
+    /// The full publication that is known to be stored, with the size of it and of all changes since.
+    full: Option<Full>,
+    /// What may be stored: the figures of the process with each sequence number, as far as a later one is not known to be.
+    sent: VecDeque<(u64, InstanceFigures)>,
+    /// The same of before a pause in which others may have taken this instance for ended.
+    remembered: VecDeque<(u64, InstanceFigures)>,
+    /// Whether the newest of these is full, and its size.
+    newest: Option<(Form, usize)>,
+}
+
+#[derive(Debug)]
+struct Full {
+    header: Header,
+    figures: InstanceFigures,
+    bytes: usize,
+    bytes_of_changes: usize,
+}
+
+/// Where a publication is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All figures, kept beside what changes them.
+    Full,
+    /// What has changed since the full ones.
+    Change,
+}
+
+/// So many publications that nobody is known to have are remembered.
+const MAX_UNCONFIRMED: usize = 8;
+
+impl Publisher {
+    /// An instance that began at `started`, in nanoseconds since 1970.
+    #[must_use]
+    pub fn new(instance: InstanceId, started: u64, interval: Duration) -> Self {
+        Self {
+            next: Header {
+                instance,
+                epoch: 0,
+                sequence: 0,
+                started,
+                uptime: Duration::ZERO,
+                interval,
+            },
+            epoch_begun: Duration::ZERO,
+            before: InstanceFigures::default(),
+            full: None,
+            sent: VecDeque::new(),
+            remembered: VecDeque::new(),
+            newest: None,
+        }
+    }
+
+    /// Who publishes, in which epoch.
+    #[must_use]
+    pub fn epoch(&self) -> (InstanceId, u32) {
+        (self.next.instance, self.next.epoch)
+    }
+
+    /// The next publication of a process that has these figures since its start, for `uptime`.
+    pub fn publish(&mut self, process: &InstanceFigures, uptime: Duration) -> (Form, Vec<u8>) {
+        self.next.sequence += 1;
+        self.next.uptime = uptime.saturating_sub(self.epoch_begun);
+        let figures = process.since(&self.before);
+        let change = self.full.as_ref().and_then(|full| {
+            // As much again in changes is worth all figures anew.
+            let is_worth_it = full.bytes_of_changes < full.bytes;
+            let earlier = (&full.header, &full.figures);
+            is_worth_it.then(|| Publication::change(&self.next, &figures, earlier))?
+        });
+        let (form, bytes) = match change {
+            Some(change) => (Form::Change, change),
+            None => (Form::Full, Publication::full(&self.next, &figures)),
+        };
+        self.newest = Some((form, bytes.len()));
+        self.sent.push_back((self.next.sequence, process.clone()));
+        if self.sent.len() > MAX_UNCONFIRMED {
+            self.sent.pop_front();
+        }
+        (form, bytes)
+    }
+
+    /// The latest publication is stored.
+    pub fn confirm(&mut self) {
+        let Some((form, bytes)) = self.newest.take() else {
+            return;
+        };
+        self.sent.drain(..self.sent.len() - 1);
+        match (form, &mut self.full, self.sent.back()) {
+            (Form::Change, Some(full), _) => full.bytes_of_changes += bytes,
+            (_, full, Some((_, process))) => {
+                *full = Some(Full {
+                    header: self.next,
+                    figures: process.since(&self.before),
+                    bytes,
+                    bytes_of_changes: 0,
+                });
+            }
+            (_, _, None) => {}
+        }
+    }
+
+    /// The store may have lost what it had: all figures follow.
+    pub fn begin_anew(&mut self) {
+        self.full = None;
+    }
+
+    /// Others have taken this instance for ended: what it counts from where they left it is a new epoch.
+    pub fn fold(&mut self, tombstone: Tombstone, now: u64, uptime: Duration) {
+        if self.epoch() != (tombstone.instance, tombstone.epoch) {
+            return;
+        }
+        let mut sent = self.sent.iter().chain(&self.remembered);
+        // What is not known of is lost rather than counted twice.
+        let folded = sent.find(|(sequence, _)| *sequence == tombstone.sequence);
+        if let Some((_, process)) = folded.or(self.sent.back()) {
+            self.before = process.clone();
+        }
+        self.next.epoch += 1;
+        self.next.started = now;
+        self.epoch_begun = uptime;
+        self.full = None;
+        self.newest = None;
+        self.sent.clear();
+        self.remembered.clear();
+    }
+
+    /// Others may have taken this instance for ended, and it may learn so only later: what it had published by now is
+    /// remembered until it is [forgotten](Self::forget_sent).
+    pub fn remember_sent(&mut self) {
+        self.remembered = self.sent.clone();
+    }
+
+    /// Others have not taken this instance for ended.
+    pub fn forget_sent(&mut self) {
+        self.remembered.clear();
+    }
+}
+
+impl InstanceFigures {
+    /// The counts since `earlier` figures of the same process.
+    fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        for (names, figures) in &mut since.functions {
+            if let Some(earlier) = earlier.functions.get(names) {
+                figures.snapshot = figures.snapshot.since(&earlier.snapshot);
+            }
+        }
+        since
+    }
+}
