@@ -169,6 +169,7 @@ impl Windows {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use allocation_counter::measure;
     use proptest::prelude::*;
 
     use super::*;
@@ -317,21 +318,17 @@ mod tests {
     fn a_busy_day_takes_128_kilobytes() {
         let mut windows = Windows::starting(0, Arc::default());
         let mut second = 0;
-        while second < DAY {
-            second += match DAY - second {
-                0..=600 => 1,
-                601..=10_000 => 8,
-                _ => 64,
-            };
-            windows.push(second * SECOND, &Arc::new(busy(second)));
-        }
-        let packed: usize = windows
-            .recent
-            .iter()
-            .map(|change| change.counted.len())
-            .sum();
-        let room = packed + windows.recent.capacity() * size_of::<Change>();
-        let states = windows.recent.len();
+        let room = measure(|| {
+            while second < DAY {
+                second += match DAY - second {
+                    0..=600 => 1,
+                    601..=10_000 => 8,
+                    _ => 64,
+                };
+                windows.push(second * SECOND, &Arc::new(busy(second)));
+            }
+        });
+        let (room, states) = (room.bytes_current, windows.recent.len());
         assert!(room < 128 << 10, "{room} bytes of {states} states");
         for window in [1, 60, HOUR, DAY / 2] {
             let state = windows.before((second - window) * SECOND);
@@ -339,6 +336,8 @@ mod tests {
             let calls = windows.calls_before((second - window) * SECOND);
             assert_eq!(*calls, state.snapshot.calls);
         }
+        let given_back = measure(|| drop(windows)).bytes_current;
+        assert!(room + given_back <= 0, "{given_back} of {room} bytes");
     }
 
     #[test]
