@@ -6,9 +6,13 @@ use std::hint::black_box;
 
 use cachier::cachier;
 use cachier::testing::isolated;
+use futures_lite::future::block_on;
 
 /// The most stack per level of a recursive miss, in bytes, including the function's own frame.
 const MAX_BYTES_PER_LEVEL: usize = if cfg!(debug_assertions) { 1024 } else { 400 };
+
+/// The same in a task. Not optimized, each future that is polled within another has a frame for all that it may ever need.
+const MAX_BYTES_PER_LEVEL_IN_A_TASK: usize = if cfg!(debug_assertions) { 4096 } else { 400 };
 
 const LEVELS: u64 = 100;
 
@@ -61,6 +65,31 @@ recursive! {
     stale_recursion_is_shallow(backend = "memory", stale_after = "1h", next_time, enable_metrics, sampling_rate = 1.0)
     file_recursion_is_shallow(backend = "file", enable_metrics)
     sqlite_recursion_is_shallow(backend = "sql", near_cache = 10, enable_metrics)
+}
+
+macro_rules! recursive_async {
+    ($($name:ident($($arguments:tt)*))*) => {$(
+        #[test]
+        fn $name() {
+            #[cachier($($arguments)*)]
+            async fn descend(levels: u64) -> u64 {
+                DEEPEST.set(here());
+                match levels {
+                    0 => 0,
+                    _ => Box::pin(descend(levels - 1)).await + 1,
+                }
+            }
+            let bytes = isolated(|| bytes_per_level(|levels| block_on(descend(levels))));
+            assert!(bytes <= MAX_BYTES_PER_LEVEL_IN_A_TASK, "{bytes} bytes a level");
+        }
+    )*};
+}
+
+recursive_async! {
+    memory_recursion_in_a_task_is_shallow(backend = "memory")
+    bounded_recursion_in_a_task_is_shallow(backend = "memory", capacity = 1000, enable_metrics)
+    file_recursion_in_a_task_is_shallow(backend = "file", enable_metrics)
+    sqlite_recursion_in_a_task_is_shallow(backend = "sql", near_cache = 10, enable_metrics)
 }
 
 #[test]

@@ -3,7 +3,10 @@
 //! Code that waits knows nothing of the function's types, and code that knows them does not wait. So one driver serves all
 //! functions, only [`drive`] is compiled for each async one, and a call's future is `Send` whenever the function's own is.
 
+use std::future::poll_fn;
 use std::mem;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cachier_backends::Error;
@@ -100,7 +103,10 @@ pub(crate) async fn drive<T: Store, F: Future>(
     work: &mut impl AsyncWork<T, F>,
 ) -> Response {
     loop {
-        driver.proceed().await;
+        {
+            let mut proceeding = pin!(driver.proceed());
+            poll_fn(|cx| poll_in_own_frame(proceeding.as_mut(), cx)).await;
+        }
         match driver.step(work) {
             Transition::Wait => {}
             Transition::Run(spec) => {
@@ -116,6 +122,12 @@ pub(crate) async fn drive<T: Store, F: Future>(
             Transition::Done(response) => return response,
         }
     }
+}
+
+/// Not inlined, so that a recursion does not keep on its stack what looking up and storing need.
+#[inline(never)]
+fn poll_in_own_frame<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(cx)
 }
 
 impl<T: Store> Driver<T> {
@@ -187,6 +199,7 @@ impl<T: Store> Driver<T> {
     }
 
     /// Takes a step with the function or its result.
+    #[inline(never)]
     pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Response> {
         match self {
             Self::Prepared(_) | Self::Opening => unreachable!("it is opened first"),
@@ -203,6 +216,7 @@ impl<T: Store> Driver<T> {
     }
 
     /// Takes the result of the function.
+    #[inline(never)]
     pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         match self {
             Self::Bypass(bypass) => bypass.computed(kind),

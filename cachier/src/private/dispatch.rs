@@ -1,6 +1,7 @@
 //! Dispatches calls from their site to the driver, and results back.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use cachier_backends::Error;
@@ -278,12 +279,14 @@ fn respond<T: Store, Sh: ReturnType, F>(
 /// Dispatches a request of an async function.
 ///
 /// The arguments are consumed before the future is made, which keeps it small: the call begins here, and the future must be
-/// awaited at once.
+/// awaited at once. Boxed to keep a hit's future small: it is made and moved for each call. Not inlined, so that the box is made
+/// in a frame that is gone when the function runs.
+#[inline(never)]
 #[expect(clippy::boxed_local, reason = "so no future has it in it")]
 pub fn dispatch_async<T, Sh, F, B, N>(
     prepared: Box<Prepared<TaskDriver<T>, ResultSlot<Sh, F>>>,
     body: B,
-) -> impl Future<Output = TypedResponse<Sh::Return, Sh::Stored>>
+) -> Pin<Box<impl Future<Output = TypedResponse<Sh::Return, Sh::Stored>>>>
 where
     T: Store,
     Sh: ReturnType,
@@ -294,20 +297,23 @@ where
     let Prepared { driver, work } = *prepared;
     let (TaskDriver(mut driver), mut work) = (driver, AsyncCall::new(work, body));
     driver.open(CallMode::Async, work.slot());
-    async move {
+    Box::pin(async move {
         let response = drive(&mut driver, &mut work).await;
         work.returned.respond(response)
-    }
+    })
 }
 
 impl<Sh: ReturnType, F> ResultSlot<Sh, F> {
-    /// The typed response.
-    fn respond(self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
+    /// The typed response, once.
+    ///
+    /// Not inlined, and by reference: what it needs of the stack is not there while the function runs.
+    #[inline(never)]
+    fn respond(&mut self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
         let reply = match response {
             Response::Call(call) => return TypedResponse::Call(self.finish(), call),
             Response::Value => return TypedResponse::Value(self.finish()),
             Response::Invalidated(removed) => EntryResponse::Invalidated(removed),
-            Response::Peeked(found) => EntryResponse::Peeked(found.map(|_| self.into_stored())),
+            Response::Peeked(found) => EntryResponse::Peeked(found.map(|_| self.take_stored())),
             Response::Precached(stored) => EntryResponse::Precached(stored),
         };
         TypedResponse::Entry(Box::new(reply))

@@ -153,7 +153,7 @@ macro_rules! __dispatch {
         $($async)? fn $name $($generics)* (
             $($receiver)* operation: $crate::__private::TypedRequest<$stored>, $($parameters)*
         ) -> $crate::__private::TypedResponse<$returned, $stored> $($where)* {
-            let prepared = $crate::__before_run!([$($async)?] {
+            let prepared = $crate::__private::in_own_frame(|| {
                 let spec = $spec;
                 $($key;)?
                 let arguments = $crate::__arguments!($place $parts);
@@ -162,19 +162,6 @@ macro_rules! __dispatch {
             });
             $crate::__run!([$($async)?] $spec, prepared, $($run)*)
         }
-    };
-}
-
-/// Work that is over before the function runs. It takes no stack of a recursion: a future is not on the stack while it
-/// waits.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __before_run {
-    ([] $prepared:block) => {
-        $crate::__private::in_own_frame(|| $prepared)
-    };
-    ([async] $prepared:block) => {
-        $prepared
     };
 }
 
@@ -197,18 +184,17 @@ macro_rules! __run {
             })?)
         })
     }};
-    // Boxed to keep a hit's future small: it is made and moved for each call.
     (
         [async] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr
         $(, later [$($how:ident $argument:ident($probe:expr),)*] $later:expr)?
     ) => {{
         let $names = $captured;
-        ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {
+        $crate::__private::dispatch_async($prepared, move |mode| {
             $crate::__invoke!(mode, $now $(, {
                 $(let $argument = $crate::__owned!($how $probe, $argument);)*
                 $spec.in_task($later)
             })?)
-        }))
+        })
         .await
     }};
 }

@@ -98,8 +98,8 @@ impl<S: ReturnType, F> ResultSlot<S, F> {
     }
 
     /// The result, once the driver is done.
-    pub(crate) fn finish(self) -> S::Return {
-        match (self.value, self.other) {
+    pub(crate) fn finish(&mut self) -> S::Return {
+        match (self.value.take(), self.other.take()) {
             (Some(value), _) => self.spec.return_type.join(value),
             (None, Some(other)) => other,
             (None, None) => unreachable!("the driver ends with a result"),
@@ -107,8 +107,8 @@ impl<S: ReturnType, F> ResultSlot<S, F> {
     }
 
     /// The value as users read it.
-    pub(crate) fn into_stored(self) -> Option<S::Stored> {
-        self.spec.return_type.unwrap_stored(self.value?)
+    pub(crate) fn take_stored(&mut self) -> Option<S::Stored> {
+        self.spec.return_type.unwrap_stored(self.value.take()?)
     }
 
     fn codec(&self) -> &F {
