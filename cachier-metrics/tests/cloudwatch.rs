@@ -333,9 +333,12 @@ fn a_service_out_of_reach_gets_everything_later() {
     }
 }
 
-/// Of a program for credentials, as it were.
+/// Part of a client that fails as a program for credentials may, or panics.
 #[derive(Debug)]
-struct Broken;
+enum Broken {
+    Fails,
+    Panics,
+}
 
 impl Intercept for Broken {
     fn name(&self) -> &'static str {
@@ -348,18 +351,28 @@ impl Intercept for Broken {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        Err("the token is s3cret".into())
+        match self {
+            Self::Fails => Err("the token is s3cret".into()),
+            Self::Panics => panic!("the token is s3cret"),
+        }
     }
 }
 
 #[test]
 fn a_broken_client_is_told_without_its_words() {
-    let config = config("http://127.0.0.1:9").interceptor(Broken).build();
-    let exporter = CloudWatchExporter::builder(Client::from_conf(config));
-    let exporter = exporter.build().unwrap();
-    let error = exporter.flush().unwrap_err().to_string();
-    assert!(error.contains("the client makes no request"), "{error}");
-    assert!(!error.contains("s3cret"), "{error}");
+    for (broken, told) in [
+        (Broken::Fails, "the client makes no request"),
+        (Broken::Panics, "its client has panicked"),
+    ] {
+        let config = config("http://127.0.0.1:9").interceptor(broken).build();
+        let exporter = CloudWatchExporter::builder(Client::from_conf(config));
+        let exporter = exporter.build().unwrap();
+        let error = exporter.flush().unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+        let failures = own(&exporter, "export_failures");
+        assert_eq!((failures, own(&exporter, "export_dropped")), (1, 0));
+    }
 }
 
 #[test]
