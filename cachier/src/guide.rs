@@ -45,6 +45,9 @@ pub mod runbook {
 pub mod sharing_by_machines {
     #![doc = include_str!("guide/sharing_by_machines.md")]
 }
+pub mod terminal {
+    #![doc = include_str!("guide/terminal.md")]
+}
 pub mod testing {
     #![doc = include_str!("guide/testing.md")]
 }
