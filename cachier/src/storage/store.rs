@@ -103,7 +103,7 @@ pub trait Store: Send + Sync + Sized + 'static {
     fn claim_at_once(&self) -> Option<Self::Lease> {
         None
     }
-    /// What a load sees of an absent entry, where it has not to be asked of others.
+    /// What a load sees of an absent entry, where others need not be asked.
     fn seen_absent(&self) -> Option<Self::Seen> {
         None
     }
@@ -243,7 +243,7 @@ pub trait Store: Send + Sync + Sized + 'static {
 }
 
 /// A prepared insertion, to be called once.
-pub(crate) type Insertion<'a> = &'a mut dyn FnMut() -> StoreOutcome;
+pub type Insertion<'a> = &'a mut dyn FnMut() -> StoreOutcome;
 
 /// The result of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
