@@ -91,6 +91,11 @@ impl Figures {
         }
     }
 
+    fn time_of(&self, subject: &str) -> f64 {
+        let row = self.rows.iter().find(|(name, _)| *name == subject);
+        row.map_or(f64::NAN, |(_, time)| *time)
+    }
+
     fn verdict(&self, at_most: f64) -> Verdict {
         let [(ours, our_time), (theirs, their_time), ..] = self.rows[..] else {
             panic!("there are two subjects at least");
@@ -115,6 +120,12 @@ fn report(figures: &[Figures; 4]) -> String {
         words.verdict(1.3),
         churn.verdict(0.8),
     ]));
+    let _ = writeln!(
+        text,
+        "\n`#[cached]` keeps no key from being computed twice at once. quick_cache does, and takes {:.1} times as long as that for \
+         a miss\n`u64 → u64`.",
+        numbers.time_of("quick_cache") / numbers.time_of("cached, `#[cached]`")
+    );
     text.push_str("\n| | subject | ns for each call |\n|---|---|--:|\n");
     for Figures { title, rows } in figures {
         for (name, time) in rows {
