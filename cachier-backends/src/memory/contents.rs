@@ -57,12 +57,6 @@ where
         }
     }
 
-    /// The bytes of so many entries, where all are of one size.
-    pub(super) fn bytes(&self, entries: u64, guard: &Guard) -> Option<u64> {
-        let index = self.words()?;
-        Some(footprint::of_words(entries, index.bytes(guard)))
-    }
-
     /// The words, if it is words.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn words(&self) -> Option<&WordIndex> {

@@ -72,15 +72,19 @@ pub(super) fn pin() -> Option<Guard> {
 /// Does what needs a guard; at the end of a thread, which can have none, on one of its own. `None` if that cannot be had, as
 /// on Windows, where no thread starts while another one's thread-locals are destroyed.
 pub(super) fn guarded<R: Send>(work: impl FnOnce(Guard) -> R + Send) -> Option<R> {
-    if let Some(guard) = pin() {
-        return Some(work(guard));
-    }
-    if cfg!(windows) {
-        return None;
-    }
     let (mut work, mut result) = (Some(work), None);
-    on_a_thread(&mut |guard| result = work.take().map(|work| work(guard)));
+    with_guard(&mut |guard| result = work.take().map(|work| work(guard)));
     result
+}
+
+/// The same, compiled once; `false` if no guard can be had.
+pub(super) fn with_guard(work: &mut (dyn FnMut(Guard) + Send)) -> bool {
+    match pin() {
+        Some(guard) => work(guard),
+        None if cfg!(windows) => return false,
+        None => return on_a_thread(work),
+    }
+    true
 }
 
 /// Drops the guard. What was removed under it is dropped after some more calls.
@@ -106,9 +110,10 @@ const MAX_SPAWN_ATTEMPTS: u32 = 100;
 
 const SPAWN_PAUSE: Duration = Duration::from_millis(10);
 
-/// Nothing that is removed is dropped before the caller goes on, who may hold locks that a `Drop` needs.
+/// `false` if no thread can be had. Nothing that is removed is dropped before the caller goes on, who may hold locks that a
+/// `Drop` needs.
 #[cold]
-fn on_a_thread(work: &mut (dyn FnMut(Guard) + Send)) {
+fn on_a_thread(work: &mut (dyn FnMut(Guard) + Send)) -> bool {
     let mut work = Some(work);
     for _ in 0..MAX_SPAWN_ATTEMPTS {
         // Not joined by its handle, which would wait for the end of its thread-locals too: what it removed may be dropped there.
@@ -123,10 +128,11 @@ fn on_a_thread(work: &mut (dyn FnMut(Guard) + Send)) {
             thread.spawn_scoped(scope, run).ok().map(drop)
         });
         if spawned.is_some() {
-            return;
+            return true;
         }
         thread::sleep(SPAWN_PAUSE);
     }
+    false
 }
 
 /// Stages of a thread's life. Destructors of thread-locals may call a store after the thread-local behind guards is

@@ -13,7 +13,6 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use super::catalog::{Position, Positions};
-use super::slots::Release;
 use super::sync::{AtomicShared, Guard, Shared, Tag};
 use super::table::Table;
 
@@ -31,6 +30,12 @@ pub(super) trait Item: Send + Sync + 'static {
 
 /// Notes where an item of this id has moved to, and says which id it has from now on.
 pub(super) type Moved<'a> = &'a mut dyn FnMut(u32, Position) -> u32;
+
+/// Items that are out of use, of whatever type.
+pub(super) trait Release {
+    /// Releases them now, rather than when their table is freed.
+    fn release(self: Box<Self>);
+}
 
 /// A retired table, with the items removed with it.
 pub(super) struct Retired<T>(Shared<Table<T>>);

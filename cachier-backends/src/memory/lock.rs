@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::catalog::Position;
 use super::entry::{Bounds, Inserted};
-use super::guard::{free_soon, guarded, reclaim};
+use super::footprint;
+use super::guard::{free_soon, pin, reclaim, with_guard};
 use super::slots::{Insertion, Slots};
 use super::sync::{Guard, Mutex, MutexGuard};
+use super::word_index::WordIndex;
 use super::writer::{Writer, WriterState};
 use crate::process::Process;
 
@@ -108,6 +110,13 @@ impl WriterLock {
         removed
     }
 
+    /// How many bytes the entries of this index take with its tables.
+    pub(super) fn bytes_of_words(&self, index: &WordIndex) -> Option<u64> {
+        let guard = pin()?;
+        let state = self.state()?;
+        Some(footprint::of_words(state.entries(), index.bytes(&guard)))
+    }
+
     /// Changes something, and has what was removed dropped, unless that [cannot be](Self::is_lost).
     fn change(
         &self,
@@ -115,7 +124,7 @@ impl WriterLock {
         free: fn(Guard),
         work: &mut (dyn FnMut(Writer<'_>) + Send),
     ) {
-        let done = guarded(|guard| {
+        let is_done = with_guard(&mut |guard| {
             if let Some(state) = self.state() {
                 work(Writer {
                     bounds: self.bounds,
@@ -126,7 +135,7 @@ impl WriterLock {
                 free(guard);
             }
         });
-        if done.is_none() {
+        if !is_done {
             self.is_lost.store(true, Ordering::Relaxed);
         }
     }

@@ -1,7 +1,7 @@
 //! Entries as their writer sees them, whatever the types of key and value: so a writer is compiled once for all.
 
 use super::catalog::{Position, Positions};
-use super::index::{Index, Item, Moved};
+use super::index::{Index, Item, Moved, Release};
 use super::node::Node;
 use super::sizes::Size;
 use super::sync::Guard;
@@ -28,12 +28,6 @@ pub(super) trait Slots: Sync {
     fn shrink(&self, moved: Moved<'_>, guard: &Guard);
     /// Removes all entries. The result should be released after unlocking.
     fn clear(&self, guard: &Guard) -> Option<Box<dyn Release>>;
-}
-
-/// Entries that are out of use.
-pub(super) trait Release {
-    /// Releases them now, rather than when their table is freed.
-    fn release(self: Box<Self>);
 }
 
 /// An entry on its way into the slots.

@@ -164,7 +164,7 @@ where
                 self.take_word(index, key, any, |value, found| found.entry(value))
             }
             _ => {
-                let node = self.find_node(self.contents.nodes()?, key, &guard)?;
+                let node = self.node(key, &guard)?;
                 Some(node.entry(node.value.clone()))
             }
         })?
@@ -180,7 +180,7 @@ where
                 let any = None::<fn(u64) -> bool>;
                 self.take_word(index, key, any, |_, found| found.created())
             }
-            _ => Some(self.find_node(self.contents.nodes()?, key, &guard)?.created),
+            _ => Some(self.node(key, &guard)?.created),
         })?
     }
 
@@ -249,14 +249,11 @@ where
     /// How many bytes they take, if the size of each is known. A store of machine words knows by itself, and does not ask
     /// for the sizes of entries.
     pub fn bytes(&self) -> Option<u64> {
-        let guard = pin()?;
-        let state = self.lock.state()?;
-        let entries = state.entries();
-        match self.contents.bytes(entries, &guard) {
-            Some(all) if self.is_bounded_in_bytes => Some(all),
+        match self.contents.words() {
+            Some(index) if self.is_bounded_in_bytes => self.lock.bytes_of_words(index),
             // The words themselves, as of other values their serialized size.
-            Some(_) => Some(entries * PAIR_OF_WORDS),
-            None => state.bytes(),
+            Some(_) => Some(self.lock.state()?.entries() * PAIR_OF_WORDS),
+            None => self.lock.state()?.bytes(),
         }
     }
 
@@ -291,6 +288,16 @@ where
             node.uses.count();
         }
         Some(take(node.value.clone(), Place::Node(node)))
+    }
+
+    /// The node of this key, off the path of hits: shares its code with writers.
+    fn node<'g, Q>(&self, key: &Q, guard: &'g Guard) -> Option<&'g Node<K, V>>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        let is_match: &dyn Fn(&Node<K, V>) -> bool = &|node| key.equivalent(&node.key);
+        let index = self.contents.nodes()?;
+        index.find(self.hash(key), is_match, guard)
     }
 
     #[inline]

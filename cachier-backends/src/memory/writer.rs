@@ -2,9 +2,10 @@
 
 use super::catalog::{Catalog, Position};
 use super::entry::Bounds;
+use super::index::Release;
 use super::policy::{Arrival, Policy};
 use super::sizes::{Size, Sizes};
-use super::slots::{Destination, Insertion, Release, Slots};
+use super::slots::{Destination, Insertion, Slots};
 use super::sync::{Guard, MutexGuard};
 
 /// Data for writers only, under the lock.
