@@ -23,7 +23,13 @@ fn fields(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
             for (name, value) in object {
-                let by_label = [".labels", ".calls", ".call_duration", ".round_trips"];
+                let by_label = [
+                    ".labels",
+                    ".calls",
+                    ".call_duration",
+                    ".round_trips",
+                    ".settings",
+                ];
                 let is_label = by_label.iter().any(|field| path.ends_with(field));
                 fields(
                     value,
@@ -216,6 +222,7 @@ fn a_window_sums_up_each_function() {
         (&summed["function"], &summed["backend"]),
         (&"summed".into(), &"file".into())
     );
+    assert_eq!(summed["settings"]["stale_after"], "1h");
     assert_eq!(summed["counted"]["calls"]["hit"], 3);
     assert_eq!(summed["counted"]["seconds"], 3.0);
     assert_eq!(summed["held"].as_object().unwrap().len(), 0);

@@ -131,6 +131,42 @@ impl Options {
     }
 }
 
+impl Options {
+    /// The arguments that the attribute has, as people read them.
+    #[must_use]
+    pub fn set(&self) -> Vec<(&'static str, String)> {
+        let duration = |name, time: Option<Duration>| Some((name, format!("{:?}", time?)));
+        let number = |name, number: Option<u64>| Some((name, number?.to_string()));
+        let flag = |name, flag: Option<bool>| Some((name, flag?.to_string()));
+        let switch = |name, switch| match switch {
+            Switch::Off => None,
+            Switch::On => Some((name, "true".to_owned())),
+            Switch::Auto => Some((name, "auto".to_owned())),
+        };
+        let all = [
+            duration("stale_after", self.stale_after),
+            switch("next_time", self.next_time),
+            duration("max_stale", self.max_stale),
+            duration("stale_on_error", self.stale_on_error),
+            duration("retry_after", self.retry_after),
+            duration("wait_for_calc_timeout", self.wait_for_calc_timeout),
+            flag("allow_none", self.allow_none),
+            number("entry_size_limit", self.entry_size_limit),
+            flag("cleanup_stale", self.cleanup_stale),
+            duration("cleanup_interval", self.cleanup_interval),
+            number("capacity", self.capacity),
+            number("capacity_bytes", self.capacity_bytes),
+            number("near_cache", self.near_cache),
+            duration("near_stale_after", self.near_stale_after),
+            flag("verify", self.verify),
+            duration("operation_timeout", self.operation_timeout),
+            (self.on_backend_error == OnBackendError::Propagate)
+                .then(|| ("on_backend_error", "propagate".to_owned())),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
 /// Parameters of the program, used at call time wherever an attribute left the argument out.
 ///
 /// ```

@@ -10,6 +10,7 @@ pub(super) fn metrics(name: &str) -> (&'static CacheMetrics, Clock) {
     let metrics = CacheMetrics::create(
         MetricsOptions::new(name, "file")
             .clock(clock.clone())
+            .settings(vec![("stale_after", "1h".to_owned())])
             .unlisted(),
     );
     (metrics, clock)

@@ -131,6 +131,7 @@ pub(super) fn create_metrics(
     let backend = context.backends.label(&spec.options.backend);
     let options = MetricsOptions::new(identity::name(spec), backend)
         .sampling(sampling)
+        .settings(spec.options.set())
         .clock(context.clock.clone());
     Some(CacheMetrics::create(match context.id == ContextId::MAIN {
         true => options,

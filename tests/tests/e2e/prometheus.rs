@@ -78,6 +78,8 @@ fn figures_are_served_under_the_catalogues_names() {
             assert_eq!(figure, expected, "{name} {label}");
         }
         exporter.stop();
+        let settings: Vec<_> = half::metrics().settings().collect();
+        assert_eq!(settings, [("stale_after", "3600s")]);
     });
 }
 

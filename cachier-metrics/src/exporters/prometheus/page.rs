@@ -21,7 +21,7 @@ pub(super) const HTML: &str = concat!(
 /// The Content-Security-Policy: the page runs its own script, known by its hash, and asks its own server. The unit test prints
 /// the hashes.
 pub(super) const POLICY: &str = concat!(
-    "default-src 'none'; script-src 'sha256-jw+HVHv8B6pzsk2HdO8d8YACoy6GwOHis5DEw0OieSY='; style-src 'sha256-WP1sH/oUPhRT3a6uq5TA/Pd/CmZM1dnVFh5uWWYRAGk='; connect-src 'self'; img-src data:; ",
+    "default-src 'none'; script-src 'sha256-ws3GgKsli/CUZTSKCVcNmvS0qEe+cOJKooxKI5+OyRI='; style-src 'sha256-7jqxlFGDiGNY6qS2aHzavBTM4VwVpblTk+aB/3vxxn4='; connect-src 'self'; img-src data:; ",
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 

@@ -29,9 +29,21 @@ fn function(series: &FunctionGroup, window: Duration) -> Option<Value> {
         "start_time_seconds": seconds_since_1970(members().map(|metrics| metrics.start_time()).min()?),
         "sampling_ratio": members().map(timed_share).reduce(f64::min)?,
         "counted": counted(&snapshot),
+        "settings": settings(series),
         "held": held(&snapshot.gauges),
         "activity": activity(snapshot.activity),
     }))
+}
+
+/// What the program has set: of functions that share a name, the first one's.
+fn settings(series: &Series) -> Value {
+    let settings = series
+        .members
+        .iter()
+        .take(1)
+        .flat_map(|metrics| metrics.settings());
+    let settings = settings.map(|(name, value)| (name.to_owned(), json!(value)));
+    settings.collect::<Map<_, _>>().into()
 }
 
 /// The contents of the cache now; unknown fields are absent.

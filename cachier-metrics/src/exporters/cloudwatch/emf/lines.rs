@@ -29,7 +29,10 @@ pub(super) fn documents(data: Vec<Datum>, max_metrics: usize) -> Vec<Document> {
     let mut documents: Vec<Document> = Vec::new();
     let mut of_dimensions = HashMap::<_, Vec<usize>>::new();
     for datum in data {
-        let places = of_dimensions.entry(datum.dimensions.clone()).or_default();
+        let places = match of_dimensions.get_mut(&datum.dimensions) {
+            Some(places) => places,
+            None => of_dimensions.entry(datum.dimensions.clone()).or_default(),
+        };
         let has_room = |place: &&usize| {
             let document = &documents[**place];
             document.metrics.len() < max_metrics && !document.values.contains_key(&datum.name)

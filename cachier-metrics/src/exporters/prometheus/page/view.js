@@ -114,7 +114,9 @@ function line(key, figures, kind) {
 function emptyLine(figures, kind) {
   const cells = COLUMNS.map(({ name, word }, place) => {
     if (place > 0) return html("td", { "data-name": name, class: word ? "word" : "" });
-    const link = html("a", { href: `#${new URLSearchParams({ function: figures.function })}` }, figures.function);
+    // Long names break between modules.
+    const parts = figures.function.split(/(?<=::)/).flatMap((part, place) => (place > 0 ? [html("wbr", {}), part] : [part]));
+    const link = html("a", { href: `#${new URLSearchParams({ function: figures.function })}` }, ...parts);
     return html("th", { scope: "row" }, kind === "group" ? figures.function : link);
   });
   const made = html("tr", kind === "group" ? { class: "group" } : { "data-function": figures.function, "data-backend": figures.backend }, ...cells);
@@ -168,7 +170,7 @@ function showOne({ functions }, { metrics, series }) {
   element("one-title").textContent = name;
   if (functions.length === 0) {
     element("one-note").textContent = "There is no function of this name, or it has not been called yet.";
-    return ["one-sums", "plots", "distributions", "counts"].forEach((id) => element(id).replaceChildren());
+    return ["one-sums", "plots", "settings", "distributions", "counts"].forEach((id) => element(id).replaceChildren());
   }
   const figures = functions.length === 1 ? row(functions[0]) : row(added(functions));
   const backends = functions.map(({ backend }) => backend).join(", ");
@@ -177,6 +179,9 @@ function showOne({ functions }, { metrics, series }) {
   const { verdict, ...rest } = figures;
   const figuresShown = COLUMNS.filter(({ key }) => key in rest && !["function", "backend"].includes(key));
   tiles(element("one-sums"), [["Verdict", verdict.text, verdict.level], ...figuresShown.map(({ key, name, text }) => [name, text(rest[key])])]);
+  const settings = Object.entries(functions[0].settings);
+  tiles(element("settings"), settings);
+  element("no-settings").hidden = settings.length > 0;
   keepOpen(element("plots"), recentPlots(summed(series), series[0]?.step_seconds ?? 1));
   keepOpen(element("distributions"), distributions(metrics));
   keepOpen(element("counts"), counts(metrics));
