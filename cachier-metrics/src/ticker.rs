@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn listeners_are_called_each_second() {
         static CALLED: AtomicU64 = AtomicU64::new(0);
-        const LISTENER: fn() = || drop(CALLED.fetch_add(1, Ordering::Relaxed));
+        const LISTENER: fn() = || _ = CALLED.fetch_add(1, Ordering::Relaxed);
         (0..2).for_each(|_| set_tick_listener(LISTENER));
         start();
         let begun = Instant::now();

@@ -2,6 +2,8 @@
 
 mod cluster;
 #[cfg(all(test, not(shuttle)))]
+mod cluster_model;
+#[cfg(all(test, not(shuttle)))]
 mod cluster_tests;
 mod fields;
 mod figures;
