@@ -76,6 +76,8 @@ mod budget;
 mod builtin;
 mod cached_function;
 mod call;
+#[cfg(feature = "persistent")]
+mod cluster;
 mod context;
 mod decision;
 mod driver;
@@ -171,7 +173,8 @@ pub use cachier_macros::methods;
 #[doc(no_inline)]
 pub use cachier_metrics::aws_sdk_cloudwatch;
 pub use cachier_metrics::{
-    CacheMetrics, Distribution, ExportError, MetricsExporter, Snapshot, Stats, StatsTable,
+    CacheMetrics, ClusterStats, Distribution, ExportError, InstanceStats, MetricsExporter,
+    Snapshot, Stats, StatsTable,
 };
 #[cfg(feature = "cloudwatch")]
 pub use cachier_metrics::{CloudWatchBuilder, CloudWatchExporter};
@@ -253,6 +256,8 @@ pub use self::__private::{
 };
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
+#[cfg(feature = "persistent")]
+pub use self::cluster::{cluster_stats, cluster_stats_async, publish_metrics};
 pub use self::groups::{stats_by_backend, stats_by_function, stats_of};
 pub use self::handle::Handle;
 #[cfg(feature = "persistent")]

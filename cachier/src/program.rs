@@ -4,6 +4,8 @@
 use cachier_backends::{Error, ErrorKind, IntoBackend, Operation};
 
 use crate::block_on::block_on;
+#[cfg(feature = "persistent")]
+use crate::cluster;
 use crate::context;
 use crate::handle::Handle;
 use crate::options::GlobalParams;
@@ -210,6 +212,8 @@ pub fn flush() {
 /// ```
 pub async fn flush_async() {
     let context = context::current();
+    #[cfg(feature = "persistent")]
+    cluster::publish_on_flush(context);
     context.pending.idle().await;
     // Afterwards, since that work leads to the backends' own.
     context.backends.idle().await;

@@ -24,6 +24,7 @@ mod observed;
 mod overtaken;
 mod pauses;
 mod processes;
+mod published;
 mod recovery;
 mod rights;
 mod room;

@@ -36,8 +36,8 @@ fn function(series: &FunctionGroup, window: Duration) -> Option<Value> {
 }
 
 /// What the program has set: of functions that share a name, the first one's.
-fn settings(series: &Series) -> Value {
-    let settings = series
+fn settings(group: &FunctionGroup) -> Value {
+    let settings = group
         .members
         .iter()
         .take(1)

@@ -1,0 +1,12 @@
+//! The figures of many processes through a store that they share: publishing one's own, and reading those of all.
+//!
+//! Each instance keeps its figures under keys of its own, so that it publishes with one request and waits for nobody. The
+//! ledger, which all share, says whose figures there are, and sums up those of ended instances.
+
+mod member;
+mod place;
+mod program;
+mod view;
+
+pub(crate) use self::program::publish_on_flush;
+pub use self::program::{cluster_stats, cluster_stats_async, publish_metrics};

@@ -1,0 +1,198 @@
+//! The figures of all instances together, computed at most once in an interval, whoever asks.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use cachier_backends::{BoxFuture, Error, ErrorKind, Operation};
+use cachier_metrics::{Cluster, ClusterStats, Form, InstanceId};
+use event_listener::Event;
+
+use super::place::{Change, Place, Slot};
+use crate::background::{WorkerPool, run_on_thread};
+use crate::block_on::block_on;
+use crate::context::Context;
+use crate::timer::{Timer, nanos};
+
+/// The figures of all instances, as this process last read them.
+pub(super) struct View {
+    pub(super) context: &'static Context,
+    pub(super) interval: Duration,
+    pub(super) place: Place,
+    progress: Mutex<Progress>,
+    computed: Event,
+    /// What has been read so far, so that what comes late does not count. Locked by whoever computes.
+    cluster: Mutex<Cluster>,
+}
+
+#[derive(Default)]
+struct Progress {
+    latest: Option<Computed>,
+    is_computing: bool,
+}
+
+/// The result of a computation, and when it was begun.
+struct Computed {
+    at: u64,
+    stats: Result<Arc<ClusterStats>, Error>,
+}
+
+/// What reading all instances may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// So many requests at a time: calls have the rest of the store's connections.
+const MAX_LOADS: usize = 4;
+/// An instance that has been silent for so many intervals is taken for ended.
+const ENDED_INTERVALS: u32 = 30;
+
+impl View {
+    pub(super) fn new(context: &'static Context, interval: Duration, place: Place) -> Arc<Self> {
+        Arc::new(Self {
+            context,
+            interval,
+            place,
+            progress: Mutex::default(),
+            computed: Event::new(),
+            cluster: Mutex::default(),
+        })
+    }
+
+    /// The latest figures, computed anew if they are older than an interval.
+    pub(super) async fn stats(self: &Arc<Self>) -> Result<Arc<ClusterStats>, Error> {
+        loop {
+            let computed = self.computed.listen();
+            if let Some(computed) = self.latest() {
+                return computed;
+            }
+            self.refresh();
+            computed.await;
+        }
+    }
+
+    /// Computes them on a thread of cachier's, unless that is being done.
+    pub(super) fn refresh(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.progress().is_computing, true) {
+            return;
+        }
+        let computing = Computing(Arc::clone(self));
+        run_on_thread(self.context, WorkerPool::Storage, move || {
+            let (at, view) = (Timer::system().now(), &computing.0);
+            let read = Timer::system().timeout(Some(READ_TIMEOUT), view.read());
+            let stats = block_on(read).unwrap_or_else(|| Err(timed_out()));
+            view.progress().latest = Some(Computed { at, stats });
+            drop(computing);
+        });
+    }
+
+    fn latest(&self) -> Option<Result<Arc<ClusterStats>, Error>> {
+        let progress = self.progress();
+        let latest = progress.latest.as_ref()?;
+        let age = Timer::system().now().saturating_sub(latest.at);
+        (age < nanos(self.interval)).then(|| latest.stats.clone())
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A computation, until it is dropped.
+struct Computing(Arc<View>);
+
+impl Drop for Computing {
+    fn drop(&mut self) {
+        self.0.progress().is_computing = false;
+        self.0.computed.notify(usize::MAX);
+    }
+}
+
+impl View {
+    /// Reads the figures of all instances, and folds those of ended ones.
+    #[expect(
+        clippy::await_holding_lock,
+        reason = "one computation at a time, on a thread of its own"
+    )]
+    async fn read(&self) -> Result<Arc<ClusterStats>, Error> {
+        let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledger = self.place.ledger().await?;
+        let members: Vec<_> = ledger.members.iter().copied().collect();
+        cluster.forget_unreadable();
+        // Not an error: it was read just now.
+        let _ = cluster.add_ledger(&ledger.write());
+        for some in members.chunks(MAX_LOADS / 2) {
+            let slots = some.iter().flat_map(|instance| slots_of(*instance));
+            let loads =
+                slots.map(|slot| Box::pin(self.place.load(slot)) as BoxFuture<'_, Option<Vec<u8>>>);
+            for loaded in all(loads.collect()).await {
+                let now = Timer::system().now();
+                // One that cannot be read is counted.
+                let _ = match loaded {
+                    Ok(None) => Ok(()),
+                    Ok(Some(bytes)) => cluster.add(&bytes, now),
+                    Err(error) if is_of_entry(&error) => cluster.add(&[], now),
+                    Err(error) => return Err(error),
+                };
+            }
+        }
+        self.fold_ended(&mut cluster).await?;
+        let merged = cluster.merge(Timer::system().now());
+        Ok(Arc::new(ClusterStats::from(&merged)))
+    }
+
+    async fn fold_ended(&self, cluster: &mut Cluster) -> Result<(), Error> {
+        let ended = cluster.silent(Timer::system().now(), ENDED_INTERVALS);
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let folded = self.place.update(|ledger| {
+            for (tombstone, figures) in &ended {
+                ledger.fold(*tombstone, figures);
+            }
+            Change::Store
+        });
+        let _ = cluster.add_ledger(&folded.await?.write());
+        for (tombstone, _) in ended {
+            for slot in slots_of(tombstone.instance) {
+                // One that stays is not looked for any more.
+                let _ = self.place.remove(slot).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an entry is at fault, and not the store.
+fn is_of_entry(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Codec)
+}
+
+fn slots_of(instance: InstanceId) -> [Slot; 2] {
+    [Form::Full, Form::Change].map(|form| Slot::Figures(instance, form))
+}
+
+/// The outputs of all futures, which run at the same time.
+async fn all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, Error>> {
+    let mut outputs: Vec<_> = futures.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut is_pending = false;
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => is_pending = true,
+                }
+            }
+        }
+        match is_pending {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+fn timed_out() -> Error {
+    let message = "the figures of all instances could not be read in time";
+    Error::new(ErrorKind::Timeout, Operation::Load, message)
+}

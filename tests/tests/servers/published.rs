@@ -1,0 +1,132 @@
+//! Figures of many processes through a store: the sums of all, whoever lives, dies, forks or cannot reach it.
+
+use std::time::Duration;
+
+use cachier::{
+    ClusterStats, cachier, cluster_stats, flush, global_params, publish_metrics, set_global_params,
+};
+#[cfg(unix)]
+use cachier_tests::forked::Forked;
+use cachier_tests::process::{hear, part, say};
+use cachier_tests::wait::until;
+
+#[cfg(unix)]
+use crate::forks::in_own_process;
+use crate::store::{Subject, unique};
+
+crate::on_every_store! {
+    every_process_sees_the_sums_of_all
+}
+#[cfg(unix)]
+mod forking {
+    use super::a_forked_child_is_an_instance;
+
+    crate::on_stores!([redis: Redis, sqlite: Sqlite, file: File] { a_forked_child_is_an_instance });
+}
+mod unreachable {
+    use super::publishing_and_calls_fail_apart;
+
+    crate::on_stores!([redis: Redis] { publishing_and_calls_fail_apart });
+}
+
+/// Short, but slow stores keep up with it.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+#[cachier(backend = "memory", name = "published::counted", enable_metrics)]
+fn counted(number: u64) -> u64 {
+    number
+}
+
+fn count(calls: u64) {
+    (0..calls).for_each(|number| drop(counted(number)));
+}
+
+/// Whether all instances are seen as alive, and their calls.
+fn is_seen(instances: usize, calls: u64) -> bool {
+    // A server that has just started may not answer yet.
+    let is = |cluster: &ClusterStats| {
+        (cluster.live_instances(), cluster.total().calls) == (instances, calls)
+    };
+    cluster_stats().is_ok_and(|cluster| is(&cluster))
+}
+
+fn every_process_sees_the_sums_of_all(subject: &Subject) {
+    if let Some(part) = part() {
+        publish_metrics("store", INTERVAL).unwrap();
+        count(part.parse().unwrap());
+        flush();
+        say("published");
+        assert_eq!(hear(), "go");
+        count(10);
+        flush();
+        say("again");
+        // Until the test is over.
+        hear();
+        return;
+    }
+    let namespace = unique("published");
+    set_global_params(global_params().namespace(&*namespace));
+    let [mut first, second, third] = ["3", "4", "5"].map(|part| subject.start(part, &namespace));
+    for process in [&first, &second, &third] {
+        assert_eq!(process.line(), "published");
+    }
+    publish_metrics("store", INTERVAL).unwrap();
+    until("all are seen", || is_seen(4, 12));
+    let cluster = cluster_stats().unwrap();
+    assert_eq!(
+        cluster.functions.get("published::counted").unwrap().misses,
+        12
+    );
+    assert_eq!((cluster.unreadable, cluster.ended_instances), (0, 0));
+    // One that is killed leaves the living, and its counts stay.
+    third.kill();
+    first.tell("go");
+    assert_eq!(first.line(), "again");
+    until("the killed one is missed", || is_seen(3, 22));
+    let cluster = cluster_stats().unwrap();
+    assert_eq!(cluster.instances.len(), 4);
+    assert!(cluster.instances.iter().any(|instance| !instance.is_live));
+}
+
+#[cfg(unix)]
+fn a_forked_child_is_an_instance(subject: &Subject) {
+    in_own_process(subject, || {
+        publish_metrics("store", INTERVAL).unwrap();
+        count(3);
+        until("the parent is seen", || is_seen(1, 3));
+        let child = Forked::start(|| {
+            // A child counts from its first call that is no hit.
+            counted(77);
+            count(5);
+            // Its figures are its own: the parent's are not told twice.
+            until("both are seen", || {
+                flush();
+                is_seen(2, 9)
+            });
+        });
+        until("the parent sees both", || is_seen(2, 9));
+        child.finish();
+    });
+}
+
+/// A call of which nobody has the value yet.
+#[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
+fn stored(number: u64) -> u64 {
+    number
+}
+
+fn publishing_and_calls_fail_apart(subject: &Subject) {
+    let namespace = unique("published");
+    set_global_params(global_params().namespace(&*namespace));
+    let proxy = subject.behind_a_proxy();
+    publish_metrics("store", Duration::from_millis(20)).unwrap();
+    until("it is published", || is_seen(1, 0));
+    drop(proxy);
+    // Many publications fail, and no call has met the store yet.
+    until("nobody is seen any more", || cluster_stats().is_err());
+    (0..10).for_each(|_| flush());
+    assert!(!cachier::check_backend("store").breaker_open);
+    subject.register();
+    assert_eq!((stored(1), stored(1)), (1, 1));
+    assert_eq!(stored::metrics().stats().hits, 1);
+}
