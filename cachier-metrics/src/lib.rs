@@ -22,11 +22,13 @@ mod histogram;
 mod instances;
 mod labelled;
 mod labels;
+mod lifetime;
 mod local;
 mod metrics;
 #[cfg(all(test, shuttle))]
 mod model;
 mod packed;
+mod past;
 mod pattern;
 mod per_process;
 mod process;
@@ -75,10 +77,11 @@ pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, ExponentialBuckets, Histogram};
 #[doc(hidden)]
 pub use instances::{
-    Cluster, ClusterFigures, Form, FunctionFigures, Header, InstanceFigures, InstanceId,
-    InstanceState, Ledger, Publication, Publisher, Tombstone, Unreadable,
+    Cluster, ClusterFigures, EndedHistory, Form, FunctionFigures, Header, History, InstanceFigures,
+    InstanceHistory, InstanceId, InstanceState, Ledger, Publication, Publisher, Step, Tombstone,
+    Trail, Unreadable,
 };
-pub use instances::{ClusterStats, InstanceStats};
+pub use instances::{ClusterStats, InstanceStats, MetricsFile};
 pub use labelled::Labelled;
 pub use labels::{
     AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
@@ -86,6 +89,8 @@ pub use labels::{
 };
 pub use local::Local;
 pub use metrics::{CacheMetrics, MetricsOptions};
+#[doc(hidden)]
+pub use past::Past;
 #[doc(hidden)]
 pub use pattern::NamePattern;
 #[doc(hidden)]

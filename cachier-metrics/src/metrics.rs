@@ -15,6 +15,7 @@ use crate::exemplars::ExemplarsRead;
 use crate::gauges::Gauges;
 use crate::labels::{ErrorLabel, NearResult, Operation, RemovalCause, StaleUse};
 use crate::local::Local;
+use crate::past::Past;
 use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
@@ -50,6 +51,8 @@ pub struct CacheMetrics {
     /// A child process begins to count with its first operation other than a hit.
     history: PerProcess<Mutex<History>>,
     gauges: PerProcess<Mutex<Option<Arc<GaugeSource>>>>,
+    /// What processes that have ended counted, once that has been read.
+    pub(crate) past: PerProcess<Mutex<Option<Arc<Past>>>>,
 }
 
 /// Options for [`CacheMetrics::create`].
@@ -272,8 +275,14 @@ impl CacheMetrics {
     ///
     /// The window begins up to a fifteenth of its length, or a second, too early: [`Snapshot::covers`] tells its
     /// length. A window longer than a day, or than the time since the beginning, begins there.
+    ///
+    /// Where figures are kept over restarts, a window that is longer than this process has lived goes on in the figures of
+    /// earlier ones, by minutes, and of more than an hour ago by quarters. It covers only the time in which a process counted.
     pub fn snapshot_over(&self, window: Duration) -> Snapshot {
-        self.difference(|windows, now| windows.before(now.saturating_sub(nanos(window))))
+        let begin = |now: u64| now.saturating_sub(nanos(window));
+        let mut snapshot = self.difference(|windows, now| windows.before(begin(now)));
+        self.add_past(window, &mut snapshot);
+        snapshot
     }
 
     /// The figures since the beginning, unaffected by resets: its counters never fall.
@@ -295,6 +304,10 @@ impl CacheMetrics {
         });
         let (begun, inherited) = (history.begun, history.inherited.clone());
         drop(history);
+        let lookups = std::array::from_fn(|place| {
+            let parts = [lookups[place], self.past_lookups(windows[place])];
+            parts.into_iter().sum()
+        });
         let own = match inherited {
             Some(inherited) => latest.since(&inherited.counts),
             None => (*latest).clone(),
@@ -323,6 +336,8 @@ impl CacheMetrics {
         let mut history = self.history();
         let latest = self.rotate(&mut history, now);
         history.windows = Windows::starting(now, latest);
+        drop(history);
+        self.forget_past_windows();
     }
 
     /// Keeps the state of now for the windows. The ticker of the process does it each second for listed functions on
@@ -357,6 +372,7 @@ impl CacheMetrics {
             shared: SharedCounters::new(),
             history: PerProcess::new(),
             gauges: PerProcess::new(),
+            past: PerProcess::new(),
         };
         metrics.counting();
         metrics

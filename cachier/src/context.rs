@@ -13,13 +13,16 @@ use std::{
 };
 
 use cachier_backends::process::{PerProcess, copied};
-use cachier_metrics::{Clock, StoreSource, set_readiness_probe, set_warning_handler};
+use cachier_metrics::{
+    Clock, StoreSource, set_readiness_probe, set_tick_listener, set_warning_handler,
+};
 
 #[cfg(feature = "persistent")]
 use crate::backends::Backends;
 #[cfg(feature = "persistent")]
 use crate::breaker::Limits;
 use crate::environment;
+use crate::history;
 #[cfg(not(feature = "persistent"))]
 use crate::no_backends::Backends;
 use crate::options::GlobalParams;
@@ -87,6 +90,11 @@ fn main() -> &'static Context {
     static STORES: OnceBox<StoreSource> = OnceBox::new();
     MAIN.get_or_init(|| {
         set_warning_handler(problems::report);
+        set_tick_listener(|| {
+            if let Some(main) = MAIN.get() {
+                history::tick(main.params().metrics_dir.as_deref());
+            }
+        });
         set_readiness_probe(|| {
             MAIN.get().map_or_else(Vec::new, |main| {
                 readiness(&main.backends, &main.registry, &main.params())

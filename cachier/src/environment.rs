@@ -34,6 +34,9 @@ pub(crate) static S3_PREFIX: Variable<Name> = Variable::new("CACHIER_S3_PREFIX")
 #[cfg(feature = "s3")]
 pub(crate) static S3_ENDPOINT: Variable<Address> = Variable::new("CACHIER_S3_ENDPOINT");
 
+/// Folder of figures that are kept over restarts.
+pub(crate) static METRICS_DIR: Variable<PathBuf> = Variable::new("CACHIER_METRICS_DIR");
+
 /// Which functions are switched off.
 static DISABLED: Variable<Switches> = Variable::new("CACHIER_DISABLED");
 /// Keys the hash of arguments against guessing.
@@ -66,6 +69,7 @@ const VARIABLES: &[(&(dyn Parsed + Sync), Concern)] = &[
     (&S3_PREFIX, Concern::Backend("s3")),
     #[cfg(feature = "s3")]
     (&S3_ENDPOINT, Concern::Backend("s3")),
+    (&METRICS_DIR, Concern::MetricsDir),
     #[cfg(feature = "prometheus")]
     (&MetricsAddress, Concern::Exporter),
 ];
@@ -84,6 +88,8 @@ pub(crate) enum Concern {
     Folders,
     /// The built-in backend of this name, unless the program registers one.
     Backend(&'static str),
+    /// Figures over restarts, unless the program names a folder.
+    MetricsDir,
     /// The exporter, unless the program gives it an address.
     #[cfg(feature = "prometheus")]
     Exporter,

@@ -198,6 +198,7 @@ fn concerned(concern: Concern, backends: &Backends, params: &GlobalParams) -> Op
         Concern::EveryFunction | Concern::Folders => Some(ALL),
         #[cfg(feature = "prometheus")]
         Concern::Exporter => Some(ALL),
+        Concern::MetricsDir => params.metrics_dir.is_none().then_some(ALL),
         Concern::Namespace => params.namespace.is_none().then_some(ALL),
         Concern::DefaultBackend => backends.default_name().is_err().then_some(ALL),
         Concern::CacheDir => (params.cache_dir.is_none() && is_in_use("file")).then_some("file"),

@@ -102,6 +102,7 @@ mod handle;
 mod health;
 #[cfg(any(feature = "persistent", feature = "tokio"))]
 mod heartbeat;
+mod history;
 mod identity;
 mod labels;
 #[cfg(feature = "persistent")]
@@ -174,7 +175,7 @@ pub use cachier_macros::methods;
 pub use cachier_metrics::aws_sdk_cloudwatch;
 pub use cachier_metrics::{
     CacheMetrics, ClusterStats, Distribution, ExportError, InstanceStats, MetricsExporter,
-    Snapshot, Stats, StatsTable,
+    MetricsFile, Snapshot, Stats, StatsTable,
 };
 #[cfg(feature = "cloudwatch")]
 pub use cachier_metrics::{CloudWatchBuilder, CloudWatchExporter};

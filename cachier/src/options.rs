@@ -204,6 +204,9 @@ pub struct GlobalParams {
     pub near_stale_after: Duration,
     /// Folder of the file backend, where `~/` is the home folder of the user; `None` means `CACHIER_CACHE_DIR`, else one for each package in the platform's cache folder.
     pub cache_dir: Option<PathBuf>,
+    /// Folder in which figures are kept over restarts, where `~/` is the home folder of the user; `None` means
+    /// `CACHIER_METRICS_DIR`, else that they are not kept. The first one that is set counts.
+    pub metrics_dir: Option<PathBuf>,
     /// Part of every stored key, so that environments which share a store never meet; `None` means
     /// `CACHIER_NAMESPACE`, else `default`. Where a namespace is named, all programs share the default folder.
     pub namespace: Option<String>,
@@ -243,6 +246,7 @@ impl GlobalParams {
             cleanup_interval: Duration::from_secs(24 * 60 * 60),
             near_stale_after: Duration::from_secs(30),
             cache_dir: None,
+            metrics_dir: None,
             namespace: None,
             verify: true,
             operation_timeout: Duration::from_secs(1),
@@ -295,6 +299,8 @@ setters! {
     near_stale_after: Duration => std::convert::identity;
     /// Sets the folder of the file backend.
     cache_dir: impl Into<PathBuf> => |dir| Some(Into::into(dir));
+    /// Sets the folder in which figures are kept over restarts.
+    metrics_dir: impl Into<PathBuf> => |dir| Some(Into::into(dir));
     /// Sets the namespace of stored keys.
     namespace: impl Into<String> => |namespace| Some(Into::into(namespace));
     /// Sets whether the first arguments and values of each function on a persistent backend are checked.

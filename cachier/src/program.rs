@@ -3,11 +3,13 @@
 #[cfg(feature = "persistent")]
 use cachier_backends::{Error, ErrorKind, IntoBackend, Operation};
 
+use crate::background::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
 #[cfg(feature = "persistent")]
 use crate::cluster;
-use crate::context;
+use crate::context::{self, Context, ContextId};
 use crate::handle::Handle;
+use crate::history;
 use crate::options::GlobalParams;
 
 /// Sets the parameters that apply wherever an attribute leaves an argument out, from the next call on.
@@ -214,7 +216,18 @@ pub async fn flush_async() {
     let context = context::current();
     #[cfg(feature = "persistent")]
     cluster::publish_on_flush(context);
+    keep_history(context);
     context.pending.idle().await;
     // Afterwards, since that work leads to the backends' own.
     context.backends.idle().await;
+}
+
+/// Has the figures of the program kept over restarts, as a part of the work that a flush waits for.
+fn keep_history(context: &'static Context) {
+    let folder = context.params().metrics_dir.clone();
+    if context.id == ContextId::MAIN && history::is_on(folder.as_deref()) {
+        run_on_thread(context, WorkerPool::Storage, move || {
+            history::keep_on_flush(folder.as_deref());
+        });
+    }
 }

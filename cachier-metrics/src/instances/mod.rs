@@ -7,6 +7,10 @@ mod cluster_model;
 mod cluster_tests;
 mod fields;
 mod figures;
+mod file;
+mod history;
+#[cfg(all(test, not(shuttle)))]
+mod history_tests;
 mod ledger;
 mod publication;
 mod publisher;
@@ -15,11 +19,15 @@ mod sample;
 mod stats;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
+mod trail;
 mod varint;
 
 pub use self::cluster::{Cluster, ClusterFigures, InstanceState};
 pub use self::figures::{FunctionFigures, InstanceFigures};
+pub use self::file::MetricsFile;
+pub use self::history::{EndedHistory, History, InstanceHistory};
 pub use self::ledger::{Ledger, Tombstone};
 pub use self::publication::{Header, InstanceId, Publication, Unreadable};
 pub use self::publisher::{Form, Publisher};
 pub use self::stats::{ClusterStats, InstanceStats};
+pub use self::trail::{Step, Trail};

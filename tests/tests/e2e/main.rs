@@ -28,6 +28,8 @@ mod gone;
 mod groups;
 #[cfg(unix)]
 mod health;
+#[cfg(unix)]
+mod history;
 mod idle_runtimes;
 mod invalidation;
 mod isolation;

@@ -1,0 +1,100 @@
+//! The history of this process, from when a folder is known.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use cachier_backends::home;
+use cachier_backends::process::PerProcess;
+
+use super::folder::Lock;
+use super::keeper::{INTERVAL, Keeper};
+use crate::environment;
+use crate::problems;
+
+/// The keeper, once there is a folder; a forked child has one of its own.
+static HERE: PerProcess<Arc<Here>> = PerProcess::new(|parent| {
+    if let Some(parent) = parent {
+        parent.close_in_child();
+    }
+    Arc::default()
+});
+
+#[derive(Default)]
+struct Here {
+    /// Locked while it writes.
+    keeper: Mutex<Option<Keeper>>,
+    /// Shows that this process lives.
+    lock: Mutex<Option<Lock>>,
+    has_thread: Mutex<bool>,
+}
+
+impl Here {
+    /// The copies of the parent's files, which would keep it alive.
+    fn close_in_child(&self) {
+        if let Ok(mut lock) = self.lock.try_lock() {
+            *lock = None;
+        }
+    }
+
+    fn keep(&self, folder: &Path) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = self.try_keep(&mut keeper, folder) {
+            let folder = folder.display();
+            let problem = format!("{folder}: figures cannot be kept over restarts: {error}");
+            problems::report("history of metrics", &problem);
+        }
+    }
+
+    fn try_keep(&self, keeper: &mut Option<Keeper>, folder: &Path) -> io::Result<()> {
+        let keeper = match keeper {
+            Some(keeper) => keeper,
+            None => {
+                let (started, lock) = Keeper::start(folder)?;
+                *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+                keeper.insert(started)
+            }
+        };
+        keeper.keep()
+    }
+}
+
+/// Starts to keep figures in the folder that the program or the environment names, unless that has begun.
+pub(crate) fn tick(named: Option<&Path>) {
+    if let Some(folder) = folder(named) {
+        let here: &Arc<Here> = &HERE;
+        let has_thread = here.has_thread.lock();
+        let mut has_thread = has_thread.unwrap_or_else(PoisonError::into_inner);
+        if !*has_thread {
+            let (thread, own) = (thread::Builder::new(), Arc::clone(here));
+            let spawned = thread.name("cachier-history".to_owned()).spawn(move || {
+                loop {
+                    own.keep(&folder);
+                    thread::sleep(INTERVAL);
+                }
+            });
+            *has_thread = spawned.is_ok();
+        }
+    }
+}
+
+/// Whether there is such a folder.
+pub(crate) fn is_on(named: Option<&Path>) -> bool {
+    folder(named).is_some()
+}
+
+/// Keeps what has been counted by now.
+pub(crate) fn keep_on_flush(named: Option<&Path>) {
+    if let Some(folder) = folder(named) {
+        HERE.keep(&folder);
+    }
+}
+
+/// The program's folder, else that of `CACHIER_METRICS_DIR`.
+fn folder(named: Option<&Path>) -> Option<PathBuf> {
+    match named {
+        Some(named) => home::expand(named).ok(),
+        None => environment::METRICS_DIR.get().ok()?.cloned(),
+    }
+}
