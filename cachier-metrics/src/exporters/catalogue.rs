@@ -4,7 +4,7 @@ use super::buckets;
 use super::family::{MetricKind, MetricUnit};
 use super::points::{
     Point, backend_errors, by_window, connections, count, counts, histograms, if_any, known,
-    number, one_histogram, round_trips, tiers,
+    labelled_counts, number, one_histogram, round_trips, tiers,
 };
 use super::reading::{About, CALL_DURATION, Program, Reading};
 use crate::stores::StoreFigures;
@@ -24,9 +24,15 @@ pub(crate) struct Metric<S> {
 
 /// All metrics of a function.
 pub(crate) fn catalogue() -> impl Iterator<Item = Metric<Reading>> {
-    [calls(), entries(), distributions(), current(), ratios()]
-        .into_iter()
-        .flatten()
+    let groups = [
+        calls(),
+        entries(),
+        distributions(),
+        current(),
+        ratios(),
+        lifetime(),
+    ];
+    groups.into_iter().flatten()
 }
 
 /// All metrics of a store.
@@ -324,6 +330,30 @@ fn ratios() -> Vec<Metric<Reading>> {
             MetricUnit::Seconds,
             "When counting began, since 1970.",
             |r| number(Some(r.start_time())),
+        ),
+    ]
+}
+
+/// Totals over restarts. Gauges, as exported counters begin at zero with each process.
+fn lifetime() -> Vec<Metric<Reading>> {
+    vec![
+        gauge(
+            "lifetime_calls",
+            MetricUnit::None,
+            "Finished calls of this process and of earlier ones, by outcome.",
+            |r| labelled_counts("outcome", r.lifetime_calls()),
+        ),
+        gauge(
+            "lifetime_time_saved",
+            MetricUnit::Seconds,
+            "Time that hits have saved in this process and in earlier ones, estimated.",
+            |r| number(r.lifetime_time_saved()),
+        ),
+        gauge(
+            "lifetime_start_time",
+            MetricUnit::Seconds,
+            "When the first of these processes began to count, since 1970.",
+            |r| number(r.lifetime_start_time()),
         ),
     ]
 }

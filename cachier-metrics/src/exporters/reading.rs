@@ -1,5 +1,6 @@
 //! The subjects of figures: functions, stores, and the exporter itself.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::budget::Extent;
@@ -8,6 +9,7 @@ use super::functions::FunctionGroup;
 use crate::exemplars::{ExemplarsRead, Observed};
 #[cfg(feature = "prometheus")]
 use crate::labels::{Label, Outcome};
+use crate::past::Past;
 use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
 use crate::stores::StoreFigures;
@@ -44,6 +46,8 @@ pub(crate) struct Reading {
     lookups: [Lookups; WINDOWS.len()],
     #[cfg(feature = "prometheus")]
     exemplars: ExemplarsRead,
+    /// What earlier processes counted, where that is kept.
+    past: Option<Arc<Past>>,
 }
 
 /// The program.
@@ -84,6 +88,7 @@ impl Reading {
                 sampling_rate: metrics.sampling_rate_in(|| snapshot.timed_share()),
                 start: metrics.start_time(),
                 extent: series.extent,
+                past: metrics.past(),
                 snapshot,
                 lookups,
                 #[cfg(feature = "prometheus")]
@@ -104,6 +109,28 @@ impl Reading {
     /// The share of lookups that did not compute, likewise.
     pub(crate) fn served_ratios(&self) -> impl Iterator<Item = (&'static str, Option<f64>)> {
         self.ratios(Lookups::served_rate)
+    }
+
+    /// The calls of this process and of earlier ones, where those are kept.
+    pub(crate) fn lifetime_calls(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let past = self
+            .past
+            .iter()
+            .flat_map(|past| past.lifetime().calls.iter());
+        past.map(|(outcome, calls)| (outcome.label(), calls + self.snapshot.calls[outcome]))
+    }
+
+    /// The time that hits have saved in all of them, in seconds.
+    pub(crate) fn lifetime_time_saved(&self) -> Option<f64> {
+        let past = self.past.as_ref()?.lifetime().time_saved.unwrap_or(0);
+        let own = self.snapshot.time_saved?;
+        Some((past + own) as f64 / 1e9)
+    }
+
+    /// When the first of them began to count, in seconds since 1970.
+    pub(crate) fn lifetime_start_time(&self) -> Option<f64> {
+        let past = self.past.as_ref()?.started();
+        Some(past.as_secs_f64().min(self.start_time()))
     }
 
     /// When counting began, in seconds since 1970.
@@ -151,6 +178,8 @@ impl Reading {
         for outcome in Outcome::ALL {
             self.exemplars[*outcome].extend_from_slice(&other.exemplars[*outcome]);
         }
+        // Of functions that share their names the first has it for all.
+        self.past = self.past.take().or_else(|| other.past.clone());
     }
 }
 

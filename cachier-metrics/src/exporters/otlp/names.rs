@@ -27,8 +27,9 @@ pub(super) fn unit(family: &MetricFamily<'_>) -> &'static str {
 const RATIO: &str = "1";
 
 /// The units of metrics without a base unit.
-const COUNTED: [(&str, &str); 22] = [
+const COUNTED: [(&str, &str); 23] = [
     ("calls", "{call}"),
+    ("lifetime_calls", "{call}"),
     ("calls_abandoned", "{call}"),
     ("inflight_calls", "{call}"),
     ("waiting_calls", "{call}"),
