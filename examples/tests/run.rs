@@ -170,6 +170,16 @@ fn cloudwatch_api() {
 }
 
 #[test]
+fn the_cluster_has_one_view() {
+    let expected = [
+        "process 3: the longest",
+        "5 live instances, 0 silent",
+        "cluster::steps",
+    ];
+    shows(env!("CARGO_BIN_EXE_cluster"), &expected);
+}
+
+#[test]
 fn json_lines_hold_the_figures() {
     let cache = tempfile::tempdir().unwrap();
     let file = cache.path().join("figures.jsonl");
