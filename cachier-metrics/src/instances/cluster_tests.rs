@@ -267,6 +267,28 @@ fn what_others_may_have_folded_is_remembered() {
 }
 
 #[test]
+fn few_unconfirmed_publications_are_remembered() {
+    let mut publisher = Publisher::new(InstanceId(1), 0, INTERVAL);
+    for count in 1..=20 {
+        let (form, _) = publisher.publish(&instance([calls(count)]), INTERVAL);
+        assert_eq!(form, Form::Full, "nobody is known to have any");
+    }
+    let tombstone = |sequence| Tombstone {
+        instance: InstanceId(1),
+        epoch: 0,
+        sequence,
+    };
+    // Of one that is forgotten, what came after it is lost rather than told twice.
+    publisher.fold(tombstone(3), 0, INTERVAL);
+    let (_, bytes) = publisher.publish(&instance([calls(50)]), INTERVAL);
+    let figures = Publication::read(&bytes).unwrap().figures(None).unwrap();
+    assert_eq!(
+        figures.functions.values().next().unwrap().snapshot,
+        calls(30)
+    );
+}
+
+#[test]
 fn all_figures_follow_when_changes_are_many() {
     let mut publisher = Publisher::new(InstanceId(1), 0, INTERVAL);
     let mut figures = everything();

@@ -102,18 +102,17 @@ impl Publisher {
             return;
         };
         self.sent.drain(..self.sent.len() - 1);
-        match (form, &mut self.full, self.sent.back()) {
-            (Form::Change, Some(full), _) => full.bytes_of_changes += bytes,
-            (_, full, Some((_, process))) => {
-                *full = Some(Full {
-                    header: self.next,
-                    figures: process.since(&self.before),
-                    bytes,
-                    bytes_of_changes: 0,
-                });
-            }
-            (_, _, None) => {}
+        if let (Form::Change, Some(full)) = (form, &mut self.full) {
+            full.bytes_of_changes += bytes;
+            return;
         }
+        let latest = self.sent.back();
+        self.full = latest.map(|(_, process)| Full {
+            header: self.next,
+            figures: process.since(&self.before),
+            bytes,
+            bytes_of_changes: 0,
+        });
     }
 
     /// The store may have lost what it had: all figures follow.
