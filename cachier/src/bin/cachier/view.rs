@@ -1,0 +1,487 @@
+//! The screen, drawn from what is known. Pure.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Line;
+
+use crate::columns::{Column, fitting};
+use crate::detail::{Detail, Point, bars, sparkline};
+use crate::once::cells;
+use crate::rows::{Direction, Grouping, Row};
+use crate::state::{Known, Mode, State};
+use crate::text::{self, harmless, known, shortened};
+
+/// How figures are set off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theme {
+    Colours,
+    /// With what every terminal can do.
+    Plain,
+}
+
+/// The most lines for what is wrong.
+const MAX_PROBLEMS: usize = 3;
+const TABLE_KEYS: &str = "↑↓ choose  Enter details  s r sort  / filter  w window  g group  q quit";
+const DETAIL_KEYS: &str = "Esc back  w window  q quit";
+
+impl Theme {
+    fn colour(self, colour: Color) -> Style {
+        match self {
+            Self::Colours => Style::new().fg(colour),
+            Self::Plain => Style::new(),
+        }
+    }
+
+    fn bad(self) -> Style {
+        self.colour(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    fn bar(self) -> Style {
+        self.colour(Color::Cyan)
+    }
+
+    fn quiet(self) -> Style {
+        match self {
+            Self::Colours => Style::new().fg(Color::DarkGray),
+            Self::Plain => Style::new(),
+        }
+    }
+}
+
+const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+const CHOSEN: Style = Style::new().add_modifier(Modifier::REVERSED);
+
+pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
+    let area = frame.area();
+    let mut screen = Screen {
+        frame,
+        area,
+        line: area.y,
+    };
+    let rows = state.rows();
+    screen.add(heading(state), BOLD);
+    screen.add(totals(state, &rows), Style::new());
+    for problem in problems(state).iter().take(MAX_PROBLEMS) {
+        screen.add(problem.clone(), theme.bad());
+    }
+    match &state.mode {
+        Mode::Detail => {
+            draw_detail(&mut screen, state, theme);
+            screen.footer(DETAIL_KEYS, theme.quiet());
+        }
+        Mode::Table => {
+            draw_table(&mut screen, state, &rows, theme);
+            screen.footer(TABLE_KEYS, theme.quiet());
+        }
+        Mode::Filter(_) => {
+            draw_table(&mut screen, state, &rows, theme);
+            let typed = format!(
+                "filter: {}_   Enter take it  Esc leave it",
+                harmless(&state.options.filter)
+            );
+            screen.footer(&typed, BOLD);
+        }
+    }
+}
+
+/// The lines of the screen, from above. What does not fit is left out.
+struct Screen<'a, 'b> {
+    frame: &'a mut Frame<'b>,
+    area: Rect,
+    line: u16,
+}
+
+impl Screen<'_, '_> {
+    fn add(&mut self, text: String, style: Style) {
+        self.add_line(Line::styled(text, style));
+    }
+
+    fn add_line(&mut self, line: Line<'_>) {
+        if self.left() > 0 {
+            let place = Rect::new(self.area.x, self.line, self.area.width, 1);
+            self.frame.render_widget(line, place);
+            self.line += 1;
+        }
+    }
+
+    /// The lines that are left above the footer.
+    fn left(&self) -> usize {
+        self.area.bottom().saturating_sub(1 + self.line).into()
+    }
+
+    fn footer(&mut self, text: &str, style: Style) {
+        if self.area.height > 0 {
+            let place = Rect::new(self.area.x, self.area.bottom() - 1, self.area.width, 1);
+            self.frame
+                .render_widget(Line::styled(text.to_owned(), style), place);
+        }
+    }
+}
+
+fn heading(state: &State) -> String {
+    let names: Vec<_> = state.sources.iter().map(|source| &*source.name).collect();
+    let sort = state.options.sort.word();
+    let order = match state.direction {
+        Direction::Usual => "",
+        Direction::Reversed => ", reversed",
+    };
+    let together = match state.grouping {
+        Grouping::BySource => "",
+        Grouping::Together => "  together",
+    };
+    let window = state.options.window.word();
+    let names = match names.len() {
+        0..=2 => names.join(", "),
+        count => format!("{count} endpoints"),
+    };
+    let labels = state
+        .sources
+        .iter()
+        .find_map(|source| source.figures.as_ref());
+    let service = labels.and_then(|(figures, _)| figures.labels.get("service"));
+    let service = service.map_or(String::new(), |service| format!("  {}", harmless(service)));
+    format!("cachier top  {names}{service}  last {window}  by {sort}{order}{together}")
+}
+
+fn totals(state: &State, rows: &[Row]) -> String {
+    if state
+        .sources
+        .iter()
+        .all(|source| source.figures.is_none() && source.problem.is_none())
+    {
+        return "waiting for figures".to_owned();
+    }
+    let mut all = crate::figures::Counted::default();
+    let (mut running, mut waiting) = (0, 0);
+    for row in rows {
+        all.add(&row.counted);
+        running += row.activity.inflight_computations;
+        waiting += row.activity.waiting_calls;
+    }
+    let calls = known(all.per_second(all.all_calls()), text::rate);
+    let hits = known(all.hit_rate(), text::percent);
+    let filter = match state.options.filter.is_empty() {
+        true => String::new(),
+        false => format!("  (filter: {})", harmless(&state.options.filter)),
+    };
+    format!(
+        "{} functions{filter}  {calls} calls/s  {hits} hits  {running} running  {waiting} waiting",
+        rows.len()
+    )
+}
+
+/// Sources that do not answer, and stores that are not asked.
+fn problems(state: &State) -> Vec<String> {
+    let silent = state
+        .sources
+        .iter()
+        .filter_map(|source| silence(source, state));
+    let open = state.sources.iter().flat_map(|source| {
+        let figures = source.figures.iter();
+        figures
+            .flat_map(|(figures, _)| figures.open_breakers())
+            .map(|store| {
+                format!(
+                    "{}: the breaker of {} is open",
+                    source.name,
+                    harmless(&store)
+                )
+            })
+    });
+    let mut all: Vec<_> = silent.chain(open).collect();
+    if all.len() > MAX_PROBLEMS {
+        let more = all.len() - MAX_PROBLEMS;
+        all[MAX_PROBLEMS - 1] += &format!("  (and {more} more)");
+    }
+    all
+}
+
+fn silence(source: &Known, state: &State) -> Option<String> {
+    let problem = source.problem.as_deref()?;
+    let age = source
+        .figures
+        .as_ref()
+        .map(|(_, came)| state.now.saturating_sub(*came));
+    let age = known_age(age);
+    Some(format!("{}{age}: {}", source.name, harmless(problem)))
+}
+
+fn known_age(age: Option<Duration>) -> String {
+    age.map_or(String::new(), |age| {
+        format!(" (figures {} s old)", age.as_secs())
+    })
+}
+
+fn draw_table(screen: &mut Screen<'_, '_>, state: &State, rows: &[Row], theme: Theme) {
+    let longest = rows.iter().map(|row| row.name.chars().count()).max();
+    let columns = fitting(
+        screen.area.width.into(),
+        state.options.sort,
+        longest.unwrap_or(0),
+    );
+    screen.add(cells(&columns, |column| column.title().to_owned()), BOLD);
+    let place = state.place(rows);
+    let fits = screen.left();
+    let first = (place + 1).saturating_sub(fits);
+    for (number, row) in rows.iter().enumerate().skip(first).take(fits) {
+        let style = match number == place {
+            true => CHOSEN,
+            false if row.counted.backend_errors > 0 => theme.bad(),
+            false if is_silent(row, state) => theme.quiet(),
+            false => Style::new(),
+        };
+        screen.add(cells(&columns, |column| column.text(row)), style);
+    }
+}
+
+fn is_silent(row: &Row, state: &State) -> bool {
+    row.source
+        .is_some_and(|source| state.sources[source].problem.is_some())
+}
+
+fn draw_detail(screen: &mut Screen<'_, '_>, state: &State, theme: Theme) {
+    let Some(row) = state.detailed() else {
+        screen.add(
+            "the function is not there any more".to_owned(),
+            Style::new(),
+        );
+        return;
+    };
+    screen.add(format!("{} in {}", row.name, row.backend), BOLD);
+    for line in now(&row) {
+        screen.add(line, Style::new());
+    }
+    match state.detail() {
+        Err(problem) => screen.add(harmless(problem), theme.bad()),
+        Ok(detail) => {
+            draw_past(screen, &detail, theme);
+            draw_bars(screen, &detail, theme);
+        }
+    }
+}
+
+/// The figures of the row, in words.
+fn now(row: &Row) -> [String; 2] {
+    let of = |column: Column| column.text(row);
+    let bound = |bound: Option<String>| bound.map_or(String::new(), |bound| format!(" of {bound}"));
+    let oldest = row.activity.oldest_computation_age_seconds;
+    let oldest = oldest.map_or(String::new(), |age| {
+        format!(" (the oldest for {})", text::duration(age))
+    });
+    let held = &row.held;
+    [
+        format!(
+            "{} calls/s  {} hits  {} served  computed in {}  saved {} an hour",
+            of(Column::Calls),
+            of(Column::Hits),
+            of(Column::Served),
+            of(Column::Computation),
+            of(Column::Saved),
+        ),
+        format!(
+            "{}{} entries  {}{}  {} running{oldest}  {} waiting  {} failed",
+            of(Column::Entries),
+            bound(held.capacity_entries.map(text::count)),
+            of(Column::Size),
+            bound(held.capacity_bytes.map(text::bytes)),
+            of(Column::Running),
+            of(Column::Waiting),
+            text::count(row.counted.recalculation_failures + row.counted.abandoned),
+        ),
+    ]
+}
+
+/// A curve of the past: its name, and its value at a point.
+type Curve = (&'static str, fn(&Point) -> Option<f64>);
+
+fn draw_past(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
+    let curves: [Curve; 4] = [
+        ("calls   ", |point| Some(point.calls_per_second)),
+        ("hits    ", |point| point.hit_rate),
+        ("compute ", |point| point.compute_time),
+        ("errors  ", |point| Some(point.errors as f64)),
+    ];
+    for (name, value) in curves {
+        let width = usize::from(screen.area.width).saturating_sub(name.len());
+        let values = detail
+            .points
+            .iter()
+            .map(|point| point.as_ref().and_then(value));
+        let line = Line::from_iter([
+            ratatui::text::Span::raw(name),
+            ratatui::text::Span::styled(sparkline(values, width), theme.bar()),
+        ]);
+        screen.add_line(line);
+    }
+}
+
+/// How long calls take, with what was counted beside it.
+fn draw_bars(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
+    let left = usize::from(screen.area.width / 2);
+    let heading = format!(
+        "{:<left$}{}",
+        "DURATION OF CALLS", "COUNTED SINCE THE START"
+    );
+    screen.add(heading, BOLD);
+    let lines = screen.left();
+    let bars = bars(&detail.durations, lines);
+    let most = bars
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let mut counts = detail.counts.iter();
+    for number in 0..lines {
+        let bar = bars.get(number).map_or(String::new(), |&(bound, count)| {
+            let room = left.saturating_sub(20) as f64;
+            // Few are not none.
+            let length = (count as f64 / most as f64 * room).ceil() as usize;
+            format!(
+                "≤ {:<8} {} {}",
+                text::duration(bound),
+                "█".repeat(length),
+                text::count(count)
+            )
+        });
+        let count = counts.next().map_or(String::new(), |(name, count)| {
+            format!("{:>6} {}", text::count(*count), harmless(name))
+        });
+        let bar = shortened(&bar, left);
+        let line = Line::from_iter([
+            ratatui::text::Span::styled(format!("{bar:<left$}"), theme.bar()),
+            ratatui::text::Span::raw(count),
+        ]);
+        screen.add_line(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use ratatui::crossterm::event::{KeyCode, KeyEvent};
+    use serde_json::json;
+
+    use super::*;
+    use crate::arguments::Options;
+    use crate::poll::Answer;
+
+    /// Of a program with a function that has an error, and a store that is away; and of others that do not answer.
+    fn state(silent: usize) -> State {
+        let names = (0..=silent).map(|number| format!("shop-{number}"));
+        let mut state = State::new(Options::default(), names);
+        let figures = json!({
+            "version": 1,
+            "labels": { "service": "shop" },
+            "functions": [
+                { "function": "price", "backend": "redis", "counted": { "seconds": 60, "calls": { "hit": 60 }, "backend_errors": 2 } },
+                { "function": "stock", "backend": "redis", "activity": { "oldest_computation_age_seconds": 90 },
+                  "held": { "capacity_entries": 10, "capacity_bytes": 1024 } },
+            ],
+            "stores": [{ "backend": "redis", "store": "cache", "breaker_open": true }],
+        });
+        for source in 0..=silent {
+            let figures = match source {
+                0 => crate::figures::parse(&figures),
+                _ => Err("no connection".to_owned()),
+            };
+            state.answered(Answer {
+                source,
+                wanted: state.wanted(),
+                figures,
+                detail: None,
+            });
+        }
+        state
+    }
+
+    fn screen(state: &State, width: u16, height: u16, theme: Theme) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, state, theme)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    fn press(state: &mut State, code: KeyCode) {
+        state.pressed(KeyEvent::from(code));
+    }
+
+    #[test]
+    fn all_sizes_can_be_drawn() {
+        let mut state = state(1);
+        for mode in [
+            None,
+            Some(KeyCode::Char('/')),
+            Some(KeyCode::Enter),
+            Some(KeyCode::Enter),
+        ] {
+            if let Some(key) = mode {
+                press(&mut state, key);
+            }
+            for (width, height) in [(1, 1), (1, 30), (200, 1), (19, 3), (80, 20), (300, 100)] {
+                screen(&state, width, height, Theme::Colours);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_first() {
+        let shown = screen(&state(4), 80, 20, Theme::Plain);
+        for expected in [
+            "shop-1: no connection",
+            "shop-3: no connection  (and 2 more)",
+            "5 endpoints  shop",
+            "1 calls/s",
+        ] {
+            assert!(shown.contains(expected), "{shown}");
+        }
+        let shown = screen(&state(0), 80, 20, Theme::Plain);
+        assert!(
+            shown.contains("shop-0: the breaker of redis cache is open"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn details_name_bounds_and_failures() {
+        let mut state = state(0);
+        press(&mut state, KeyCode::Down);
+        press(&mut state, KeyCode::Enter);
+        let shown = screen(&state, 100, 20, Theme::Plain);
+        assert!(
+            shown.contains("stock in redis") && shown.contains("entries"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains(" of 10 entries") && shown.contains("of 1 KB"),
+            "{shown}"
+        );
+        assert!(shown.contains("the oldest for 90 s"), "{shown}");
+        let failed = Answer {
+            source: 0,
+            wanted: state.wanted(),
+            figures: Ok(state.sources[0].figures.clone().unwrap().0),
+            detail: Some(Err("no answer".to_owned())),
+        };
+        state.answered(failed);
+        assert!(screen(&state, 100, 20, Theme::Plain).contains("no answer"));
+        let gone = Answer {
+            source: 0,
+            wanted: state.wanted(),
+            figures: Ok(Default::default()),
+            detail: None,
+        };
+        state.answered(gone);
+        assert!(screen(&state, 100, 20, Theme::Plain).contains("not there any more"));
+    }
+
+    #[test]
+    fn nothing_is_said_before_an_answer() {
+        let state = State::new(Options::default(), ["x".to_owned(), "y".to_owned()]);
+        assert!(screen(&state, 80, 20, Theme::Plain).contains("waiting for figures"));
+    }
+}

@@ -1,0 +1,9 @@
+//! `cachier top` in a real pseudo-terminal, and in pipes, on the endpoint of a program in use.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod picture;
+mod pipes;
+mod program;
+mod screens;
+mod terminal;
