@@ -12,8 +12,15 @@ use crate::dashboard::dashboard;
 /// Set to write the dashboard anew, after its description has changed.
 const WRITE_VARIABLE: &str = "CACHIER_WRITE_DASHBOARD";
 
-/// Metrics on no panel: of exporters that send, which nobody scrapes.
-const NOT_SHOWN: [&str; 2] = ["export_requests_total", "export_sent_bytes_total"];
+/// Metrics on no panel: of exporters that send, which nobody scrapes, and totals over restarts, which only programs with a
+/// folder for them have.
+const NOT_SHOWN: [&str; 5] = [
+    "export_requests_total",
+    "export_sent_bytes_total",
+    "lifetime_calls",
+    "lifetime_time_saved_seconds",
+    "lifetime_start_time_seconds",
+];
 
 pub(crate) const RULES: [&str; 2] = ["rules.yml", "latency-rules.yml"];
 
