@@ -323,7 +323,7 @@ fn draw_bars(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
     let left = usize::from(screen.area.width / 2);
     let heading = format!(
         "{:<left$}{}",
-        "DURATION OF CALLS", "COUNTED SINCE THE START"
+        "DURATION OF CALLS (ESTIMATED)", "COUNTED SINCE THE START"
     );
     screen.add(heading, BOLD);
     let lines = screen.left();
