@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
+pub mod chromedriver;
 mod fetch;
 mod folder;
 pub mod mariadb;
