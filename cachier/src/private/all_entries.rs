@@ -48,17 +48,17 @@ impl From<IsAsync> for CallMode {
 impl<S: StoreKind> Site<S> {
     /// Forgets all entries.
     pub async fn clear(&'static self, mode: IsAsync) -> Result<Option<u64>, Error> {
-        self.instance().clear(mode.into()).await
+        self.instance().erased().clear(mode.into()).await
     }
 
     /// Drops all leases.
     pub async fn clear_leases(&'static self, mode: IsAsync) -> Result<(), Error> {
-        self.instance().clear_leases(mode.into()).await
+        self.instance().erased().clear_leases(mode.into()).await
     }
 
     /// Entries and bytes held.
     pub async fn usage(&'static self, mode: IsAsync) -> Result<Usage, Error> {
-        self.instance().usage(mode.into()).await
+        self.instance().erased().usage(mode.into()).await
     }
 
     /// The folder of the file backend.

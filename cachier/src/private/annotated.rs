@@ -8,7 +8,6 @@ use super::instance::StoreKind;
 use super::site::Site;
 use crate::call::CallMode;
 use crate::handle::AnnotatedFunction;
-use crate::registered::RegisteredFunction;
 
 /// Registered on demand, so nothing of it is unregistered.
 impl<S: StoreKind> AnnotatedFunction for Site<S> {
@@ -17,7 +16,7 @@ impl<S: StoreKind> AnnotatedFunction for Site<S> {
     }
 
     fn metrics(&'static self, _: &'static str) -> Option<&'static CacheMetrics> {
-        RegisteredFunction::metrics(self.instance())
+        self.instance().core.function.metrics
     }
 
     fn clear_unregistered(
@@ -25,7 +24,7 @@ impl<S: StoreKind> AnnotatedFunction for Site<S> {
         _: &'static str,
         _: CallMode,
     ) -> BoxFuture<'static, Option<u64>> {
-        Box::pin(async { Ok(Some(0)) })
+        no_entries()
     }
 
     fn clear_leases_unregistered(
@@ -33,7 +32,7 @@ impl<S: StoreKind> AnnotatedFunction for Site<S> {
         _: &'static str,
         _: CallMode,
     ) -> BoxFuture<'static, ()> {
-        Box::pin(async { Ok(()) })
+        no_leases()
     }
 
     fn usage_unregistered(
@@ -41,8 +40,22 @@ impl<S: StoreKind> AnnotatedFunction for Site<S> {
         _: &'static str,
         _: CallMode,
     ) -> BoxFuture<'static, Usage> {
-        Box::pin(async { Ok(Usage::new(Some(0), Some(0))) })
+        no_usage()
     }
+}
+
+// Functions of their own, compiled once for all types.
+
+fn no_entries() -> BoxFuture<'static, Option<u64>> {
+    Box::pin(async { Ok(Some(0)) })
+}
+
+fn no_leases() -> BoxFuture<'static, ()> {
+    Box::pin(async { Ok(()) })
+}
+
+fn no_usage() -> BoxFuture<'static, Usage> {
+    Box::pin(async { Ok(Usage::new(Some(0), Some(0))) })
 }
 
 /// Only a call tells the types of what is to be registered.

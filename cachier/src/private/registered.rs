@@ -1,4 +1,4 @@
-//! Instances, with their types and stores erased.
+//! Instances, with their types erased.
 
 use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
@@ -8,6 +8,7 @@ use crate::background::{WorkerPool, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::CallMode;
 use crate::driver::Core;
+use crate::function::Function;
 use crate::handle::Place;
 use crate::registered::{RegisteredFunction, SiteId};
 use crate::session::Session;
@@ -15,7 +16,25 @@ use crate::storage::Store;
 use crate::switches::Switches;
 use crate::usage_cache::{Query, USAGE_TTL};
 
-impl<S: StoreKind> RegisteredFunction for Instance<S> {
+/// An instance without the types of its keys and values: compiled once for all functions with one kind of store.
+pub(super) struct ErasedInstance<T: Store> {
+    pub(super) core: &'static Core<T>,
+    near: &'static dyn NearTier,
+    site: SiteId,
+}
+
+impl<S: StoreKind> Instance<S> {
+    /// The instance without the types of its keys and values.
+    pub(super) fn erased(&'static self) -> ErasedInstance<S::Store> {
+        ErasedInstance {
+            core: &self.core,
+            near: &self.near,
+            site: self.site,
+        }
+    }
+}
+
+impl<T: Store> RegisteredFunction for ErasedInstance<T> {
     fn name(&self) -> &str {
         &self.core.function.name
     }
@@ -67,10 +86,7 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
     }
 
     fn report_if_out_of_service(&self) {
-        let function = &self.core.function;
-        if let Some(error) = function.out_of_service() {
-            function.report(error, function.metrics);
-        }
+        report_if_out_of_service(&self.core.function);
     }
 
     fn clear_near(&self) {
@@ -78,22 +94,29 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
     }
 
     fn clear(&self, mode: CallMode) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(clear(&self.core, &self.near, mode))
+        Box::pin(clear(self.core, self.near, mode))
     }
 
     fn clear_leases(&self, mode: CallMode) -> BoxFuture<'_, ()> {
-        Box::pin(clear_leases(&self.core, mode))
+        Box::pin(clear_leases(self.core, mode))
     }
 
     fn usage(&self, mode: CallMode) -> BoxFuture<'_, Usage> {
         Box::pin(async move {
             let session = Session::for_companion(&self.core.function, mode);
-            usage(&self.core, &session).await
+            usage(self.core, &session).await
         })
     }
 
     fn gauges(&'static self) -> Gauges {
-        gauges(&self.core, self.near.entries())
+        gauges(self.core, self.near.entries())
+    }
+}
+
+/// Runs the program's code: not under a lock.
+pub(super) fn report_if_out_of_service(function: &Function) {
+    if let Some(error) = function.out_of_service() {
+        function.report(error, function.metrics);
     }
 }
 

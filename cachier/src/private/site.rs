@@ -1,6 +1,7 @@
 //! Sites of annotated functions: from a static to its instances.
 
-use std::sync::{Mutex, PoisonError};
+use std::any::Any;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::PerProcess;
 use cachier_metrics::CacheMetrics;
@@ -8,6 +9,7 @@ use once_cell::race::OnceRef;
 
 use super::instance::{Instance, StoreKind};
 use super::instantiations::{Instantiations, create_metrics};
+use super::registered::{ErasedInstance, report_if_out_of_service};
 use crate::backoff::Backoffs;
 use crate::context::{self, Context, ContextId};
 use crate::driver::Core;
@@ -16,6 +18,7 @@ use crate::function::Function;
 use crate::handle::Handle;
 use crate::identity::FunctionSpec;
 use crate::registered::{RegisteredFunction, SiteId};
+use crate::storage::Store;
 
 /// The static of a function with fixed types.
 pub struct Site<S: StoreKind> {
@@ -25,9 +28,12 @@ pub struct Site<S: StoreKind> {
     main: OnceRef<'static, Instance<S>>,
     /// Held while the function is registered. Per process: a forked child does not wait for the parent's thread.
     opening: PerProcess<Mutex<()>>,
-    isolated: Mutex<Vec<(ContextId, &'static Instance<S>)>>,
+    isolated: Mutex<Isolated>,
     instantiations: Option<&'static Instantiations>,
 }
+
+/// The instances of isolated tests. Their types are erased, so that looking for one is compiled once.
+type Isolated = Vec<(ContextId, &'static (dyn Any + Send + Sync))>;
 
 impl<S: StoreKind> Site<S> {
     /// The site of a function that is not generic.
@@ -87,21 +93,22 @@ impl<S: StoreKind> Site<S> {
         let instance = self.open(context::current());
         let instance = self.main.get_or_init(|| instance);
         drop(opening);
-        instance.report_if_out_of_service();
+        report_if_out_of_service(&instance.core.function);
         instance
     }
 
     #[cold]
     fn open_isolated(&'static self, context: &'static Context) -> &'static Instance<S> {
-        let mut isolated = self.isolated.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = isolated.iter().find(|(id, _)| *id == context.id);
-        if let Some((_, instance)) = known {
+        let mut isolated = locked(&self.isolated);
+        if let Some(known) = find_isolated(&isolated, context.id)
+            && let Some(instance) = known.downcast_ref()
+        {
             return instance;
         }
         let instance = self.open(context);
         isolated.push((context.id, instance));
         drop(isolated);
-        instance.report_if_out_of_service();
+        report_if_out_of_service(&instance.core.function);
         instance
     }
 
@@ -126,9 +133,18 @@ impl<S: StoreKind> Site<S> {
             site: SiteId::of(self),
         }));
         S::connect(instance);
-        register(&instance.core.function, instance, self.instantiations);
+        register(instance.erased(), self.instantiations);
         instance
     }
+}
+
+fn locked(isolated: &Mutex<Isolated>) -> MutexGuard<'_, Isolated> {
+    isolated.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn find_isolated(isolated: &Isolated, id: ContextId) -> Option<&'static (dyn Any + Send + Sync)> {
+    let known = isolated.iter().find(|(known, _)| *known == id);
+    known.map(|(_, instance)| *instance)
 }
 
 /// The type-independent part of an instance.
@@ -145,11 +161,9 @@ fn open_function(
 }
 
 /// Registers a function with its context, its instantiations and its metrics.
-fn register(
-    function: &Function,
-    known: &'static dyn RegisteredFunction,
-    instantiations: Option<&'static Instantiations>,
-) {
+fn register<T: Store>(erased: ErasedInstance<T>, instantiations: Option<&'static Instantiations>) {
+    let function = &erased.core.function;
+    let known: &'static dyn RegisteredFunction = Box::leak(Box::new(erased));
     if function.context.registry.register(known).is_err() {
         function.mark_duplicate();
     }
@@ -205,8 +219,12 @@ mod tests {
                 assert!(instance.core.function.out_of_service().is_none());
             }
             let functions = context.registry.functions();
-            let known = functions[opened[1].storage_name()];
-            assert!(std::ptr::addr_eq(known, opened[1]), "the last one is known");
+            let known = functions[&opened[1].core.function.storage_name];
+            let last = &opened[1].core.function.typed_name;
+            assert!(
+                std::ptr::eq(known.typed_name(), &**last),
+                "the last one is known"
+            );
         }
         assert_eq!(INSTANTIATIONS.called_in(context).len(), 1);
         let other = OTHER.open(context);
