@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_metrics::*;
+use cachier_servers::prometheus::{self, Prometheus};
 use serde_json::Value;
 
 #[allow(dead_code, reason = "not all tests need all of it")]
@@ -16,13 +17,9 @@ mod busy;
 #[allow(dead_code, reason = "not all tests need all of it")]
 #[path = "support/client.rs"]
 mod client;
-#[allow(dead_code, reason = "not all tests need all of it")]
-#[path = "support/prometheus.rs"]
-mod prometheus;
 
 use busy::metrics;
 use client::get;
-use prometheus::Prometheus;
 
 const OPEN_METRICS: &str = "Accept: application/openmetrics-text\r\n";
 
@@ -133,7 +130,7 @@ fn kept(prometheus: &Prometheus) -> Vec<(String, f64)> {
                 &start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z";
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        let answer = prometheus.ask(path).unwrap_or_default();
+        let answer = prometheus.ask(path);
         let series = answer["data"].as_array().cloned().unwrap_or_default();
         let exemplars = series
             .iter()
@@ -163,10 +160,9 @@ fn prometheus_keeps_exemplars() {
     call(metrics, &clock, 3, Some(Trace::Of("quick")));
     call(metrics, &clock, 60_000, Some(Trace::Of("slow")));
     for features in ["exemplar-storage", "exemplar-storage,native-histograms"] {
-        let folder = tempfile::tempdir().unwrap();
         let features = format!("--enable-feature={features}");
         let target = ("kept", address);
-        let Some(prometheus) = Prometheus::start(folder.path(), &[target], &[&features]) else {
+        let Some(prometheus) = prometheus::start(&[target], &[], &[&features]) else {
             return;
         };
         let expected = [("quick".to_owned(), 0.003), ("slow".to_owned(), 60.0)];

@@ -141,8 +141,9 @@ impl Prometheus {
             .collect()
     }
 
-    /// Null while it does not answer.
-    fn ask(&self, path: &str) -> Value {
+    /// The answer to a request of its API; null while there is none.
+    #[must_use]
+    pub fn ask(&self, path: &str) -> Value {
         let answer = get(self.server.port(), path).unwrap_or_default();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         serde_json::from_str(body).unwrap_or_default()
