@@ -3,13 +3,13 @@
 #[cfg(feature = "persistent")]
 mod active_leases;
 #[cfg(feature = "persistent")]
+mod change_listeners;
+#[cfg(feature = "persistent")]
 pub(crate) mod encoded;
 #[cfg(feature = "memory")]
 pub(crate) mod erased;
 #[cfg(feature = "persistent")]
 mod lease_guard;
-#[cfg(feature = "persistent")]
-mod leases;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(all(feature = "memory", feature = "persistent"))]

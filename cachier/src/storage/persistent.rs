@@ -9,14 +9,13 @@ use cachier_backends as backends;
 use cachier_backends::process::PerProcess;
 use cachier_backends::{
     Capability, EntryVersion, Error, KeyHash, Lease, LeaseReply, Operation, Renewal, Scope,
-    StoreReply, StoreRequest, Usage, Watcher, blocking,
+    StoreReply, StoreRequest, Usage, blocking,
 };
 use cachier_metrics::RemovalCause;
 
-use super::active_leases::ActiveLeases;
+use super::change_listeners::ChangeListeners;
 use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
-use super::near_watcher::NearWatcher;
 use super::target::Target;
 use super::{Claim, Found, Insertion, Loaded, Notification, Store, StoreOutcome, Vacated};
 use crate::background::remove_unused_folders;
@@ -30,8 +29,7 @@ use crate::session::Session;
 pub struct Persistent {
     /// One for each process, because it watches for changes.
     target: PerProcess<CachedTarget>,
-    pub(super) near: NearWatcher,
-    pub(super) active_leases: PerProcess<Arc<ActiveLeases>>,
+    listeners: ChangeListeners,
 }
 
 /// The target, and the revision of the parameters it is based on.
@@ -41,15 +39,14 @@ impl Persistent {
     pub(crate) fn open() -> Self {
         Self {
             target: PerProcess::new(|_| RwLock::new(None)),
-            near: NearWatcher::default(),
-            active_leases: PerProcess::new(|_| Arc::default()),
+            listeners: ChangeListeners::new(),
         }
     }
 
     /// Calls `watcher` with the changes of other processes, where the backend notifies.
     #[cfg(feature = "memory")]
-    pub(crate) fn watch(&self, watcher: Arc<Watcher>) {
-        self.near.set(watcher);
+    pub(crate) fn watch(&self, watcher: Arc<backends::Watcher>) {
+        self.listeners.near.set(watcher);
     }
 
     fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
@@ -76,8 +73,8 @@ impl Persistent {
             version: function.version(),
             watch: OnceLock::new(),
         });
-        if self.near.get().is_some() {
-            target.watch(self.change_listener());
+        if self.listeners.near.get().is_some() {
+            target.watch(self.listeners.watcher());
         }
         *current.write().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::clone(&target)));
@@ -215,7 +212,9 @@ impl Store for Persistent {
             let key = target.key(*key);
             let requested_at = Instant::now();
             Ok(match backend.lease(&key, seen.as_ref(), period).await? {
-                LeaseReply::Granted(lease) => Claim::Granted(self.own(target, lease, requested_at)),
+                LeaseReply::Granted(lease) => {
+                    Claim::Granted(self.listeners.own(target, lease, requested_at))
+                }
                 LeaseReply::Held(lease) => {
                     let guard = |lease| LeaseGuard::shared(lease, backend, requested_at);
                     Claim::Held(lease.map(guard))
@@ -233,7 +232,7 @@ impl Store for Persistent {
             let requested_at = Instant::now();
             let key = target.key(*key);
             let lease = target.handle.backend.take_over(&key, period).await?;
-            Ok(self.own(target, lease, requested_at))
+            Ok(self.listeners.own(target, lease, requested_at))
         });
         taken.await
     }
@@ -267,7 +266,7 @@ impl Store for Persistent {
         if let Some(hash) = guard.shared_hash()
             && let Ok(target) = self.target(function)
         {
-            self.watch_over_shared(&target, hash, guard);
+            self.listeners.watch_over_shared(&target, hash, guard);
         }
         guard.status().on_loss(callback);
     }
@@ -290,15 +289,15 @@ impl Store for Persistent {
         session: &Session<'_>,
         mut guard: LeaseGuard,
     ) -> Result<Vacated<LeaseGuard>, Error> {
-        let Some(lease) = guard.share_to_vacate(self.near.get()) else {
+        let Some(lease) = guard.share_to_vacate(self.listeners.near.get()) else {
             return Ok(Vacated::Superseded);
         };
-        let _changing = self.near.changing(lease.key().hash());
+        let _changing = self.listeners.near.changing(lease.key().hash());
         let vacated = self.operate(session, Operation::Remove, async |target| {
             let requested_at = Instant::now();
             Ok(match target.handle.backend.vacate(lease).await? {
                 backends::Vacated::Done { lease, removed } => {
-                    let lease = self.own(target, lease, requested_at);
+                    let lease = self.listeners.own(target, lease, requested_at);
                     Vacated::Done { lease, removed }
                 }
                 backends::Vacated::Superseded => Vacated::Superseded,
@@ -356,7 +355,7 @@ impl Store for Persistent {
         let stamp = found.stamp;
         let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
-        let given_up = self.near.will_change(*key);
+        let given_up = self.listeners.near.will_change(*key);
         let reply = self.operate_with_retry(session, Operation::Store, async move |target| {
             let key = target.key(*key);
             let entry = found.value.entry(&key);
@@ -403,7 +402,7 @@ impl Store for Persistent {
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
-        let _changing = self.near.changing(*key);
+        let _changing = self.listeners.near.changing(*key);
         let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
             target.handle.backend.remove(&target.key(*key)).await
         });
@@ -440,7 +439,7 @@ impl Store for Persistent {
     }
 
     fn forget_near(&self, key: &KeyHash) {
-        self.near.forget(key);
+        self.listeners.near.forget(key);
     }
 
     fn shared_name(&self, function: &Function) -> Option<String> {

@@ -1,21 +1,36 @@
-//! The leases under which values of a persistent backend are computed, watched for changes by others.
+//! Who is told that others change entries of a persistent backend: computations under leases, and the near tier.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cachier_backends::process::PerProcess;
 use cachier_backends::{KeyHash, Lease, Watcher};
 
+use super::active_leases::ActiveLeases;
 use super::lease_guard::LeaseGuard;
-use super::persistent::Persistent;
+use super::near_watcher::NearWatcher;
 use super::target::Target;
 use crate::heartbeat;
 
 /// Computations longer than this watch for changes of their entry.
 const WATCH_AFTER: Duration = Duration::from_millis(100);
 
-impl Persistent {
+/// The computations and the near tier of one function.
+pub(super) struct ChangeListeners {
+    pub(super) near: NearWatcher,
+    active_leases: PerProcess<Arc<ActiveLeases>>,
+}
+
+impl ChangeListeners {
+    pub(super) fn new() -> Self {
+        Self {
+            near: NearWatcher::default(),
+            active_leases: PerProcess::new(|_| Arc::default()),
+        }
+    }
+
     /// Passes changes on to running computations and to the near tier.
-    pub(super) fn change_listener(&self) -> Arc<Watcher> {
+    pub(super) fn watcher(&self) -> Arc<Watcher> {
         let (active_leases, near) = (Arc::clone(&self.active_leases), self.near.get().cloned());
         Arc::new(move |change| {
             active_leases.check(change);
@@ -51,7 +66,7 @@ impl Persistent {
     /// Watches for changes unless the computation under the lease has soon ended.
     fn watch_soon(&self, target: &Arc<Target>, guard: &LeaseGuard) {
         if target.watch.get().is_none() {
-            let (watcher, status) = (self.change_listener(), Arc::downgrade(guard.status()));
+            let (watcher, status) = (self.watcher(), Arc::downgrade(guard.status()));
             let target = Arc::downgrade(target);
             heartbeat::run_later(WATCH_AFTER, move || {
                 if let Some(target) = target.upgrade()
