@@ -15,7 +15,7 @@ fn counted(number: u64) -> u64 {
 }
 
 fn count(calls: u64) {
-    (0..calls).for_each(|number| drop(counted(number)));
+    (0..calls).for_each(|number| _ = counted(number));
 }
 
 const FOLDER: &str = "CACHIER_METRICS_DIR";
@@ -48,7 +48,7 @@ fn kills_never_lose_what_was_written() {
             say(counted::metrics().stats().calls);
         }
         // Until it is killed, if it has not been.
-        hear();
+        let _ = hear();
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn processes_at_one_time_share_a_folder() {
     if let Some(part) = part() {
         count(part.parse().unwrap());
         say(lifetime());
-        hear();
+        let _ = hear();
         say(lifetime());
         return;
     }

@@ -38,7 +38,7 @@ fn counted(number: u64) -> u64 {
 }
 
 fn count(calls: u64) {
-    (0..calls).for_each(|number| drop(counted(number)));
+    (0..calls).for_each(|number| _ = counted(number));
 }
 
 /// Whether all instances are seen as alive, and their calls.
@@ -61,7 +61,7 @@ fn every_process_sees_the_sums_of_all(subject: &Subject) {
         flush();
         say("again");
         // Until the test is over.
-        hear();
+        let _ = hear();
         return;
     }
     let namespace = unique("published");
