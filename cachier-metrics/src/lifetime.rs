@@ -1,14 +1,12 @@
-//! The lifetime of a function, and windows that reach back before this process.
+//! The lifetime of a function.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::clock::nanos;
 use crate::metrics::CacheMetrics;
 use crate::past::Past;
 use crate::snapshot::Snapshot;
-use crate::stats::{Lookups, Stats};
-use crate::sync::{Mutex, lock};
+use crate::stats::Stats;
 
 /// The lifetime of a cache, where its figures are kept over restarts.
 impl CacheMetrics {
@@ -38,46 +36,10 @@ impl CacheMetrics {
     /// Sets what other processes have counted, or sets it anew.
     #[doc(hidden)]
     pub fn set_past(&self, past: Past) {
-        *lock(self.past_of_process()) = Some(Arc::new(past));
-    }
-
-    /// Adds what other processes counted in a window that begins before this one.
-    pub(crate) fn add_past(&self, window: Duration, to: &mut Snapshot) {
-        if let Some((past, moment)) = self.past_since(window) {
-            past.add_since(moment, to);
-        }
-    }
-
-    /// Their lookups.
-    pub(crate) fn past_lookups(&self, window: Duration) -> Lookups {
-        let past = self.past_since(window);
-        past.map_or_else(Lookups::default, |(past, moment)| {
-            past.lookups_since(moment)
-        })
-    }
-
-    /// Windows begin anew, lifetimes go on.
-    pub(crate) fn forget_past_windows(&self) {
-        if let Some(past) = &mut *lock(self.past_of_process()) {
-            Arc::make_mut(past).forget_steps();
-        }
-    }
-
-    /// What there is before this process, if a window reaches there, and when that begins.
-    fn past_since(&self, window: Duration) -> Option<(Arc<Past>, u64)> {
-        let past = self.past()?;
-        let begin = self.clock().wall().checked_sub(window)?;
-        let is_before = begin < self.start_time();
-        let begin = begin.duration_since(UNIX_EPOCH).unwrap_or_default();
-        is_before.then(|| (past, nanos(begin)))
+        self.past.set(past);
     }
 
     pub(crate) fn past(&self) -> Option<Arc<Past>> {
-        lock(self.past_of_process()).clone()
-    }
-
-    /// A forked child begins without: its parent, which still counts, has it.
-    fn past_of_process(&self) -> &Mutex<Option<Arc<Past>>> {
-        self.past.get(|_| Mutex::default())
+        self.past.get()
     }
 }

@@ -15,7 +15,7 @@ use crate::exemplars::ExemplarsRead;
 use crate::gauges::Gauges;
 use crate::labels::{ErrorLabel, NearResult, Operation, RemovalCause, StaleUse};
 use crate::local::Local;
-use crate::past::Past;
+use crate::past::{KnownPast, Past};
 use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
@@ -52,7 +52,7 @@ pub struct CacheMetrics {
     history: PerProcess<Mutex<History>>,
     gauges: PerProcess<Mutex<Option<Arc<GaugeSource>>>>,
     /// What processes that have ended counted, once that has been read.
-    pub(crate) past: PerProcess<Mutex<Option<Arc<Past>>>>,
+    pub(crate) past: KnownPast,
 }
 
 /// Options for [`CacheMetrics::create`].
@@ -281,7 +281,9 @@ impl CacheMetrics {
     pub fn snapshot_over(&self, window: Duration) -> Snapshot {
         let begin = |now: u64| now.saturating_sub(nanos(window));
         let mut snapshot = self.difference(|windows, now| windows.before(begin(now)));
-        self.add_past(window, &mut snapshot);
+        if let Some((past, moment)) = self.before(window) {
+            past.add_since(moment, &mut snapshot);
+        }
         snapshot
     }
 
@@ -305,8 +307,9 @@ impl CacheMetrics {
         let (begun, inherited) = (history.begun, history.inherited.clone());
         drop(history);
         let lookups = std::array::from_fn(|place| {
-            let parts = [lookups[place], self.past_lookups(windows[place])];
-            parts.into_iter().sum()
+            let past = self.before(windows[place]);
+            let past = past.map(|(past, moment)| past.lookups_since(moment));
+            past.into_iter().chain([lookups[place]]).sum()
         });
         let own = match inherited {
             Some(inherited) => latest.since(&inherited.counts),
@@ -337,7 +340,7 @@ impl CacheMetrics {
         let latest = self.rotate(&mut history, now);
         history.windows = Windows::starting(now, latest);
         drop(history);
-        self.forget_past_windows();
+        self.past.forget_steps();
     }
 
     /// Keeps the state of now for the windows. The ticker of the process does it each second for listed functions on
@@ -372,7 +375,7 @@ impl CacheMetrics {
             shared: SharedCounters::new(),
             history: PerProcess::new(),
             gauges: PerProcess::new(),
-            past: PerProcess::new(),
+            past: KnownPast::new(),
         };
         metrics.counting();
         metrics
@@ -411,6 +414,12 @@ impl CacheMetrics {
             latest,
             latest_activity: 0,
         }
+    }
+
+    /// What there is before this process, if a window reaches there, and when that begins.
+    fn before(&self, window: Duration) -> Option<(Arc<Past>, u64)> {
+        let begin = self.clock.wall().checked_sub(window);
+        self.past.before(self.start_time(), begin)
     }
 
     /// The figures since the state that `choose` finds among the kept ones.

@@ -1,11 +1,14 @@
 //! What earlier processes counted for a function. Pure.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::clock::nanos;
 use crate::labelled::Labelled;
+use crate::per_process::PerProcess;
 use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// What other processes, which have ended, counted for a function.
 #[doc(hidden)]
@@ -47,11 +50,6 @@ impl Past {
         });
     }
 
-    /// Windows begin anew, lifetimes go on.
-    pub(crate) fn forget_steps(&mut self) {
-        self.steps.clear();
-    }
-
     pub(crate) fn lifetime(&self) -> &Snapshot {
         &self.lifetime
     }
@@ -81,5 +79,45 @@ impl Past {
         counted
             .map(|counted| Lookups::since(&counted.calls, &nothing))
             .sum()
+    }
+}
+
+/// What a process knows of earlier ones, once it has read that. A forked child begins without: its parent, which still
+/// counts, has it.
+pub(crate) struct KnownPast(PerProcess<Mutex<Option<Arc<Past>>>>);
+
+impl KnownPast {
+    pub(crate) const fn new() -> Self {
+        Self(PerProcess::new())
+    }
+
+    pub(crate) fn get(&self) -> Option<Arc<Past>> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn set(&self, past: Past) {
+        *self.lock() = Some(Arc::new(past));
+    }
+
+    /// Windows begin anew, lifetimes go on.
+    pub(crate) fn forget_steps(&self) {
+        if let Some(past) = &mut *self.lock() {
+            Arc::make_mut(past).steps.clear();
+        }
+    }
+
+    /// What there is before a process that began at `start`, if a window reaches there, and when that begins.
+    pub(crate) fn before(
+        &self,
+        start: SystemTime,
+        window: Option<SystemTime>,
+    ) -> Option<(Arc<Past>, u64)> {
+        let begin = window.filter(|begin| *begin < start)?;
+        let begin = begin.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some((self.get()?, nanos(begin)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Past>>> {
+        lock(self.0.get(|_| Mutex::default()))
     }
 }
