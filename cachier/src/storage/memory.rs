@@ -10,7 +10,7 @@ use cachier_metrics::RemovalCause;
 use once_cell::race::OnceBox;
 
 use super::erased::{AnyKey, AnyValue, MemorySize};
-use super::{Claim, Found, Insertion, Loaded, Store, StoreOutcome, Vacated};
+use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated, store::Insertion};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::session::Session;

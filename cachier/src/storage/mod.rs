@@ -22,4 +22,4 @@ mod store;
 #[cfg(feature = "persistent")]
 mod target;
 
-pub use store::{Claim, Found, Insertion, Loaded, Notification, Store, StoreOutcome, Vacated};
+pub use store::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};

@@ -17,7 +17,7 @@ use super::change_listeners::ChangeListeners;
 use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
 use super::target::Target;
-use super::{Claim, Found, Insertion, Loaded, Notification, Store, StoreOutcome, Vacated};
+use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated, store::Insertion};
 use crate::background::remove_unused_folders;
 use crate::call::CallMode;
 use crate::flight::Recheck;
