@@ -57,7 +57,8 @@ impl Cache {
                     Joined::Finished => continue,
                     Joined::Leader(leader) => leader,
                     Joined::Waiter(flight) => {
-                        let result = flight.result(Instant::now(), &Budget::unlimited(), || None);
+                        let budget = Budget::unlimited();
+                        let result = flight.result(Instant::now(), &budget, || None);
                         if let Ok(FlightResult::Value(value)) = block_on(result) {
                             return value;
                         }
