@@ -4,7 +4,7 @@ use super::buckets;
 use super::family::{MetricKind, MetricUnit};
 use super::points::{
     Point, backend_errors, by_window, connections, count, counts, histograms, if_any, known,
-    labelled_counts, number, one_histogram, round_trips, tiers,
+    number, one_histogram, round_trips, tiers,
 };
 use super::reading::{About, CALL_DURATION, Program, Reading};
 use crate::stores::StoreFigures;
@@ -340,20 +340,14 @@ fn lifetime() -> Vec<Metric<Reading>> {
         gauge(
             "lifetime_calls",
             MetricUnit::None,
-            "Finished calls of this process and of earlier ones, by outcome.",
-            |r| labelled_counts("outcome", r.lifetime_calls()),
+            "Finished calls of this process and of earlier ones.",
+            |r| known(r.lifetime_calls()),
         ),
         gauge(
             "lifetime_time_saved",
             MetricUnit::Seconds,
             "Time that hits have saved in this process and in earlier ones, estimated.",
             |r| number(r.lifetime_time_saved()),
-        ),
-        gauge(
-            "lifetime_start_time",
-            MetricUnit::Seconds,
-            "When the first of these processes began to count, since 1970.",
-            |r| number(r.lifetime_start_time()),
         ),
     ]
 }

@@ -112,12 +112,10 @@ impl Reading {
     }
 
     /// The calls of this process and of earlier ones, where those are kept.
-    pub(crate) fn lifetime_calls(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let past = self
-            .past
-            .iter()
-            .flat_map(|past| past.lifetime().calls.iter());
-        past.map(|(outcome, calls)| (outcome.label(), calls + self.snapshot.calls[outcome]))
+    pub(crate) fn lifetime_calls(&self) -> Option<u64> {
+        let past = self.past.as_ref()?.lifetime();
+        let all = past.calls.values().chain(self.snapshot.calls.values());
+        Some(all.sum())
     }
 
     /// The time that hits have saved in all of them, in seconds.
@@ -125,12 +123,6 @@ impl Reading {
         let past = self.past.as_ref()?.lifetime().time_saved.unwrap_or(0);
         let own = self.snapshot.time_saved?;
         Some((past + own) as f64 / 1e9)
-    }
-
-    /// When the first of them began to count, in seconds since 1970.
-    pub(crate) fn lifetime_start_time(&self) -> Option<f64> {
-        let past = self.past.as_ref()?.started();
-        Some(past.as_secs_f64().min(self.start_time()))
     }
 
     /// When counting began, in seconds since 1970.
