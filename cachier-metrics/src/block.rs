@@ -210,7 +210,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::metrics::{CacheMetrics, MetricsOptions};
+    use crate::metrics::CacheMetrics;
+    use crate::options::MetricsOptions;
     use crate::slot::LocalSlot;
     use crate::timed_hits::TimedHit;
 

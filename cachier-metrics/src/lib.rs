@@ -27,6 +27,7 @@ mod local;
 mod metrics;
 #[cfg(all(test, shuttle))]
 mod model;
+mod options;
 mod packed;
 mod past;
 mod pattern;
@@ -88,7 +89,8 @@ pub use labels::{
     RemovalCause, StaleUse, Tier, WaitScope,
 };
 pub use local::Local;
-pub use metrics::{CacheMetrics, MetricsOptions};
+pub use metrics::CacheMetrics;
+pub use options::MetricsOptions;
 #[doc(hidden)]
 pub use past::Past;
 #[doc(hidden)]

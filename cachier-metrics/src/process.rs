@@ -1,6 +1,7 @@
 //! The functions of the process, ticked by its ticker.
 
-use crate::metrics::{CacheMetrics, MetricsOptions};
+use crate::metrics::CacheMetrics;
+use crate::options::MetricsOptions;
 use crate::per_process::{PerProcess, copied};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::ticker;

@@ -13,7 +13,8 @@ use super::sample::{everything, header, instance, later};
 use super::stats::ClusterStats;
 use crate::gauges::{Holding, Shared};
 use crate::labels::Outcome;
-use crate::metrics::{CacheMetrics, MetricsOptions};
+use crate::metrics::CacheMetrics;
+use crate::options::MetricsOptions;
 use crate::sampling::SamplingRate;
 use crate::snapshot::Snapshot;
 

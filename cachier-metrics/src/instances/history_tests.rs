@@ -12,7 +12,8 @@ use super::trail::{Step, Trail};
 use super::{InstanceFigures, InstanceId, MetricsFile};
 use crate::clock::Clock;
 use crate::labels::Outcome;
-use crate::metrics::{CacheMetrics, MetricsOptions};
+use crate::metrics::CacheMetrics;
+use crate::options::MetricsOptions;
 use crate::snapshot::Snapshot;
 
 const SECOND: u64 = 1_000_000_000;

@@ -153,7 +153,8 @@ mod tests {
 
     use super::super::service::{answering, client, fine};
     use super::*;
-    use crate::metrics::{CacheMetrics, MetricsOptions};
+    use crate::metrics::CacheMetrics;
+    use crate::options::MetricsOptions;
 
     /// With more figures than one request may have.
     fn sender(endpoint: &str, timeout: Duration) -> Sender {
