@@ -1,7 +1,7 @@
 //! The lifetime of a function.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use crate::metrics::CacheMetrics;
 use crate::past::Past;
@@ -16,11 +16,11 @@ impl CacheMetrics {
     /// Its sizes and activity are those of now. Exported counters begin at zero with each process.
     #[must_use]
     pub fn lifetime(&self) -> Option<Stats> {
-        self.lifetime_snapshot().map(|(all, _)| Stats::from(&all))
+        self.lifetime_snapshot().map(|all| Stats::from(&all))
     }
 
-    /// The same, mergeable, with when the first process began.
-    pub(crate) fn lifetime_snapshot(&self) -> Option<(Snapshot, SystemTime)> {
+    /// The same, mergeable.
+    fn lifetime_snapshot(&self) -> Option<Snapshot> {
         let past = self.past()?;
         let mut all = self.snapshot();
         all.merge(past.lifetime());
@@ -30,7 +30,7 @@ impl CacheMetrics {
             .wall()
             .duration_since(started)
             .unwrap_or_default();
-        Some((all, started))
+        Some(all)
     }
 
     /// Sets what other processes have counted, or sets it anew.

@@ -1,6 +1,7 @@
 //! The metrics of one function: recording and reading.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread::LocalKey;
 use std::time::{Duration, SystemTime};
@@ -75,6 +76,16 @@ struct Inherited {
     counts: Arc<Snapshot>,
     inflight_calls: u64,
     waiting_calls: u64,
+}
+
+impl History {
+    /// What this process has counted, of all that has been.
+    fn own(&self, latest: &Arc<Snapshot>) -> Snapshot {
+        match &self.inherited {
+            Some(inherited) => latest.since(&inherited.counts),
+            None => (**latest).clone(),
+        }
+    }
 }
 
 /// Recording: for those who run cached functions, not for those who read their figures.
@@ -216,8 +227,8 @@ impl CacheMetrics {
     pub fn snapshot_over(&self, window: Duration) -> Snapshot {
         let begin = |now: u64| now.saturating_sub(nanos(window));
         let mut snapshot = self.difference(|windows, now| windows.before(begin(now)));
-        if let Some((past, moment)) = self.before(window) {
-            past.add_since(moment, &mut snapshot);
+        if let Some((past, time)) = self.before(window) {
+            past.add_within(&time, &mut snapshot);
         }
         snapshot
     }
@@ -239,18 +250,22 @@ impl CacheMetrics {
             let earlier = now.saturating_sub(nanos(window));
             Lookups::since(&latest.calls, history.windows.calls_before(earlier))
         });
-        let (begun, inherited) = (history.begun, history.inherited.clone());
+        let (begun, own) = (history.begun, history.own(&latest));
         drop(history);
         let lookups = std::array::from_fn(|place| {
             let past = self.before(windows[place]);
-            let past = past.map(|(past, moment)| past.lookups_since(moment));
+            let past = past.map(|(past, time)| past.lookups_within(&time));
             past.into_iter().chain([lookups[place]]).sum()
         });
-        let own = match inherited {
-            Some(inherited) => latest.since(&inherited.counts),
-            None => (*latest).clone(),
-        };
         (self.complete(own, now, begun), lookups)
+    }
+
+    /// [`snapshot`](Self::snapshot) without what only a moment has: it asks no store for its size.
+    pub(crate) fn counts(&self) -> Snapshot {
+        let now = self.clock.now();
+        let mut history = self.history();
+        let latest = self.rotate(&mut history, now);
+        self.covering(history.own(&latest), now, history.begun)
     }
 
     /// The counts of each of the last `count` steps of time, the oldest first; `None` where unknown.
@@ -352,7 +367,7 @@ impl CacheMetrics {
     }
 
     /// What there is before this process, if a window reaches there, and when that begins.
-    fn before(&self, window: Duration) -> Option<(Arc<Past>, u64)> {
+    fn before(&self, window: Duration) -> Option<(Arc<Past>, Range<u64>)> {
         let begin = self.clock.wall().checked_sub(window);
         self.past.before(self.start_time(), begin)
     }
@@ -382,13 +397,18 @@ impl CacheMetrics {
     }
 
     /// Adds what only a moment has: gauges, and the time covered.
-    fn complete(&self, mut snapshot: Snapshot, now: u64, since: u64) -> Snapshot {
+    fn complete(&self, snapshot: Snapshot, now: u64, since: u64) -> Snapshot {
+        let mut snapshot = self.covering(snapshot, now, since);
         let source = lock(self.gauges.get(copied)).clone();
+        snapshot.gauges = source.map(|source| source()).unwrap_or_default();
+        snapshot.activity = self.activity(now);
+        snapshot
+    }
+
+    fn covering(&self, mut snapshot: Snapshot, now: u64, since: u64) -> Snapshot {
         snapshot.covers = Duration::from_nanos(now.saturating_sub(since));
         snapshot.time_saved =
             (self.rate != SamplingRate::NONE).then(|| snapshot.time_saved.unwrap_or(0));
-        snapshot.gauges = source.map(|source| source()).unwrap_or_default();
-        snapshot.activity = self.activity(now);
         snapshot
     }
 

@@ -1,5 +1,6 @@
 //! What earlier processes counted for a function. Pure.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,26 +60,35 @@ impl Past {
         Duration::from_nanos(self.started)
     }
 
-    /// Adds what was counted after a moment, with how much of the time since is covered.
-    pub(crate) fn add_since(&self, moment: u64, to: &mut Snapshot) {
-        for step in self.steps.iter().filter(|step| step.to > moment) {
+    /// Adds what was counted at this time, with how much of it is covered. Processes that ran at once cover it once.
+    pub(crate) fn add_within(&self, time: &Range<u64>, to: &mut Snapshot) {
+        let mut covered = 0_u64;
+        for step in self.steps_within(time) {
             if let Some(counted) = &step.counted {
                 let covers = to.covers;
                 to.merge(counted);
                 to.covers = covers;
             }
-            to.covers += Duration::from_nanos(step.covered);
+            covered = covered.saturating_add(step.covered);
         }
+        to.covers += Duration::from_nanos(covered.min(time.end - time.start));
     }
 
     /// The lookups of the same time.
-    pub(crate) fn lookups_since(&self, moment: u64) -> Lookups {
-        let steps = self.steps.iter().filter(|step| step.to > moment);
-        let counted = steps.filter_map(|step| step.counted.as_deref());
+    pub(crate) fn lookups_within(&self, time: &Range<u64>) -> Lookups {
+        let counted = self
+            .steps_within(time)
+            .filter_map(|step| step.counted.as_deref());
         let nothing = Labelled::default();
         counted
             .map(|counted| Lookups::since(&counted.calls, &nothing))
             .sum()
+    }
+
+    fn steps_within(&self, time: &Range<u64>) -> impl Iterator<Item = &PastStep> {
+        let (start, end) = (time.start, time.end);
+        let steps = self.steps.iter();
+        steps.filter(move |step| start < step.to && step.to <= end)
     }
 }
 
@@ -106,18 +116,36 @@ impl KnownPast {
         }
     }
 
-    /// What there is before a process that began at `start`, if a window reaches there, and when that begins.
+    /// What there is before a process that began at `start`, if a window reaches there, and from when until when: of other
+    /// processes that ran beside this one nothing more, as what it counts itself would not be all of that time.
     pub(crate) fn before(
         &self,
         start: SystemTime,
         window: Option<SystemTime>,
-    ) -> Option<(Arc<Past>, u64)> {
+    ) -> Option<(Arc<Past>, Range<u64>)> {
         let begin = window.filter(|begin| *begin < start)?;
-        let begin = begin.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Some((self.get()?, nanos(begin)))
+        let [begin, end] = [begin, start]
+            .map(|moment| nanos(moment.duration_since(UNIX_EPOCH).unwrap_or_default()));
+        Some((self.get()?, begin..end))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Past>>> {
         lock(self.0.get(|_| Mutex::default()))
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_side_by_side_cover_time_once() {
+        let mut past = Past::new(Snapshot::default(), 0);
+        for to in [10, 10, 30] {
+            past.add_step(to, 10, None);
+        }
+        let mut all = Snapshot::default();
+        past.add_within(&(0..15), &mut all);
+        assert_eq!(all.covers, Duration::from_nanos(15));
     }
 }

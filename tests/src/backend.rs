@@ -9,6 +9,8 @@ use std::time::Duration;
 use cachier::testing::Clock;
 use cachier::{Backend, Error, ErrorKind};
 use cachier_backends::{
+
+use crate::gate::panic_silently;
     BoxFuture, Capabilities, Capability, EntryVersion, Key, Lease, LeaseReply, Loaded, Operation,
     Scope, StoreReply, StoreRequest, Usage,
 };
@@ -48,6 +50,8 @@ pub enum Fault {
     FailsToLease(ErrorKind),
     /// No operation ever answers.
     Hangs,
+    /// Every operation panics.
+    Panics,
     /// Loads take this long on the test's clock; nothing else ever answers.
     LoadsSlowly(Duration),
     /// Loads return bytes that nobody stored.
@@ -132,6 +136,7 @@ impl MapBackend {
                 Ok(answer(&mut lock(&self.shared.entries)))
             }
             Fault::Hangs | Fault::LoadsSlowly(_) => pending().await,
+            Fault::Panics => panic_silently(),
             _ => Ok(answer(&mut lock(&self.shared.entries))),
         }
     }

@@ -378,5 +378,16 @@ fn functions_of_one_name_are_published_together() {
             .values()
             .all(|figures| figures.sampling == Some(0.5) && figures.started > 0)
     );
+    assert_eq!(InstanceFigures::counted([on("redis")]).functions.len(), 1);
     assert_ne!(InstanceId::random(), InstanceId::random());
+}
+
+#[test]
+fn a_changed_interval_is_published() {
+    let [before, after] = [1, 9].map(Duration::from_secs);
+    let mut publisher = Publisher::new(InstanceId(7), 0, before);
+    publisher.set_interval(after);
+    let (_, bytes) = publisher.publish(&InstanceFigures::default(), before);
+    let header = Publication::read(&bytes).unwrap().header;
+    assert_eq!((header.instance, header.interval), (InstanceId(7), after));
 }

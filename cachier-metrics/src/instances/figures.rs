@@ -32,11 +32,27 @@ pub struct FunctionFigures {
 }
 
 impl InstanceFigures {
-    /// What these functions have counted since the start of this process.
+    /// What these functions have counted since the start of this process, and what is so at this moment.
     pub fn of<'a>(functions: impl IntoIterator<Item = &'a CacheMetrics>) -> Self {
+        Self::by(functions, CacheMetrics::snapshot)
+    }
+
+    /// What these functions have counted alone: no store is asked for its size.
+    pub fn counted<'a>(functions: impl IntoIterator<Item = &'a CacheMetrics>) -> Self {
+        Self::by(functions, CacheMetrics::counts)
+    }
+
+    fn by<'a>(
+        functions: impl IntoIterator<Item = &'a CacheMetrics>,
+        read: fn(&CacheMetrics) -> Snapshot,
+    ) -> Self {
         let mut all = Self::default();
         for metrics in functions {
-            all.add(metrics.name(), metrics.backend(), &metrics.figures());
+            all.add(
+                metrics.name(),
+                metrics.backend(),
+                &metrics.figures(read(metrics)),
+            );
         }
         all
     }
@@ -117,10 +133,10 @@ impl InstanceFigures {
 }
 
 impl CacheMetrics {
-    fn figures(&self) -> FunctionFigures {
+    fn figures(&self, snapshot: Snapshot) -> FunctionFigures {
         let started = self.start_time().duration_since(UNIX_EPOCH);
         FunctionFigures {
-            snapshot: self.snapshot(),
+            snapshot,
             sampling: self.sampling().get(),
             started: nanos(started.unwrap_or_default()),
         }

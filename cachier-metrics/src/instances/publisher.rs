@@ -67,6 +67,11 @@ impl Publisher {
         }
     }
 
+    /// Publishes in other intervals from now on.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.next.interval = interval;
+    }
+
     /// Who publishes, in which epoch.
     #[must_use]
     pub fn epoch(&self) -> (InstanceId, u32) {

@@ -19,8 +19,8 @@ pub(super) struct Member {
     pub(super) view: Arc<View>,
     /// When it began, by the system's monotonic clock.
     begun: u64,
-    /// Locked while it publishes, by its own thread and by a flush.
-    state: Mutex<State>,
+    /// Locked while it publishes, by its own thread and by a flush. The same while the interval alone changes.
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
@@ -48,13 +48,25 @@ impl Member {
         Arc::new(Self {
             view: View::new(context, interval, place),
             begun: Timer::system().now(),
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 publisher,
                 stored: None,
                 until_ledger: 0,
                 until_look: look_after(1),
                 members: 1,
-            }),
+            })),
+        })
+    }
+
+    /// The same instance, which publishes in other intervals.
+    pub(super) fn in_intervals(&self, interval: Duration) -> Arc<Self> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.publisher.set_interval(interval);
+        drop(state);
+        Arc::new(Self {
+            view: View::new(self.view.context, interval, self.view.place.share()),
+            begun: self.begun,
+            state: Arc::clone(&self.state),
         })
     }
 

@@ -46,6 +46,11 @@ impl Place {
         Self { handle, scope }
     }
 
+    /// Whether it is the same store, and the same namespace.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handle, &other.handle) && self.scope == other.scope
+    }
+
     /// The same store, for a forked child.
     pub(super) fn share(&self) -> Self {
         Self {

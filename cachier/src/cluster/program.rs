@@ -39,7 +39,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// publication. [`flush`](crate::flush) publishes once more, for programs that end.
 ///
 /// Instances of different [namespaces](crate::GlobalParams::namespace) do not see each other. Called again, it replaces what
-/// it was told before, as another instance.
+/// it was told before; for another backend or namespace, as another instance.
 ///
 /// ```
 /// # #[cfg(feature = "file")] {
@@ -66,9 +66,15 @@ pub fn publish_metrics(backend: &str, interval: Duration) -> Result<(), Error> {
     let policy = Policy::resolve(&Options::new(), &context.params());
     let handle = context.backends.open(backend, &policy, &[])?;
     let place = Place::new(handle, policy.namespace());
-    let member = Member::new(context, interval.max(MIN_INTERVAL), place);
-    let running = Running::start(member)?;
+    let interval = interval.max(MIN_INTERVAL);
     let mut members = members();
+    let mut known = members.iter().map(|running| &running.member);
+    let member = match known.find(|known| known.view.context.id == context.id) {
+        // As another instance it would count everything once more.
+        Some(known) if known.view.place.is(&place) => known.in_intervals(interval),
+        _ => Member::new(context, interval, place),
+    };
+    let running = Running::start(member)?;
     members.retain(|known| known.member.view.context.id != context.id);
     members.push(running);
     drop(members);

@@ -1,6 +1,7 @@
 //! The figures of all instances together, computed at most once in an interval, whoever asks.
 
 use std::future::poll_fn;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -32,7 +33,7 @@ struct Progress {
     is_computing: bool,
 }
 
-/// The result of a computation, and when it was begun.
+/// The result of a computation, and when that ended.
 struct Computed {
     at: u64,
     stats: Result<Arc<ClusterStats>, Error>,
@@ -57,38 +58,39 @@ impl View {
         })
     }
 
-    /// The latest figures, computed anew if they are older than an interval.
+    /// The latest figures, computed anew if they are older than an interval. What was waited for is the latest, however long it took.
     pub(super) async fn stats(self: &Arc<Self>) -> Result<Arc<ClusterStats>, Error> {
-        loop {
-            let computed = self.computed.listen();
-            if let Some(computed) = self.latest() {
-                return computed;
-            }
-            self.refresh();
-            computed.await;
+        let computed = self.computed.listen();
+        if let Some(fresh) = self.latest(nanos(self.interval)) {
+            return fresh;
         }
+        self.refresh();
+        computed.await;
+        self.latest(u64::MAX).unwrap_or_else(|| Err(not_computed()))
     }
 
     /// Computes them on a thread of cachier's, unless that is being done.
     pub(super) fn refresh(self: &Arc<Self>) {
-        if std::mem::replace(&mut self.progress().is_computing, true) {
+        if mem::replace(&mut self.progress().is_computing, true) {
             return;
         }
-        let computing = Computing(Arc::clone(self));
+        let mut computing = Computing {
+            view: Arc::clone(self),
+            stats: Err(not_computed()),
+        };
         run_on_thread(self.context, WorkerPool::Storage, move || {
-            let (at, view) = (Timer::system().now(), &computing.0);
-            let read = Timer::system().timeout(Some(READ_TIMEOUT), view.read());
-            let stats = block_on(read).unwrap_or_else(|| Err(timed_out()));
-            view.progress().latest = Some(Computed { at, stats });
+            let read = Timer::system().timeout(Some(READ_TIMEOUT), computing.view.read());
+            computing.stats = block_on(read).unwrap_or_else(|| Err(timed_out()));
             drop(computing);
         });
     }
 
-    fn latest(&self) -> Option<Result<Arc<ClusterStats>, Error>> {
+    /// The latest result, unless it is older than this.
+    fn latest(&self, max_age: u64) -> Option<Result<Arc<ClusterStats>, Error>> {
         let progress = self.progress();
         let latest = progress.latest.as_ref()?;
         let age = Timer::system().now().saturating_sub(latest.at);
-        (age < nanos(self.interval)).then(|| latest.stats.clone())
+        (age < max_age).then(|| latest.stats.clone())
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -96,13 +98,21 @@ impl View {
     }
 }
 
-/// A computation, until it is dropped.
-struct Computing(Arc<View>);
+/// A computation, until it is dropped: then with its result, also after a panic.
+struct Computing {
+    view: Arc<View>,
+    stats: Result<Arc<ClusterStats>, Error>,
+}
 
 impl Drop for Computing {
     fn drop(&mut self) {
-        self.0.progress().is_computing = false;
-        self.0.computed.notify(usize::MAX);
+        let stats = mem::replace(&mut self.stats, Err(not_computed()));
+        let at = Timer::system().now();
+        let mut progress = self.view.progress();
+        progress.latest = Some(Computed { at, stats });
+        progress.is_computing = false;
+        drop(progress);
+        self.view.computed.notify(usize::MAX);
     }
 }
 
@@ -190,6 +200,11 @@ async fn all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, Error>> {
     })
     .await;
     outputs.into_iter().flatten().collect()
+}
+
+fn not_computed() -> Error {
+    let message = "the figures of all instances could not be added up: that has panicked, or there is no thread for it";
+    Error::new(ErrorKind::Io, Operation::Load, message)
 }
 
 fn timed_out() -> Error {

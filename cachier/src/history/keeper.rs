@@ -68,7 +68,7 @@ impl Keeper {
         let functions = CacheMetrics::all();
         let is_time_to_fold = self.header.sequence.is_multiple_of(FOLD_WRITES);
         self.header.sequence += 1;
-        self.count(InstanceFigures::of(functions.iter().copied()));
+        self.count(InstanceFigures::counted(functions.iter().copied()));
         let history = History::Instance(InstanceHistory {
             header: self.header,
             figures: self.figures.clone(),

@@ -1,6 +1,7 @@
 //! The history of this process, from when a folder is known.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -70,7 +71,8 @@ pub(crate) fn tick(named: Option<&Path>) {
             let (thread, own) = (thread::Builder::new(), Arc::clone(here));
             let spawned = thread.name("cachier-history".to_owned()).spawn(move || {
                 loop {
-                    own.keep(&folder);
+                    // A panic ends no thread of ours.
+                    let _ = catch_unwind(AssertUnwindSafe(|| own.keep(&folder)));
                     thread::sleep(INTERVAL);
                 }
             });

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod breaker;
+mod cluster;
 mod companion;
 mod conformance;
 mod deep;

@@ -19,7 +19,6 @@ const NOT_SHOWN: [&str; 5] = [
     "export_sent_bytes_total",
     "lifetime_calls",
     "lifetime_time_saved_seconds",
-    "lifetime_start_time_seconds",
 ];
 
 pub(crate) const RULES: [&str; 2] = ["rules.yml", "latency-rules.yml"];
