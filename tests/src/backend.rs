@@ -9,11 +9,11 @@ use std::time::Duration;
 use cachier::testing::Clock;
 use cachier::{Backend, Error, ErrorKind};
 use cachier_backends::{
-
-use crate::gate::panic_silently;
     BoxFuture, Capabilities, Capability, EntryVersion, Key, Lease, LeaseReply, Loaded, Operation,
     Scope, StoreReply, StoreRequest, Usage,
 };
+
+use crate::gate::panic_silently;
 
 /// Entries in a map shared by all clones.
 #[derive(Clone, Default)]

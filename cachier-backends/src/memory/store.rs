@@ -212,11 +212,30 @@ where
     /// An entry that exceeds a bound by itself, or has no known size in a store bounded in bytes, is not kept. The
     /// key's current entry is removed all the same, as it is outdated.
     pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
-        let (hash, bytes) = (self.hash(&key), entry.bytes);
+        self.insert_or_leave(&mut Some((key, entry)))
+    }
+
+    /// [`insert`](Self::insert), which leaves to the caller what is not kept: for callers with a lock, under which a value's
+    /// `Drop` must not run.
+    ///
+    /// ```
+    /// use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
+    ///
+    /// let store = MemoryStore::new(Bounds::default().bytes(10));
+    /// let mut entry = Some((1, NewEntry::new("a value", 0, 0).sized(Some(1_000))));
+    /// assert!(!store.insert_or_leave(&mut entry).kept);
+    /// assert!(entry.is_some());
+    /// ```
+    ///
+    /// # Panics
+    /// Without an entry.
+    pub fn insert_or_leave(&self, entry: &mut Option<(K, NewEntry<V>)>) -> Inserted {
+        let (key, new) = entry.as_ref().expect("an entry to insert");
+        let (hash, bytes) = (self.hash(key), new.bytes);
         let mut entering = Entering {
             contents: &self.contents,
             hash,
-            entry: Some((key, entry)),
+            entry,
         };
         self.lock
             .insert(self.contents.slots(), (hash, bytes), &mut entering)
@@ -393,7 +412,7 @@ impl<K, V> fmt::Debug for MemoryStore<K, V> {
 struct Entering<'a, K, V> {
     contents: &'a Contents<K, V>,
     hash: u32,
-    entry: Option<(K, NewEntry<V>)>,
+    entry: &'a mut Option<(K, NewEntry<V>)>,
 }
 
 impl<K, V> Insertion for Entering<'_, K, V>

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_executor::Task;
-use cachier_backends::{Backend, BoxFuture, Change, Lease, Renewal, Vacated, Watcher};
+use cachier_backends::{Backend, BoxFuture, Capability, Change, Lease, Renewal, Vacated, Watcher};
 
 use super::{catch_panic, executor};
 use crate::lease_status::LeaseStatus;
@@ -32,7 +32,9 @@ impl Heartbeat {
 /// Ends a lease in the background. What its owner has sent under it without an answer may be on its way still.
 pub(crate) fn end_later(backend: &Arc<dyn Backend>, lease: Lease, unanswered: Unanswered) {
     let period = lease.period();
-    if period.is_none() && !matches!(unanswered, Unanswered::Removal(_)) {
+    // Without leases a removal that comes late would remove what others have stored.
+    let is_ordered = backend.capabilities().has(Capability::Leases);
+    if period.is_none() && !(is_ordered && matches!(unanswered, Unanswered::Removal(_))) {
         // It ends now, as it is dropped.
         return;
     }
@@ -69,8 +71,7 @@ async fn end(backend: Arc<dyn Backend>, mut lease: Lease, unanswered: Unanswered
             let hash = lease.key().hash();
             match until_answered(|| backend.vacate(lease.share())).await {
                 Some(Vacated::Done { lease: vacant, .. }) => lease = vacant,
-                Some(Vacated::Superseded) => {}
-                None => return,
+                Some(Vacated::Superseded) | None => {}
             }
             if let Some(near) = near {
                 near(&Change::Entry(hash));

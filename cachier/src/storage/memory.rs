@@ -290,17 +290,23 @@ where
         let entry = NewEntry::new(found.value.into_inner::<V>(), created, compute_nanos)
             .fresh_since(since(function, created))
             .sized(bytes);
-        let mut prepared = Some((key, entry));
+        // What is not kept is dropped, and what is wrong is told, after the commit, which holds a lock.
+        let mut entering = Some((key, entry));
+        let (mut inserted, mut is_lost) = (None, false);
         commit(&mut || {
-            let (key, entry) = prepared.take().expect("an insertion is called once");
-            let inserted = self.store.insert(key, entry);
-            note(function, &self.warned, inserted.evicted, inserted.entries);
-            match (end_if_lost(function, self.store.is_lost()), inserted.kept) {
-                (Err(_), _) => StoreOutcome::Refused,
-                (Ok(()), true) => StoreOutcome::Done,
-                (Ok(()), false) => StoreOutcome::TooLarge,
+            let done = inserted.insert(self.store.insert_or_leave(&mut entering));
+            is_lost = self.store.is_lost();
+            match (is_lost, done.kept) {
+                (true, _) => StoreOutcome::Refused,
+                (false, true) => StoreOutcome::Done,
+                (false, false) => StoreOutcome::TooLarge,
             }
         });
+        if let Some(inserted) = inserted {
+            note(function, &self.warned, inserted.evicted, inserted.entries);
+        }
+        // The call has its value all the same.
+        let _ = end_if_lost(function, is_lost);
     }
 
     fn remove(&self, key: &AnyKey) -> bool {

@@ -167,7 +167,8 @@ where
     ) {
         let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos)
             .fresh_since(near_moment(function, stamp));
-        let inserted = self.store.insert(key.key.clone(), entry);
+        let mut entering = Some((key.key.clone(), entry));
+        let inserted = self.store.insert_or_leave(&mut entering);
         if log.keys.len() > self.log_size {
             let keys = log.keys.iter().map(|(hash, known)| (*hash, &known.key));
             let evicted = self.store.absent(keys);

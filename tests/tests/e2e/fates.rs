@@ -208,34 +208,43 @@ cancelled! {
     one_takes_over_for_tasks_and_threads_file: (backend = "file"), mixed;
 }
 
-#[test]
-fn a_value_whose_drop_calls_blocks_nobody() {
-    #[derive(Clone)]
-    struct Restless(u64);
+macro_rules! restless {
+    ($($test:ident: $bound:ident = $limit:literal)*) => {$(
+        #[test]
+        fn $test() {
+            #[derive(Clone, serde::Serialize)]
+            struct Restless(u64);
 
-    impl Drop for Restless {
-        fn drop(&mut self) {
-            let _ = restless::invalidate(self.0);
+            impl Drop for Restless {
+                fn drop(&mut self) {
+                    let _ = restless::invalidate(self.0);
+                }
+            }
+
+            #[cachier(backend = "memory", $bound = $limit)]
+            fn restless(number: u64) -> Restless {
+                Restless(number)
+            }
+
+            in_folder(|_| {
+                let context = cachier::testing::IsolatedContext::current;
+                let calls = || (0..20_000).for_each(|number| drop(restless(number % 50)));
+                let callers = [(); 4].map(|()| {
+                    let context = context();
+                    std::thread::spawn(move || context.run(calls))
+                });
+                until("all calls end", || {
+                    callers.iter().all(JoinHandle::is_finished)
+                });
+                for caller in callers {
+                    caller.join().unwrap();
+                }
+            });
         }
-    }
+    )*};
+}
 
-    #[cachier(backend = "memory", capacity = 4)]
-    fn restless(number: u64) -> Restless {
-        Restless(number)
-    }
-
-    in_folder(|_| {
-        let context = cachier::testing::IsolatedContext::current;
-        let calls = || (0..20_000).for_each(|number| drop(restless(number % 50)));
-        let callers = [(); 4].map(|()| {
-            let context = context();
-            std::thread::spawn(move || context.run(calls))
-        });
-        until("all calls end", || {
-            callers.iter().all(JoinHandle::is_finished)
-        });
-        for caller in callers {
-            caller.join().unwrap();
-        }
-    });
+restless! {
+    a_value_whose_drop_calls_blocks_nobody: capacity = 4
+    a_refused_value_whose_drop_calls_blocks_nobody: capacity_bytes = 1
 }
