@@ -28,7 +28,7 @@ pub(super) struct Budget {
 const MAX_SERIES: usize = 20_000;
 /// The most series of a function in use, its histograms with the usual buckets.
 const FULL: usize = 200;
-const NO_BUCKETS: usize = 125;
+const NO_BUCKETS: usize = 127;
 const NO_RARE_LABELS: usize = 80;
 /// Series of stores and of the exporter, and of `(other)` on some backends.
 const RESERVED: usize = 1_000;
