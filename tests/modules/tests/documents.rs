@@ -28,9 +28,11 @@ const GUIDE: &str = "cachier/src/guide";
 const MAX_LINES_OF_README: usize = 250;
 
 /// What blocks of code may be: those in the second half are not compiled.
-const LANGUAGES: [&str; 10] = [
+const LANGUAGES: [&str; 11] = [
     "",
     "rust",
+    // One with effects on the whole program.
+    "standalone_crate",
     "no_run",
     "should_panic",
     "compile_fail",
