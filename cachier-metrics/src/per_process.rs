@@ -53,9 +53,9 @@ impl Process {
         if begun.is_ok() || begun == Err(here.number) {
             ARE_WATCHED.store(Guard::try_new().is_ok(), Ordering::Release);
         }
-        if ARE_WATCHED.load(Ordering::Acquire) {
-            KNOWN.set(Guard::try_new().ok().map(|guard| (guard, here)));
-        }
+        let are_watched = ARE_WATCHED.load(Ordering::Acquire);
+        let guard = are_watched.then(Guard::try_new).and_then(Result::ok);
+        KNOWN.set(guard.map(|guard| (guard, here)));
         here
     }
 

@@ -122,7 +122,13 @@ fn a_function_without_buckets_has_none() {
     registry.register_collector(exporter.collector());
     let mut page = String::new();
     prometheus_text::encode(&mut page, &registry).unwrap();
-    assert_eq!(series(&page), series(&exporter.render()));
+    // Another test may begin to use a store meanwhile.
+    let of_functions = |page: &str| {
+        let mut all = series(page);
+        all.retain(|name, _| name.contains("function=\""));
+        all
+    };
+    assert_eq!(of_functions(&page), of_functions(&exporter.render()));
     assert!(
         page.contains("le=\"+Inf\"") && !page.contains("le=\"4.0\""),
         "{page}"

@@ -45,7 +45,7 @@ mod tests {
     fn a_failure_of_the_thread_is_an_error() {
         assert_eq!(block_on(thread::Builder::new(), async { 7 }).unwrap(), 7);
         let too_large = thread::Builder::new().stack_size(usize::MAX / 2);
-        block_on(too_large, async {}).unwrap_err();
+        block_on(too_large, std::future::ready(())).unwrap_err();
         let panicking = async { panic!("on purpose") };
         let error = block_on(thread::Builder::new(), panicking).unwrap_err();
         assert_eq!(error.to_string(), "its client has panicked");

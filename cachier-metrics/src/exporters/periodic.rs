@@ -52,12 +52,13 @@ impl Periodic {
             return Err(ExportError::new(message));
         }
         let (until_dropped, dropped) = channel::<Infallible>();
-        let thread = spawn(thread::Builder::new(), name, move || {
+        let run = move || {
             while dropped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 // A store of the program that panics while it tells its figures ends no thread of ours.
                 let _ = catch_unwind(AssertUnwindSafe(&export));
             }
-        })?;
+        };
+        let thread = spawn(thread::Builder::new(), name, run)?;
         *running = Some(Running {
             until_dropped,
             thread,

@@ -176,8 +176,15 @@ fn what_cannot_be_read_is_counted() {
         (4, 3, 1)
     );
     assert_eq!(cluster.silent(1000 * SECOND, 3).len(), 1);
+    let shown = ClusterStats::from(&merged).to_string();
+    assert!(
+        shown.contains("4 publications could not be read"),
+        "{shown}"
+    );
     cluster.forget_unreadable();
     assert_eq!(cluster.merge(0).unreadable, 1);
+    let nothing = ClusterStats::from(&Cluster::default().merge(0)).to_string();
+    assert!(!nothing.contains("could not be read"), "{nothing}");
 }
 
 #[test]

@@ -131,6 +131,9 @@ fn a_trail_keeps_a_day_in_few_steps() {
     assert!((24 * HOUR..25 * HOUR).contains(&covered), "{covered}");
     let calls: u64 = steps.iter().map(|step| calls(&step.figures)).sum();
     assert_eq!(calls, covered / (MINUTE / 3));
+    let mut merged = Trail::default();
+    merged.merge(trail.clone());
+    assert_eq!(merged, trail);
 }
 
 #[test]
@@ -153,9 +156,8 @@ fn what_was_counted_has_only_counts() {
     let earlier = instance([everything(), Snapshot::default()]);
     assert_eq!(earlier.counted_since(&earlier), InstanceFigures::default());
     let counted = earlier.counted_since(&InstanceFigures::default());
-    let [figures] = counted.functions.values().collect::<Vec<_>>()[..] else {
-        panic!("{counted:?}")
-    };
+    assert_eq!(counted.functions.len(), 1);
+    let figures = counted.functions.values().next().unwrap();
     assert_eq!(figures.snapshot.calls, everything().calls);
     assert_eq!(
         (&figures.snapshot.gauges, figures.snapshot.covers),

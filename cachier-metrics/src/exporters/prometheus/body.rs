@@ -59,7 +59,7 @@ impl Body for Chunks {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::task::Waker;
+    use std::task::{Waker, ready};
     use std::time::Duration;
 
     use super::*;
@@ -71,16 +71,13 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let mut next = || {
             let length = chunks.size_hint().exact().unwrap();
-            let frame = Pin::new(&mut chunks).poll_frame(&mut context);
-            let Poll::Ready(frame) = frame else {
-                panic!("it waits for nobody");
-            };
+            let frame = ready!(Pin::new(&mut chunks).poll_frame(&mut context));
             let piece = frame.map(|frame| frame.unwrap().into_data().unwrap().len());
-            (length, piece, chunks.is_end_stream())
+            Poll::Ready((length, piece, chunks.is_end_stream()))
         };
         let all = CHUNK_BYTES as u64 + 1;
-        assert_eq!(next(), (all, Some(CHUNK_BYTES), false));
-        assert_eq!(next(), (1, Some(1), true));
-        assert_eq!(next(), (0, None, true));
+        assert_eq!(next(), Poll::Ready((all, Some(CHUNK_BYTES), false)));
+        assert_eq!(next(), Poll::Ready((1, Some(1), true)));
+        assert_eq!(next(), Poll::Ready((0, None, true)));
     }
 }

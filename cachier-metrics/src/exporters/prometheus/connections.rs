@@ -139,23 +139,27 @@ impl Connections {
 
     /// A place for a connection: a free one, or that of one that stands still.
     async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
-        loop {
-            self.open
-                .retain(|connection| !connection.task.is_finished());
-            let still = to_close(self.open.iter().map(|open| &open.progress));
-            let since = still.map_or(Duration::ZERO, |number| self.open[number].progress.last());
-            let patience = (since + GRACE).saturating_sub(self.origin.elapsed());
-            let free = Arc::clone(&self.places).acquire_owned();
-            if let Ok(place) = timeout(patience, free).await {
-                return place.ok();
-            }
-            if let Some(number) = still
-                && self.open[number].progress.last() == since
-            {
-                self.open.remove(number).task.abort();
-                return Arc::clone(&self.places).acquire_owned().await.ok();
-            }
+        let mut place = None;
+        while place.is_none() {
+            place = self.try_place().await;
         }
+        place
+    }
+
+    /// `None` if the one that stood still has gone on meanwhile.
+    async fn try_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.open
+            .retain(|connection| !connection.task.is_finished());
+        let still = to_close(self.open.iter().map(|open| &open.progress));
+        let since = still.map_or(Duration::ZERO, |number| self.open[number].progress.last());
+        let patience = (since + GRACE).saturating_sub(self.origin.elapsed());
+        let free = Arc::clone(&self.places).acquire_owned();
+        if let Ok(place) = timeout(patience, free).await {
+            return place.ok();
+        }
+        let number = still.filter(|number| self.open[*number].progress.last() == since)?;
+        self.open.remove(number).task.abort();
+        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
     fn add<S>(&mut self, stream: S, place: Option<OwnedSemaphorePermit>, answer: &Answer)

@@ -1,5 +1,6 @@
 //! Sends what is new.
 
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ struct State {
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// No request begins later in an export.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
+const TOO_SLOW: &str = "it answers too slowly for all of them at once";
 const THREAD: &str = "cachier-cloudwatch-push";
 
 impl Sender {
@@ -81,8 +83,7 @@ impl Sender {
         let requests = requests(data, export.time());
         let thread = thread::Builder::new().name(THREAD.to_owned());
         let sent = block_on(thread, self.send_all(requests, state));
-        sent.map_err(|error| failed(&error.to_string()))?
-            .map_err(|reason| failed(&reason))
+        sent.map_err(failed)?.map_err(failed)
     }
 
     /// Ends with the first request that is not answered, or that is to be sent later, as those after it would cost as much
@@ -102,9 +103,8 @@ impl Sender {
                     refused = refused.or(answered.err());
                 }
             }
-            if Instant::now() >= deadline && requests.peek().is_some() {
-                return Err("it answers too slowly for all of them at once".to_owned());
-            }
+            let is_in_time = Instant::now() < deadline || requests.peek().is_none();
+            is_in_time.then_some(()).ok_or(TOO_SLOW)?;
         }
         refused.map_or(Ok(()), |failure| Err(failure.reason))
     }
@@ -143,7 +143,7 @@ impl Sender {
     }
 }
 
-fn failed(reason: &str) -> ExportError {
+fn failed(reason: impl Display) -> ExportError {
     ExportError::new(format!("cannot send metrics to CloudWatch: {reason}"))
 }
 
