@@ -14,7 +14,7 @@ const WRITE_VARIABLE: &str = "CACHIER_WRITE_DASHBOARD";
 
 /// Metrics on no panel: of exporters that send, which nobody scrapes, and totals over restarts, which only programs with a
 /// folder for them have.
-const NOT_SHOWN: [&str; 5] = [
+const NOT_SHOWN: [&str; 4] = [
     "export_requests_total",
     "export_sent_bytes_total",
     "lifetime_calls",
