@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::sampling::SamplingRate;
 
-/// Options for [`CacheMetrics::create`].
+/// Options for [`CacheMetrics::create`](crate::CacheMetrics::create).
 ///
 /// ```
 /// use cachier_metrics::{CacheMetrics, Clock, MetricsOptions, SamplingRate};
