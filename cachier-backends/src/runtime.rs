@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -42,6 +43,27 @@ pub fn build(mut builder: Builder) -> Result<Runtime, Error> {
     let built = catch_unwind(AssertUnwindSafe(|| builder.enable_all().build()));
     let no_thread = |_| Err(io::Error::other("there is no thread for it"));
     built.unwrap_or_else(no_thread).map_err(not_started)
+}
+
+/// [`build`] for runtimes with worker threads. Without a thread for one, tokio panics, which is seen on the standard error
+/// stream: so a thread is tried first.
+///
+/// ```
+/// use cachier_backends::runtime;
+/// use tokio::runtime::Builder;
+///
+/// let runtime = runtime::build_with_workers(Builder::new_multi_thread())?;
+/// runtime.spawn(async { 7 });
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with_workers(builder: Builder) -> Result<Runtime, Error> {
+    let tried = thread::Builder::new().spawn(|| {});
+    // A thread that does nothing cannot fail.
+    let _ = tried.map_err(not_started)?.join();
+    build(builder)
 }
 
 fn not_started(error: io::Error) -> Error {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::blocking::{self, Mode};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::{PerProcess, Process};
-use crate::runtime::build;
+use crate::runtime::{build, build_with_workers};
 
 /// Where an operation runs, decided when it is first polled.
 pub(super) enum Placement {
@@ -41,7 +41,7 @@ pub(crate) fn background() -> Result<&'static Handle, Error> {
     let start = || {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("cachier-io");
-        build(builder)
+        build_with_workers(builder)
     };
     BACKGROUND.get_or_try_init(start).map(Runtime::handle)
 }

@@ -230,7 +230,7 @@ fn own_runtime() -> Option<&'static Runtime> {
         builder
             .worker_threads(cores.min(environment::max_workers()))
             .thread_name("cachier-task");
-        runtime::build(builder)
+        runtime::build_with_workers(builder)
     };
     OWN.get_or_try_init(start).ok()
 }

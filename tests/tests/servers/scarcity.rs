@@ -1,6 +1,9 @@
 //! A process that is given no more threads for a while: its calls compute, and all is as ever once there are some again.
 
 use std::fs;
+use std::panic;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use cachier::{Call, CallOptions, Outcome, cachier};
@@ -20,6 +23,8 @@ fn double(number: u64) -> u64 {
     2 * number
 }
 
+static PANICS: AtomicU32 = AtomicU32::new(0);
+
 /// Synchronous, on a runtime's thread: what needs the threads of cachier.
 fn call(number: u64) -> Call<u64> {
     let call = double::call_detailed(CallOptions::new(), number);
@@ -30,6 +35,7 @@ fn call(number: u64) -> Call<u64> {
 fn calls_need_no_restart_after_scarcity(subject: &Subject) {
     in_own_process(subject, || {
         one_thread().block_on(async {
+            panic::set_hook(Box::new(|_| _ = PANICS.fetch_add(1, Relaxed)));
             let scarce = NoThreads::begin();
             for number in 0..3 {
                 let began = Instant::now();
@@ -37,6 +43,9 @@ fn calls_need_no_restart_after_scarcity(subject: &Subject) {
                 assert!(began.elapsed() < PROMPT_LIMIT, "{:?}", began.elapsed());
             }
             drop(scarce);
+            drop(panic::take_hook());
+            // Each would be seen on the standard error stream.
+            assert_eq!(PANICS.load(Relaxed), 0);
             until("calls are stored again", || call(7).outcome == Outcome::Hit);
             for thread in ["cachier-timer", "cachier-heartbe"] {
                 until("its threads run", || {
