@@ -221,8 +221,8 @@ where
     /// ```
     /// use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
     ///
-    /// let store = MemoryStore::new(Bounds::default().bytes(10));
-    /// let mut entry = Some((1, NewEntry::new("a value", 0, 0).sized(Some(1_000))));
+    /// let store = MemoryStore::new(Bounds::new(None, Some(10)));
+    /// let mut entry = Some((1_u64, NewEntry::new("a value", 0, 0).sized(Some(1_000))));
     /// assert!(!store.insert_or_leave(&mut entry).kept);
     /// assert!(entry.is_some());
     /// ```
