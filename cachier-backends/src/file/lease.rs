@@ -70,11 +70,12 @@ impl FileLease {
             }
             let lease = Self(lease);
             // The check that counts: from now on only unconditional operations change the entry.
-            return Ok(if is_changed(paths, seen)? {
-                LeaseOutcome::Changed
-            } else {
-                LeaseOutcome::Granted(lease)
-            });
+            if !is_changed(paths, seen)? {
+                return Ok(LeaseOutcome::Granted(lease));
+            }
+            // Dropped, it would leave its file where the ledger is busy. One that stays all the same is a dead owner's.
+            let _ = lease.end();
+            return Ok(LeaseOutcome::Changed);
         }
         Ok(LeaseOutcome::Held(None))
     }

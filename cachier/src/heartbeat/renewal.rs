@@ -81,8 +81,8 @@ async fn end(backend: Arc<dyn Backend>, mut lease: Lease, unanswered: Unanswered
     until_answered(|| backend.release(lease.share())).await;
 }
 
-/// Repeats a request for whose effect others may be waiting, over one connection after the other: some may be lost. `None` if it
-/// panics.
+/// Repeats a request for whose effect others may be waiting, over one connection after the other: some may be lost. A refusal is
+/// no end either: a server refuses changes while another one takes its place. `None` if it panics.
 async fn until_answered<'a, T>(request: impl Fn() -> BoxFuture<'a, T>) -> Option<T> {
     let timer = Timer::system();
     loop {

@@ -138,7 +138,8 @@ mod tests {
 
     use cachier_backends as backends;
     use cachier_backends::{
-        BoxFuture, Change, Key, Loaded, Scope, StoreReply, StoreRequest, Vacated, Version,
+        BoxFuture, Capabilities, Capability, Change, Key, Loaded, Scope, StoreReply, StoreRequest,
+        Vacated, Version,
     };
     use futures_lite::future::{block_on, poll_once};
 
@@ -163,12 +164,25 @@ mod tests {
     /// A backend that reports what it is asked.
     struct Reporting {
         sender: Sender<Asked>,
+        capabilities: Capabilities,
         /// How many requests of each kind are never answered.
         lost_removals: AtomicU64,
         lost_releases: AtomicU64,
     }
 
     impl Reporting {
+        /// A backend with leases that does not answer so many releases and removals, and what it is asked.
+        fn new(lost_releases: u64, lost_removals: u64) -> (Self, Receiver<Asked>) {
+            let (sender, asked) = channel();
+            let backend = Self {
+                sender,
+                capabilities: Capabilities::NONE.with(Capability::Leases),
+                lost_removals: AtomicU64::new(lost_removals),
+                lost_releases: AtomicU64::new(lost_releases),
+            };
+            (backend, asked)
+        }
+
         async fn answer<T>(
             &self,
             asked: Asked,
@@ -191,6 +205,10 @@ mod tests {
 
         fn store_name(&self) -> String {
             "nothing".to_owned()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            self.capabilities
         }
 
         fn load<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
@@ -227,14 +245,8 @@ mod tests {
         lease.period().map_or(0, |period| period.as_secs())
     }
 
-    /// A backend that does not answer so many releases and removals, and what it is asked.
     fn reporting(lost_releases: u64, lost_removals: u64) -> (Arc<dyn Backend>, Receiver<Asked>) {
-        let (sender, asked) = channel();
-        let backend = Reporting {
-            sender,
-            lost_removals: AtomicU64::new(lost_removals),
-            lost_releases: AtomicU64::new(lost_releases),
-        };
+        let (backend, asked) = Reporting::new(lost_releases, lost_removals);
         (Arc::new(backend), asked)
     }
 
@@ -326,6 +338,18 @@ mod tests {
         assert!(guard.share_to_vacate(None).is_some());
         drop(guard);
         assert_eq!(next(&asked), [Vacate(0), Vacate(0), Release(0)]);
+    }
+
+    /// A late removal would take what others have stored meanwhile.
+    #[test]
+    fn without_leases_removals_are_not_repeated() {
+        let (mut backend, asked) = Reporting::new(0, 0);
+        backend.capabilities = Capabilities::NONE;
+        let backend: Arc<dyn Backend> = Arc::new(backend);
+        let mut guard = LeaseGuard::own(lease(), &backend, Instant::now());
+        assert!(guard.share_to_vacate(None).is_some());
+        drop((guard, backend));
+        assert!(asked.recv().is_err());
     }
 
     /// In whatever order: it ends the lease itself, and is refused after that.
