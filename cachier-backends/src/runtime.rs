@@ -60,9 +60,8 @@ pub fn build(mut builder: Builder) -> Result<Runtime, Error> {
 /// # Errors
 /// As [`build`].
 pub fn build_with_workers(builder: Builder) -> Result<Runtime, Error> {
-    let tried = thread::Builder::new().spawn(|| {});
-    // A thread that does nothing cannot fail.
-    let _ = tried.map_err(not_started)?.join();
+    // Not waited for, as on Windows no thread starts while another one is being torn down.
+    thread::Builder::new().spawn(|| {}).map_err(not_started)?;
     build(builder)
 }
 

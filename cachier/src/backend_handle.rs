@@ -7,11 +7,11 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use cachier_backends::process::PerProcess;
-use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation, queue};
+use cachier_backends::{Backend, Capability, Error, ErrorKind, Figures, Operation, queue};
 use cachier_metrics::{Clock, Durations, StoreFigures};
 
 use crate::breaker::{Admission, Breaker, Limits, is_unanswered};
-use crate::budget::Budget;
+use crate::budget::{Bounded, Budget};
 use crate::labels;
 use crate::limiter::{ConcurrencyLimiter, Permit, Rejected};
 use crate::sent::{Caller, SendTime};
@@ -19,7 +19,7 @@ use crate::timer::Timer;
 
 /// A backend behind its breaker and its concurrency limits.
 pub(crate) struct BackendHandle {
-    pub(crate) backend: Arc<dyn Backend>,
+    backend: Arc<dyn Backend>,
     /// One per process: it knows that process's connections.
     breaker: PerProcess<Mutex<Breaker>>,
     /// Whether the breaker is in its initial state, so that nobody needs its lock. Written under the lock.
@@ -60,6 +60,19 @@ impl BackendHandle {
         })
     }
 
+    /// The backend, for a wait that ends.
+    pub(crate) fn backend(&self, _: Bounded) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    pub(crate) fn store_name(&self) -> String {
+        self.backend.store_name()
+    }
+
+    pub(crate) fn has(&self, capability: Capability) -> bool {
+        self.backend.capabilities().has(capability)
+    }
+
     /// Whether an operation may be sent now. It may be the probe of an open breaker, so its result must be
     /// [recorded](Self::record).
     pub(crate) fn acquire(&self, operation: Operation, now: u64) -> Result<SendTime, Error> {
@@ -83,7 +96,7 @@ impl BackendHandle {
     ) -> Result<SendTime, Error> {
         let permission = self.probe(operation, timer);
         // It waits for the store itself, in no queue.
-        match budget.operation(|| None, permission).await {
+        match budget.operation(|| None, |_| permission).await {
             Ok(sent) => sent,
             Err(_) => Err(self.breaker_open(operation)),
         }

@@ -8,6 +8,7 @@ use cachier_backends::{Backend, Error};
 use cachier_metrics::StoreFigures;
 
 use crate::backend_handle::BackendHandle;
+use crate::budget::Bounded;
 use crate::builtin;
 use crate::environment;
 use crate::folder::Folder;
@@ -130,7 +131,7 @@ impl Backends {
             let folder = builtin::folder(&name, policy, Some(package)).ok()?;
             self.state().opened.get(&(name, folder)).cloned()
         });
-        known.map(|known| known.backend.store_name())
+        known.map(|known| known.store_name())
     }
 
     fn name_of(&self, backend: &BackendName) -> Result<String, Error> {
@@ -218,7 +219,7 @@ impl Backends {
     pub(crate) async fn idle(&self) {
         for (_, handle) in self.all() {
             // A backend that failed has nothing left to do.
-            let _ = handle.backend.idle().await;
+            let _ = handle.backend(Bounded::OUTSIDE_CALLS).idle().await;
         }
     }
 

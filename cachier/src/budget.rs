@@ -27,6 +27,17 @@ pub(crate) struct Budget {
     waiting_since: AtomicU64,
 }
 
+/// A wait that ends: who has one may ask a backend.
+///
+/// What a call asks is bounded by the call's [`Budget`], which hands this out.
+#[derive(Clone, Copy)]
+pub struct Bounded(());
+
+impl Bounded {
+    /// For what no call waits for, and whoever asks bounds himself: renewals of leases, checks, figures for other instances.
+    pub(crate) const OUTSIDE_CALLS: Self = Self(());
+}
+
 /// The limit that ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BudgetSpent {
@@ -137,8 +148,13 @@ impl Budget {
 
     /// Waits while another process computes, at most this long, or until `change`. Uses the system's clock: the other
     /// process does.
-    pub(crate) async fn pause<F: Future>(&self, at_most: Duration, change: F) -> Option<F::Output> {
+    pub(crate) async fn pause<F: Future>(
+        &self,
+        at_most: Duration,
+        change: impl FnOnce(Bounded) -> F,
+    ) -> Option<F::Output> {
         let at_most = self.wait_limit().unwrap_or(at_most).min(at_most);
+        let change = change(Bounded(()));
         Timer::system().timeout(Some(at_most), change).await
     }
 
@@ -269,7 +285,7 @@ mod tests {
         let begun = after(
             &clock,
             SECOND / 4,
-            budget.operation(never_answered, pending_once()),
+            budget.operation(never_answered, |_| pending_once()),
         );
         assert_eq!(begun, Some(Ok(())));
         let joined = after(
@@ -285,7 +301,7 @@ mod tests {
             budget.store_of_another(never_answered, pending::<()>()),
         );
         assert_eq!(ran_out, Some(Err(BudgetSpent::Store)));
-        let mut late = pin!(budget.operation(never_answered, pending::<()>()));
+        let mut late = pin!(budget.operation(never_answered, |_| pending::<()>()));
         assert_eq!(
             poll(&mut late),
             Poll::Ready(Err(OperationTimeout::NoAnswer))
@@ -321,13 +337,17 @@ mod tests {
     fn polling_an_owner_that_computes_costs_nothing() {
         let (clock, budget) = budget(None);
         for (computes, left) in [(true, SECOND), (false, SECOND / 2)] {
-            let poll = budget.poll_owner(budget.operation(never_answered, pending_once()), |_| {
-                computes
-            });
+            let poll = budget
+                .poll_owner(budget.operation(never_answered, |_| pending_once()), |_| {
+                    computes
+                });
             assert_eq!(after(&clock, SECOND / 2, poll), Some(Ok(())));
             assert_eq!(budget.left(), left);
         }
-        let poll = budget.poll_owner(budget.operation(never_answered, pending::<()>()), |_| false);
+        let poll = budget.poll_owner(
+            budget.operation(never_answered, |_| pending::<()>()),
+            |_| false,
+        );
         let hung = after(&clock, SECOND / 2, poll);
         assert_eq!(
             hung,
@@ -351,7 +371,7 @@ mod tests {
         let (clock, budget) = budget(None);
         let answered = Cell::new(None);
         let permit = queue::waiting(pending::<()>());
-        let mut waits = pin!(budget.operation(|| answered.get(), permit));
+        let mut waits = pin!(budget.operation(|| answered.get(), |_| permit));
         for _ in 0..9 {
             assert!(poll(&mut waits).is_pending());
             std::thread::sleep(SECOND / 1000);
@@ -378,7 +398,7 @@ mod tests {
                 _ => Poll::Pending,
             }
         });
-        let mut late = pin!(budget.operation(never_answered, work));
+        let mut late = pin!(budget.operation(never_answered, |_| work));
         let mut cx = Context::from_waker(Waker::noop());
         let mut poll = || late.as_mut().poll(&mut cx);
         assert!(poll().is_pending());

@@ -12,6 +12,7 @@ use crate::backend_handle::BackendHandle;
 use crate::backends::Backends;
 use crate::background::remove_unused_folders;
 use crate::block_on::block_on;
+use crate::budget::Bounded;
 use crate::builtin;
 use crate::context::{self, Context};
 use crate::environment::{self, Concern};
@@ -240,10 +241,10 @@ fn policy(context: &Context) -> Policy {
 async fn probe(context: &'static Context, name: String, handle: &BackendHandle) -> BackendHealth {
     let policy = policy(context);
     let key = key(&policy);
-    let backend = &*handle.backend;
+    let backend = handle.backend(Bounded::OUTSIDE_CALLS);
     let probed = async {
         backend.check().await?;
-        probe_like_a_miss(backend, &key, policy.lease_period).await
+        probe_like_a_miss(&**backend, &key, policy.lease_period).await
     };
     let probed = context
         .timer
@@ -260,7 +261,7 @@ async fn probe(context: &'static Context, name: String, handle: &BackendHandle) 
     };
     BackendHealth {
         name,
-        store: handle.backend.store_name(),
+        store: handle.store_name(),
         breaker_open: handle.is_open(),
         error,
     }

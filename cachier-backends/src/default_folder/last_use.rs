@@ -1,6 +1,6 @@
 //! Records when a package's folder was last used.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,9 +39,14 @@ impl LastUse {
     }
 }
 
-/// Sets a file's modification time, creating it if missing. Does not follow links or block on pipes.
+/// Sets a file's modification time, creating it if missing.
 pub(super) fn touch(file: &Path, now: SystemTime) -> io::Result<()> {
     let mut options = OpenOptions::new();
+    open(file, options.create(true))?.set_modified(now)
+}
+
+/// Opens a file for writing, without following links or waiting for the reader of a pipe.
+pub(super) fn open(file: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
@@ -49,10 +54,5 @@ pub(super) fn touch(file: &Path, now: SystemTime) -> io::Result<()> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(file)?;
-    file.set_modified(now)
+    options.write(true).truncate(false).open(file)
 }

@@ -220,6 +220,27 @@ fn a_note_of_use_follows_no_link() {
 }
 
 #[test]
+#[cfg(unix)]
+fn the_note_of_cleaning_is_no_link() {
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
+    let packages = Packages::new();
+    let (note, elsewhere) = (packages.path(".cleaned"), packages.path("elsewhere"));
+    fs::rename(&note, &elsewhere).unwrap();
+    let noted = || fs::metadata(&elsewhere).unwrap().modified().unwrap();
+    let before = noted();
+    symlink(&elsewhere, &note).unwrap();
+    assert!(packages.folder("mine").remove_unused(today()).is_err());
+    assert_eq!(noted(), before);
+    fs::remove_file(&note).unwrap();
+    mkfifoat(CWD, &note, Mode::RWXU).unwrap();
+    // A pipe without a reader would be waited for.
+    assert!(packages.folder("mine").remove_unused(today()).is_err());
+}
+
+#[test]
 #[cfg(all(unix, feature = "file"))]
 fn no_use_is_recorded_in_an_untrusted_folder() {
     use std::os::unix::fs::PermissionsExt;

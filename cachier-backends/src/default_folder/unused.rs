@@ -3,12 +3,12 @@
 //! Nothing else is touched: no other names, no files, no targets of links. A folder is renamed before its content is
 //! removed, so that a concurrent user starts with an empty folder rather than half of one.
 
-use std::fs::{self, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::last_use::{LAST_USE_FILE, touch};
+use super::last_use::{LAST_USE_FILE, open, touch};
 use super::name::is_of_package;
 
 /// How long an unused folder is kept.
@@ -55,7 +55,7 @@ fn at_most_daily(
     look: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     let path = packages.join(LAST_CLEANING_FILE);
-    let file = match fs::OpenOptions::new().write(true).open(&path) {
+    let file = match open(&path, &mut OpenOptions::new()) {
         Ok(file) => file,
         // Nothing can be 30 days old.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

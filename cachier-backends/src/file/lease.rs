@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::entry_file::{Temporary, version_at};
 use super::files::{NotAFile, existing, in_folder, open, open_or_create, remove_path};
@@ -11,6 +11,7 @@ use super::layout::KeyPaths;
 use super::ledger::Ledger;
 use super::{lock, owner};
 use crate::backend::{EntryVersion, Lease};
+use crate::blocking;
 use crate::process::Process;
 
 /// A lease held by this process, as long as the file is open.
@@ -33,6 +34,9 @@ pub(super) enum LeaseOutcome {
     Held(Option<LeaseFile>),
     Changed,
 }
+
+/// How long the removal of a lease that turned out needless may wait for the ledger: its caller is waiting, too.
+const MAX_NEEDLESS_WAIT: Duration = Duration::from_millis(20);
 
 /// How often a previous owner may end its lease during our request.
 const MAX_ATTEMPTS: u32 = 8;
@@ -73,8 +77,8 @@ impl FileLease {
             if !is_changed(paths, seen)? {
                 return Ok(LeaseOutcome::Granted(lease));
             }
-            // Dropped, it would leave its file where the ledger is busy. One that stays all the same is a dead owner's.
-            let _ = lease.end();
+            // Dropped, it leaves its file where somebody has the ledger just now; a file that stays is a dead owner's.
+            let _ = blocking::inline(MAX_NEEDLESS_WAIT, || lease.end());
             return Ok(LeaseOutcome::Changed);
         }
         Ok(LeaseOutcome::Held(None))
@@ -218,10 +222,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
-    use crate::blocking;
     use crate::error::ErrorKind;
     use crate::file::FileBackend;
     use crate::key::{Key, KeyHash, Scope, Version};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cachier_backends::queue;
 
-use super::{Budget, OperationTimeout};
+use super::{Bounded, Budget, OperationTimeout};
 use crate::timer::nanos;
 
 impl Budget {
@@ -14,10 +14,12 @@ impl Budget {
     pub(crate) async fn operation<F: Future>(
         &self,
         answered: impl Fn() -> Option<u64>,
-        work: F,
+        work: impl FnOnce(Bounded) -> F,
     ) -> Result<F::Output, OperationTimeout> {
         let (began, left) = (self.timer.now(), self.left.load(Ordering::Relaxed));
         let queue_time = QueueTime::default();
+        // Pinned here: a future passed by value would take its room twice.
+        let work = pin!(work(Bounded(())));
         let mut work = pin!(queue_time.observed(work));
         let queued = || {
             let moved = answered().map_or(0, |answered| answered.saturating_sub(began));

@@ -11,6 +11,7 @@ use cachier_backends::{
 use cachier_metrics::{Form, InstanceId, Ledger, Unreadable};
 
 use crate::backend_handle::BackendHandle;
+use crate::budget::Bounded;
 use crate::timer::Timer;
 
 /// The part of a store that figures are kept in. Its operations pass neither the breaker nor the limiters of calls.
@@ -142,7 +143,7 @@ impl Place {
     }
 
     fn backend(&self) -> &dyn Backend {
-        &*self.handle.backend
+        &**self.handle.backend(Bounded::OUTSIDE_CALLS)
     }
 }
 

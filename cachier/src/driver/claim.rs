@@ -353,10 +353,11 @@ impl<T: Store> CallDriver<T> {
     /// Waits for a notification, or for the pause where the store has none; returns the next pause.
     async fn pause(&self, seen: &T::Seen, pause: Duration) -> Duration {
         let budget = &self.session.budget;
-        let change = self.core.store.changed(&self.session, &self.key, seen);
+        let (store, session, key) = (&self.core.store, &self.session, &self.key);
+        let change = |bounded| store.changed(session, key, seen, bounded);
         match budget.pause(NOTIFIED_LEASE_POLL_INTERVAL, change).await {
             Some(Notification::Unsupported) => {
-                budget.pause(pause, pending::<()>()).await;
+                budget.pause(pause, |_| pending::<()>()).await;
                 (pause * 2).min(LEASE_POLL_INTERVALS.1)
             }
             Some(Notification::Received) | None => pause,

@@ -32,9 +32,14 @@ impl Heartbeat {
 /// Ends a lease in the background. What its owner has sent under it without an answer may be on its way still.
 pub(crate) fn end_later(backend: &Arc<dyn Backend>, lease: Lease, unanswered: Unanswered) {
     let period = lease.period();
-    // Without leases a removal that comes late would remove what others have stored.
-    let is_ordered = backend.capabilities().has(Capability::Leases);
-    if period.is_none() && !(is_ordered && matches!(unanswered, Unanswered::Removal(_))) {
+    let unanswered = match unanswered {
+        // On a store without leases a removal that comes late would remove what others have stored.
+        Unanswered::Removal(_) if !backend.capabilities().has(Capability::Leases) => {
+            Unanswered::Nothing
+        }
+        unanswered => unanswered,
+    };
+    if period.is_none() && !matches!(unanswered, Unanswered::Removal(_)) {
         // It ends now, as it is dropped.
         return;
     }

@@ -11,6 +11,7 @@ use cachier_backends::{Error, ErrorKind, Operation, blocking};
 
 use super::Session;
 use crate::backend_handle::BackendHandle;
+use crate::budget::Bounded;
 use crate::call::CallMode;
 use crate::labels;
 use crate::limiter::Priority;
@@ -18,14 +19,17 @@ use crate::sent::{Caller, SendTime};
 
 impl Session<'_> {
     /// Runs one operation on a store: with a permit, within what is left of the call's budget, timed, its failure counted.
-    pub(crate) async fn operate<R>(
+    pub(crate) async fn operate<R, F>(
         &self,
         operation: Operation,
         handle: &BackendHandle,
         sent: &SendTime,
-        work: impl Future<Output = Result<R, Error>>,
-    ) -> Result<R, Error> {
-        let admitted = async {
+        work: impl FnOnce(Bounded) -> F,
+    ) -> Result<R, Error>
+    where
+        F: Future<Output = Result<R, Error>>,
+    {
+        let admitted = async |bounded| {
             let requested = sent.moment();
             let _permit = handle.permit(operation, &self.caller(), sent).await?;
             self.has_begun.store(true, Ordering::Relaxed);
@@ -36,11 +40,12 @@ impl Session<'_> {
                 .budget
                 .left()
                 .saturating_sub(handle.unanswered_time(requested, sent));
+            let work = pin!(work(bounded));
             self.on_thread_if_sync(operation, left, work).await
         };
         let done = self
             .budget
-            .operation(|| handle.last_answer(), pin!(admitted))
+            .operation(|| handle.last_answer(), admitted)
             .await;
         let result = done.unwrap_or_else(|timeout| Err(timeout.error(operation)));
         if let Err(error) = &result {

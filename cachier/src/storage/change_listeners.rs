@@ -10,6 +10,7 @@ use super::active_leases::ActiveLeases;
 use super::lease_guard::LeaseGuard;
 use super::near_watcher::NearWatcher;
 use super::target::Target;
+use crate::budget::Bounded;
 use crate::heartbeat;
 
 /// Computations longer than this watch for changes of their entry.
@@ -48,7 +49,8 @@ impl ChangeListeners {
         requested_at: Instant,
     ) -> LeaseGuard {
         let (hash, needs_renewal) = (lease.key().hash(), lease.period().is_some());
-        let guard = LeaseGuard::own(lease, &target.handle.backend, requested_at);
+        let backend = target.handle.backend(Bounded::OUTSIDE_CALLS);
+        let guard = LeaseGuard::own(lease, backend, requested_at);
         if !needs_renewal {
             return guard;
         }

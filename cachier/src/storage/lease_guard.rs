@@ -346,10 +346,14 @@ mod tests {
         let (mut backend, asked) = Reporting::new(0, 0);
         backend.capabilities = Capabilities::NONE;
         let backend: Arc<dyn Backend> = Arc::new(backend);
-        let mut guard = LeaseGuard::own(lease(), &backend, Instant::now());
-        assert!(guard.share_to_vacate(None).is_some());
-        drop((guard, backend));
-        assert!(asked.recv().is_err());
+        let with_period = guard(&backend, 60);
+        let without_period = LeaseGuard::own(lease(), &backend, Instant::now());
+        for mut guard in [with_period, without_period] {
+            assert!(guard.share_to_vacate(None).is_some());
+        }
+        assert_eq!(next(&asked), [Release(60)]);
+        drop(backend);
+        assert!(asked.recv().is_err(), "nothing else");
     }
 
     /// In whatever order: it ends the lease itself, and is refused after that.

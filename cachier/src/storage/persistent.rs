@@ -1,7 +1,6 @@
 //! Values in a persistent backend, as encoded entries.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use super::lease_guard::LeaseGuard;
 use super::target::Target;
 use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated, store::Insertion};
 use crate::background::remove_unused_folders;
+use crate::budget::Bounded;
 use crate::call::CallMode;
 use crate::flight::Recheck;
 use crate::function::Function;
@@ -86,15 +86,15 @@ impl Persistent {
         &self,
         session: &Session<'_>,
         operation: Operation,
-        work: impl AsyncFnOnce(&Arc<Target>) -> Result<R, Error>,
+        work: impl AsyncFnOnce(&Arc<Target>, Bounded) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let context = session.function().context;
         let (target, sent) = self.acquire(session, operation).await?;
         let _on_its_way = target.handle.in_flight(&sent);
-        // Pinned here: a future passed by value would take its room twice at each step.
-        let work = pin!(work(&target));
         let result = session
-            .operate(operation, &target.handle, &sent, work)
+            .operate(operation, &target.handle, &sent, |bounded| {
+                work(&target, bounded)
+            })
             .await;
         let limits = || context.breaker_limits();
         target.handle.record(&result, &sent, &context.clock, limits);
@@ -106,10 +106,10 @@ impl Persistent {
         &self,
         session: &Session<'_>,
         operation: Operation,
-        work: impl AsyncFnOnce(&Target) -> Result<R, Error> + Clone,
+        work: impl AsyncFnOnce(&Target, Bounded) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {
-        self.operate(session, operation, async |target| {
-            target.with_retry(work).await
+        self.operate(session, operation, async |target, bounded| {
+            target.with_retry(bounded, work).await
         })
         .await
     }
@@ -164,11 +164,12 @@ impl Store for Persistent {
         key: &KeyHash,
     ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
         let confirmed = session.function().context.clock.now();
-        let loaded = self.operate_with_retry(session, Operation::Load, async move |target| {
-            let key = target.key(*key);
-            let loaded = target.handle.backend.load(&key).await?;
-            Ok(loaded.map(|loaded| (key, loaded)))
-        });
+        let loaded =
+            self.operate_with_retry(session, Operation::Load, async move |target, bounded| {
+                let key = target.key(*key);
+                let loaded = target.handle.backend(bounded).load(&key).await?;
+                Ok(loaded.map(|loaded| (key, loaded)))
+            });
         let Some((key, loaded)) = loaded.await? else {
             return Ok(Loaded {
                 found: None,
@@ -207,8 +208,8 @@ impl Store for Persistent {
     ) -> Result<Claim<LeaseGuard>, Error> {
         let period = session.policy.lease_period;
         // Not repeated: a lease that was granted and whose answer was lost would be in its own way.
-        let claim = self.operate(session, Operation::Lease, async |target| {
-            let backend = &target.handle.backend;
+        let claim = self.operate(session, Operation::Lease, async |target, bounded| {
+            let backend = target.handle.backend(bounded);
             let key = target.key(*key);
             let requested_at = Instant::now();
             Ok(match backend.lease(&key, seen.as_ref(), period).await? {
@@ -228,21 +229,22 @@ impl Store for Persistent {
     async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<LeaseGuard, Error> {
         let period = session.policy.lease_period;
         self.forget_near(key);
-        let taken = self.operate(session, Operation::Lease, async |target| {
+        let taken = self.operate(session, Operation::Lease, async |target, bounded| {
             let requested_at = Instant::now();
             let key = target.key(*key);
-            let lease = target.handle.backend.take_over(&key, period).await?;
+            let lease = target
+                .handle
+                .backend(bounded)
+                .take_over(&key, period)
+                .await?;
             Ok(self.listeners.own(target, lease, requested_at))
         });
         taken.await
     }
 
     fn fences(&self, function: &Function) -> bool {
-        let fences = |target: Arc<Target>| {
-            let capabilities = target.handle.backend.capabilities();
-            capabilities.has(Capability::Leases)
-        };
-        self.target(function).is_ok_and(fences)
+        let target = self.target(function);
+        target.is_ok_and(|target| target.handle.has(Capability::Leases))
     }
 
     fn queue_moved_at(&self, function: &Function) -> Option<u64> {
@@ -276,8 +278,8 @@ impl Store for Persistent {
             return;
         };
         let requested_at = Instant::now();
-        let renewed = self.operate(session, Operation::Lease, async |target| {
-            target.handle.backend.renew(&lease).await
+        let renewed = self.operate(session, Operation::Lease, async |target, bounded| {
+            target.handle.backend(bounded).renew(&lease).await
         });
         if let Ok(Renewal::Renewed) = renewed.await {
             guard.status().confirm(requested_at);
@@ -293,9 +295,9 @@ impl Store for Persistent {
             return Ok(Vacated::Superseded);
         };
         let _changing = self.listeners.near.changing(lease.key().hash());
-        let vacated = self.operate(session, Operation::Remove, async |target| {
+        let vacated = self.operate(session, Operation::Remove, async |target, bounded| {
             let requested_at = Instant::now();
-            Ok(match target.handle.backend.vacate(lease).await? {
+            Ok(match target.handle.backend(bounded).vacate(lease).await? {
                 backends::Vacated::Done { lease, removed } => {
                     let lease = self.listeners.own(target, lease, requested_at);
                     Vacated::Done { lease, removed }
@@ -313,12 +315,13 @@ impl Store for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
         seen: &Option<EntryVersion>,
+        bounded: Bounded,
     ) -> Notification {
         let Ok(target) = self.target(session.function()) else {
             return Notification::Unsupported;
         };
         let key = target.key(*key);
-        let Some(mut wait) = target.handle.backend.wait(&key, seen.as_ref()) else {
+        let Some(mut wait) = target.handle.backend(bounded).wait(&key, seen.as_ref()) else {
             return Notification::Unsupported;
         };
         let changed = poll_fn(|cx| match session.mode {
@@ -336,8 +339,8 @@ impl Store for Persistent {
         let Some(lease) = guard.share_to_release() else {
             return;
         };
-        let released = self.operate(session, Operation::Lease, async |target| {
-            target.handle.backend.release(lease).await
+        let released = self.operate(session, Operation::Lease, async |target, bounded| {
+            target.handle.backend(bounded).release(lease).await
         });
         // A failure has been counted, and the guard releases the lease in the background.
         if released.await.is_ok() {
@@ -356,15 +359,16 @@ impl Store for Persistent {
         let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
         let given_up = self.listeners.near.will_change(*key);
-        let reply = self.operate_with_retry(session, Operation::Store, async move |target| {
-            let key = target.key(*key);
-            let entry = found.value.entry(&key);
-            let mut request = StoreRequest::new(&entry, moment(stamp.created));
-            request.expires = stamp.expires.map(moment);
-            request.lease = lease.map(Lease::share);
-            request.capacity_bytes = session.function().options.capacity_bytes;
-            target.handle.backend.store(&key, request).await
-        });
+        let reply =
+            self.operate_with_retry(session, Operation::Store, async move |target, bounded| {
+                let key = target.key(*key);
+                let entry = found.value.entry(&key);
+                let mut request = StoreRequest::new(&entry, moment(stamp.created));
+                request.expires = stamp.expires.map(moment);
+                request.lease = lease.map(Lease::share);
+                request.capacity_bytes = session.function().options.capacity_bytes;
+                target.handle.backend(bounded).store(&key, request).await
+            });
         let reply = reply.await;
         // The call got an answer, so it informs the near tier itself.
         given_up.disarm();
@@ -403,27 +407,38 @@ impl Store for Persistent {
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
         let _changing = self.listeners.near.changing(*key);
-        let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
-            target.handle.backend.remove(&target.key(*key)).await
-        });
+        let removed =
+            self.operate_with_retry(session, Operation::Remove, async move |target, bounded| {
+                target
+                    .handle
+                    .backend(bounded)
+                    .remove(&target.key(*key))
+                    .await
+            });
         removed
             .await
             .map_err(|error| session.explain_unconfirmed(error))
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
-        let cleared = self.operate_with_retry(session, Operation::Clear, async move |target| {
-            target.handle.backend.clear(&target.scope).await
-        });
+        let cleared =
+            self.operate_with_retry(session, Operation::Clear, async move |target, bounded| {
+                target.handle.backend(bounded).clear(&target.scope).await
+            });
         cleared
             .await
             .map_err(|error| session.explain_unconfirmed(error))
     }
 
     async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
-        let cleared = self.operate_with_retry(session, Operation::Clear, async move |target| {
-            target.handle.backend.clear_leases(&target.scope).await
-        });
+        let cleared =
+            self.operate_with_retry(session, Operation::Clear, async move |target, bounded| {
+                target
+                    .handle
+                    .backend(bounded)
+                    .clear_leases(&target.scope)
+                    .await
+            });
         cleared.await
     }
 
@@ -432,9 +447,14 @@ impl Store for Persistent {
         let Some(cutoff) = now.checked_sub(older_than) else {
             return Ok(0);
         };
-        let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
-            target.handle.backend.cleanup(&target.scope, cutoff).await
-        });
+        let removed =
+            self.operate_with_retry(session, Operation::Remove, async move |target, bounded| {
+                target
+                    .handle
+                    .backend(bounded)
+                    .cleanup(&target.scope, cutoff)
+                    .await
+            });
         Ok(removed.await?.unwrap_or(0))
     }
 
@@ -444,7 +464,7 @@ impl Store for Persistent {
 
     fn shared_name(&self, function: &Function) -> Option<String> {
         let target = self.target(function).ok()?;
-        let (store, scope) = (target.handle.backend.store_name(), &target.scope);
+        let (store, scope) = (target.handle.store_name(), &target.scope);
         Some(format!(
             "{store}/{}/{}",
             scope.namespace(),
@@ -457,10 +477,13 @@ impl Store for Persistent {
         let (target, sent) = self.acquire(session, Operation::Load).await?;
         let _on_its_way = target.handle.in_flight(&sent);
         let is_probe = target.handle.is_open();
-        let usage = target
-            .with_retry(async |target: &Target| target.handle.backend.usage(&target.scope).await);
+        let usage = async |target: &Target, bounded| {
+            target.handle.backend(bounded).usage(&target.scope).await
+        };
         let usage = session
-            .operate(Operation::Load, &target.handle, &sent, pin!(usage))
+            .operate(Operation::Load, &target.handle, &sent, |bounded| {
+                target.with_retry(bounded, usage)
+            })
             .await;
         if is_probe {
             let context = session.function().context;

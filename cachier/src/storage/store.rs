@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::{Error, Usage};
 
+use crate::budget::Bounded;
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::session::Session;
@@ -159,8 +160,9 @@ pub trait Store: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         key: &Self::Key,
         seen: &Self::Seen,
+        bounded: Bounded,
     ) -> impl Future<Output = Notification> + Send {
-        let _ = (session, key, seen);
+        let _ = (session, key, seen, bounded);
         async { Notification::Unsupported }
     }
     /// Gives up the right to compute, without a result.

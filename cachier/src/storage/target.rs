@@ -6,6 +6,7 @@ use std::time::Duration;
 use cachier_backends::{Error, ErrorKind, Key, KeyHash, Scope, Version, Watch, Watcher};
 
 use crate::backend_handle::BackendHandle;
+use crate::budget::Bounded;
 use crate::timer::Timer;
 
 /// Where the function's values go, for the current parameters.
@@ -23,23 +24,25 @@ impl Target {
     }
 
     pub(super) fn watch(&self, watcher: Arc<Watcher>) {
+        let backend = self.handle.backend(Bounded::OUTSIDE_CALLS);
         self.watch
-            .get_or_init(|| self.handle.backend.watch(&self.scope, watcher));
+            .get_or_init(|| backend.watch(&self.scope, watcher));
     }
 
     /// Runs the work, and once more if the connection was lost.
     pub(super) async fn with_retry<R>(
         &self,
-        work: impl AsyncFnOnce(&Self) -> Result<R, Error> + Clone,
+        bounded: Bounded,
+        work: impl AsyncFnOnce(&Self, Bounded) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {
-        match work.clone()(self).await {
+        match work.clone()(self, bounded).await {
             // Boxed to keep the future of operations that succeed at once small.
             Err(error) if error.kind() == ErrorKind::Connect => {
                 Box::pin(async {
                     // Not all at once: many callers may have lost the same connection.
                     let pause = Duration::from_millis(fastrand::u64(5..25));
                     Timer::system().sleep(pause).await;
-                    work(self).await
+                    work(self, bounded).await
                 })
                 .await
             }

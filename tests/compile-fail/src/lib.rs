@@ -40,6 +40,7 @@ edition = "2024"
 [dependencies]
 cachier = {{ path = {cachier:?}, default-features = false, features = {features:?} }}
 serde = {{ version = "1", features = ["derive"] }}
+tracing = "0.1"
 
 [workspace]
 

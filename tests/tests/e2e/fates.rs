@@ -209,7 +209,7 @@ cancelled! {
 }
 
 macro_rules! restless {
-    ($($test:ident: $bound:ident = $limit:literal)*) => {$(
+    ($($test:ident: $bound:ident = $limit:literal, $calls:literal calls;)*) => {$(
         #[test]
         fn $test() {
             #[derive(Clone, serde::Serialize)]
@@ -228,7 +228,7 @@ macro_rules! restless {
 
             in_folder(|_| {
                 let context = cachier::testing::IsolatedContext::current;
-                let calls = || (0..20_000).for_each(|number| drop(restless(number % 50)));
+                let calls = || (0..$calls).for_each(|number| drop(restless(number % 50)));
                 let callers = [(); 4].map(|()| {
                     let context = context();
                     std::thread::spawn(move || context.run(calls))
@@ -245,6 +245,6 @@ macro_rules! restless {
 }
 
 restless! {
-    a_value_whose_drop_calls_blocks_nobody: capacity = 4
-    a_refused_value_whose_drop_calls_blocks_nobody: capacity_bytes = 1
+    a_value_whose_drop_calls_blocks_nobody: capacity = 4, 20_000 calls;
+    a_refused_value_whose_drop_calls_blocks_nobody: capacity_bytes = 1, 500 calls;
 }

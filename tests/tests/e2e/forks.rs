@@ -325,7 +325,7 @@ fn s3() -> S3Backend {
 /// The first one makes what all clients for S3 share.
 #[test]
 fn a_child_of_s3_backends_goes_on() {
-    const MOST_CHILDREN: usize = 12;
+    const MAX_CHILDREN: usize = 12;
 
     #[cachier(backend = registered("s3-of-a-child"))]
     fn plain(key: u32) -> u32 {
@@ -335,7 +335,7 @@ fn a_child_of_s3_backends_goes_on() {
     in_own_process("a_child_of_s3_backends_goes_on", || {
         let parent = thread::spawn(|| (0..20).for_each(|_| drop(s3())));
         let mut children = Vec::new();
-        while !parent.is_finished() && children.len() < MOST_CHILDREN {
+        while !parent.is_finished() && children.len() < MAX_CHILDREN {
             children.push(Forked::start(|| {
                 // One that hangs ends nevertheless.
                 thread::spawn(|| {

@@ -430,12 +430,12 @@ fn parent_and_child_have_different_leases(subject: &Subject) {
 
 /// In which the client of the store makes what it keeps for the whole process.
 fn a_child_of_the_first_call_goes_on(subject: &Subject) {
-    const MOST_CHILDREN: usize = 32;
+    const MAX_CHILDREN: usize = 32;
     in_own_process(subject, || {
         let folder = tempfile::tempdir().unwrap();
         let over = folder.path().join("over");
         let (first, mut children) = (thread::spawn(|| value(0)), Vec::new());
-        while !first.is_finished() && children.len() < MOST_CHILDREN {
+        while !first.is_finished() && children.len() < MAX_CHILDREN {
             children.push(Forked::start(|| {
                 // One that hangs ends nevertheless.
                 thread::spawn(|| {

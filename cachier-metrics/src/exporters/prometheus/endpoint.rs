@@ -33,12 +33,12 @@ pub(super) struct Endpoint {
     access: Access,
     /// The last answer about the stores, and when it was given.
     readiness: Mutex<Option<(Instant, Arc<[StoreReadiness]>)>>,
-    shared: SharedReplies<Asked>,
+    shared: SharedReplies<Variant>,
 }
 
-/// What a request asks for, beside who asks.
+/// A document in one of its encodings: what a request asks for, beside who asks.
 #[derive(Clone, Debug, PartialEq)]
-struct Asked {
+struct Variant {
     document: Document,
     is_zipped: bool,
 }
@@ -117,19 +117,19 @@ impl Endpoint {
             _ => return reply((StatusCode::NOT_FOUND, PLAIN_TEXT, String::new())),
         };
         let is_zipped = accepts_gzip(&joined(headers, ACCEPT_ENCODING));
-        let asked = Asked {
+        let variant = Variant {
             document,
             is_zipped,
         };
         match load {
-            Load::Usual => self.found(&asked),
-            Load::Crowded => self.shared.get(asked, |asked| self.found(asked)),
+            Load::Usual => self.found(&variant),
+            Load::Crowded => self.shared.get(variant, |variant| self.found(variant)),
         }
     }
 
     /// Figures, as the client asked for them.
-    fn found(&self, asked: &Asked) -> Reply {
-        let (content_type, body) = match &asked.document {
+    fn found(&self, variant: &Variant) -> Reply {
+        let (content_type, body) = match &variant.document {
             Document::Metrics(format) => (format.content_type(), self.view.encode(*format)),
             Document::Stats(query) => {
                 let answer = query.read(&self.view.registry).to_string();
@@ -138,11 +138,11 @@ impl Endpoint {
             Document::Page => (page::CONTENT_TYPE, page::HTML.into()),
         };
         let found = |body| with(reply((StatusCode::OK, content_type, body)), VARY, VARYING);
-        let answer = match asked.is_zipped {
+        let answer = match variant.is_zipped {
             true => with(found(gzip(&body)), CONTENT_ENCODING, "gzip"),
             false => found(body),
         };
-        match asked.document {
+        match variant.document {
             Document::Page => with(answer, CONTENT_SECURITY_POLICY, page::POLICY),
             _ => answer,
         }
