@@ -42,8 +42,10 @@ pub mod memory;
 pub mod mongo;
 #[cfg(feature = "_network")]
 mod network;
-#[cfg(feature = "_folders")]
-mod private_folder;
+#[doc(hidden)]
+pub mod private_file;
+#[doc(hidden)]
+pub mod private_folder;
 pub mod process;
 #[cfg(feature = "persistent")]
 pub mod queue;

@@ -1,4 +1,4 @@
-//! Folders for this user alone, or for a group: creation, and checks of who else may write.
+//! Folders for this user alone, or for a group: creation, and checks of who else may write. What is public is for `cachier`.
 
 use std::fs::{File, OpenOptions};
 #[cfg(unix)]
@@ -107,7 +107,7 @@ pub(crate) fn create(folder: &Path, access: &dyn Fn(&Path) -> Access) -> io::Res
 ///
 /// A user who can write to it controls what this program reads from its cache, and what its writes hit.
 #[derive(Clone, Debug)]
-pub(crate) struct PrivateFolder {
+pub struct PrivateFolder {
     path: PathBuf,
     access: Access,
     /// Whether it has passed the check, which is repeated until then.
@@ -115,7 +115,9 @@ pub(crate) struct PrivateFolder {
 }
 
 impl PrivateFolder {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    /// A folder for this user alone.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
         Self {
             path,
             access: Access::User,
@@ -124,25 +126,33 @@ impl PrivateFolder {
     }
 
     /// The same folder, for the users of its group, too. Where there are no groups, this does nothing.
-    pub(crate) fn shared_with_group(mut self) -> Self {
+    #[must_use]
+    pub fn shared_with_group(mut self) -> Self {
         if cfg!(unix) {
             self.access = Access::Group;
         }
         self
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Creates it if it is missing.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn create(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create(&self) -> io::Result<()> {
         create(&self.path, &|_| self.access)
     }
 
     /// The folder, if nobody else may write to it.
-    pub(crate) fn trusted(&self, operation: Operation) -> Result<&Path, Error> {
+    ///
+    /// # Errors
+    /// When others may, or it belongs to one of them.
+    pub fn trusted(&self, operation: Operation) -> Result<&Path, Error> {
         if !self.is_trusted.load(Ordering::Relaxed) {
             self.inspect(operation)?;
         }

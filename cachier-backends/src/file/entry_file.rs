@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::files::{self, NotAFile, create_new, in_folder, open_entry, remove_path};
+use super::files::{self, NotAFile, create_new, in_folder, open_to_read, remove_path};
 use super::layout::{self, FileName};
 use super::scan;
 use crate::backend::{EntryVersion, Loaded};
@@ -64,7 +64,7 @@ enum Opened {
 }
 
 fn open(path: &Path) -> io::Result<Option<Opened>> {
-    let opened = match open_entry(path) {
+    let opened = match open_to_read(path) {
         Err(error) if NotAFile::of(&error).is_some() => return Ok(Some(Opened::NotAnEntry)),
         opened => opened?,
     };

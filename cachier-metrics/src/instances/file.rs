@@ -1,11 +1,12 @@
 //! Files of figures, for tools.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 use super::figures::InstanceFigures;
 use super::history::History;
+use super::publication::Unreadable;
 use super::stats::InstanceStats;
 use crate::table::StatsTable;
 
@@ -27,7 +28,7 @@ pub struct MetricsFile {
     pub instances: Vec<InstanceStats>,
     /// How many ended instances are in the figures besides.
     pub ended_instances: u64,
-    /// How many files are damaged, or of a newer version of cachier; of a folder their figures are left out.
+    /// How many files are damaged, of a newer version of cachier, or no files; of a folder their figures are left out.
     pub unreadable: u64,
 }
 
@@ -45,10 +46,10 @@ impl MetricsFile {
             }
             files.retain(|file| file.extension().is_some_and(|end| end == "metrics"));
             for file in files {
-                all.add(&fs::read(file)?);
+                all.add(read(&file)?);
             }
         } else {
-            all.add(&fs::read(path)?);
+            all.add(read(path)?);
             if all.file.unreadable > 0 {
                 let message = "it has no figures of this version of cachier";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
@@ -63,6 +64,14 @@ impl MetricsFile {
     }
 }
 
+/// The figures in a file, or behind a link to one. Anything else has none: a pipe would be waited for.
+fn read(path: &Path) -> io::Result<Result<History, Unreadable>> {
+    if !path.metadata()?.is_file() {
+        return Ok(Err(Unreadable::Damaged));
+    }
+    History::read_file(&File::open(path)?)
+}
+
 #[derive(Default)]
 struct Sum {
     file: MetricsFile,
@@ -70,8 +79,8 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, bytes: &[u8]) {
-        match History::read(bytes) {
+    fn add(&mut self, read: Result<History, Unreadable>) {
+        match read {
             Ok(History::Instance(instance)) => {
                 self.figures.merge(&instance.figures);
                 let stats = InstanceStats::of(&instance.header);

@@ -1,8 +1,11 @@
 //! Figures as they lie in a folder: those of one instance, or of all that have ended.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+
 use super::figures::InstanceFigures;
 use super::ledger::{Ledger, Tombstone};
-use super::publication::{Header, Publication, Unreadable, seal, unseal};
+use super::publication::{Header, MAGIC, Publication, Unreadable, seal, unseal};
 use super::trail::Trail;
 use super::varint::{Reader, Writer};
 use crate::past::Past;
@@ -41,6 +44,25 @@ const INSTANCE: u64 = 0;
 const ENDED: u64 = 1;
 
 impl History {
+    /// The longest file that is read, in bytes.
+    pub const MAX_BYTES: u64 = 512 << 20;
+
+    /// Reads a file, unless it is too long or does not begin as one of figures.
+    ///
+    /// # Errors
+    /// When the system refuses to read it.
+    pub fn read_file(file: &File) -> io::Result<Result<Self, Unreadable>> {
+        let is_bounded = file.metadata()?.len() <= Self::MAX_BYTES;
+        let mut bytes = Vec::new();
+        file.take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
+        if !is_bounded || bytes != MAGIC {
+            return Ok(Err(Unreadable::Damaged));
+        }
+        // It may grow meanwhile.
+        file.take(Self::MAX_BYTES).read_to_end(&mut bytes)?;
+        Ok(Self::read(&bytes))
+    }
+
     /// As bytes.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {

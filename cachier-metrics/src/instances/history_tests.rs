@@ -262,3 +262,35 @@ fn files_and_folders_are_read_for_tools() {
     assert!(MetricsFile::open(&path("2.metrics")).is_err());
     assert!(MetricsFile::open(&path("3.metrics")).is_err());
 }
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_of_bounded_length_are_read() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let figures = History::Instance(ended(1, vec![step(NOW, NOW + SECOND, 3)])).write();
+    std::fs::write(path("figures"), &figures).unwrap();
+    symlink(path("figures"), path("link.metrics")).unwrap();
+    let linked = MetricsFile::open(&path("link.metrics")).unwrap();
+    assert_eq!(linked.functions.total().hits, 3);
+
+    // One that is as long as a disk, and begins as figures; one of zeros; no files.
+    for (name, begin) in [("long.metrics", figures.as_slice()), ("zeros.metrics", &[])] {
+        std::fs::write(path(name), begin).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(path(name));
+        file.unwrap().set_len(1 << 40).unwrap();
+    }
+    let made = std::process::Command::new("mkfifo")
+        .arg(path("pipe.metrics"))
+        .status();
+    assert!(made.unwrap().success());
+    std::fs::create_dir(path("folder.metrics")).unwrap();
+    let names = ["long.metrics", "zeros.metrics", "pipe.metrics"];
+    for name in names {
+        let error = MetricsFile::open(&path(name)).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{name}");
+    }
+    let found = MetricsFile::open(folder.path()).unwrap();
+    assert_eq!((found.functions.total().hits, found.unreadable), (3, 4));
+}

@@ -82,7 +82,7 @@ pub enum Unreadable {
 
 /// What figures in files and stores begin with, and the format that this version writes. One that it does not know is to be a
 /// newer one, so this rises with each change that older versions would misread.
-const MAGIC: [u8; 4] = [0xCA, b'c', b'h', b'm'];
+pub(super) const MAGIC: [u8; 4] = [0xCA, b'c', b'h', b'm'];
 const FORMAT: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
 

@@ -1,14 +1,19 @@
 //! The folder of figures: a file for each instance, with a lock that tells whether it lives, and one for all that have ended.
+//! Like the cache folder, it is used only where nobody else may write to it, and its files only if they are files.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use cachier_backends::Operation;
+use cachier_backends::private_file::{self, NotAFile};
+use cachier_backends::private_folder::PrivateFolder;
 use cachier_metrics::{EndedHistory, History, InstanceId, Unreadable};
 
+use crate::environment::CacheMode;
 use crate::problems;
 
 /// A folder of figures, which other processes may share.
@@ -26,13 +31,17 @@ const MAX_LOCK_WAIT: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 impl Folder {
-    /// Creates it if need be, for this user alone.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(path)?;
-        Ok(Self(path.to_owned()))
+    /// Creates it if need be, and looks at who else may write to it.
+    pub(super) fn open(path: &Path, mode: CacheMode) -> io::Result<Self> {
+        let folder = PrivateFolder::new(path.to_owned());
+        let folder = match mode {
+            CacheMode::User => folder,
+            CacheMode::Group => folder.shared_with_group(),
+        };
+        folder.create().map_err(|error| at(path, error))?;
+        let trusted = folder.trusted(Operation::Store);
+        let trusted = trusted.map_err(io::Error::other)?;
+        Ok(Self(trusted.to_owned()))
     }
 
     /// Takes the lock under which instances come and are folded.
@@ -58,9 +67,8 @@ impl Folder {
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        let mut options = private();
-        options.create(true).truncate(false).read(true).write(true);
-        options.open(self.path(name, "lock"))
+        let path = self.path(name, "lock");
+        private_file::open_or_create(&path).map_err(|error| at(&path, error))
     }
 
     /// All instances that have a file here.
@@ -88,29 +96,30 @@ impl Folder {
     }
 
     pub(super) fn stamp(&self) -> Stamp {
-        let found = self.path(ENDED, "metrics").metadata().ok()?;
+        let found = self.path(ENDED, "metrics").symlink_metadata().ok()?;
         Some((found.modified().ok()?, found.len()))
     }
 
     fn read_file(&self, name: &str) -> io::Result<Option<History>> {
         let path = self.path(name, "metrics");
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read?,
+        let read = match private_file::open_to_read(&path) {
+            Ok(None) => return Ok(None),
+            Ok(Some((file, _))) => History::read_file(&file),
+            Err(error) => Err(error),
         };
-        match History::read(&bytes) {
-            Ok(history) => Ok(Some(history)),
-            Err(Unreadable::Newer) => {
-                let message = format!("{} is of a newer version of cachier", path.display());
-                Err(io::Error::new(io::ErrorKind::Unsupported, message))
+        let problem = match read {
+            Ok(Ok(history)) => return Ok(Some(history)),
+            Ok(Err(Unreadable::Newer)) => {
+                let newer = "it is of a newer version of cachier";
+                return Err(at(&path, io::Error::new(io::ErrorKind::Unsupported, newer)));
             }
-            Err(Unreadable::Damaged) => {
-                let path = path.display();
-                let problem = format!("{path}: the figures are damaged, and their counts lost");
-                problems::report(&path.to_string(), &problem);
-                Ok(None)
-            }
-        }
+            Ok(Err(Unreadable::Damaged)) => "the figures are damaged, and their counts lost".into(),
+            Err(error) if NotAFile::of(&error).is_some() => error.to_string(),
+            Err(error) => return Err(at(&path, error)),
+        };
+        let path = path.display();
+        problems::report(&path.to_string(), &format!("{path}: {problem}"));
+        Ok(None)
     }
 
     pub(super) fn write(&self, instance: InstanceId, history: &History) -> io::Result<()> {
@@ -123,22 +132,24 @@ impl Folder {
 
     /// Whoever reads finds all of the old file, or all of the new one. One writes a file at a time: who holds its lock.
     fn write_file(&self, name: &str, history: &History) -> io::Result<()> {
-        let temporary = self.path(name, "tmp");
-        let mut options = private();
-        let file = options
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&temporary);
-        io::Write::write_all(&mut file?, &history.write())?;
-        fs::rename(temporary, self.path(name, "metrics"))
+        let (temporary, path) = (self.path(name, "tmp"), self.path(name, "metrics"));
+        let write = || {
+            // One that was left half written, or anything else.
+            private_file::remove_path(&temporary)?;
+            private_file::create_new(&temporary)?.write_all(&history.write())?;
+            if path.is_dir() {
+                private_file::remove_path(&path)?;
+            }
+            fs::rename(&temporary, &path)
+        };
+        write().map_err(|error| at(&path, error))
     }
 
     /// Removes the files of an instance, its lock last.
     pub(super) fn remove(&self, instance: InstanceId) {
         for end in ["tmp", "metrics", "lock"] {
             // What stays is removed by the next one.
-            let _ = fs::remove_file(self.path(&instance.to_string(), end));
+            let _ = private_file::remove_path(&self.path(&instance.to_string(), end));
         }
     }
 
@@ -162,10 +173,7 @@ fn is_locked(file: &File) -> io::Result<bool> {
     }
 }
 
-/// For files of this user alone.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+/// The error of what is at a path.
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -11,6 +11,8 @@ use cachier_metrics::{
 };
 
 use super::folder::{Folder, Lock, Stamp};
+use crate::environment::CacheMode;
+use crate::problems;
 
 /// This process as an instance.
 pub(super) struct Keeper {
@@ -34,8 +36,8 @@ const FOLD_WRITES: u64 = 6;
 
 impl Keeper {
     /// A new instance in a folder, with the lock that shows that it lives.
-    pub(super) fn start(path: &Path) -> io::Result<(Self, Lock)> {
-        let folder = Folder::open(path)?;
+    pub(super) fn start(path: &Path, mode: CacheMode) -> io::Result<(Self, Lock)> {
+        let folder = Folder::open(path, mode)?;
         let instance = InstanceId::random();
         let coming = folder.lock_ended()?;
         let lock = folder.lock_instance(instance);
@@ -113,8 +115,14 @@ impl Keeper {
             if instance == self.header.instance {
                 continue;
             }
-            let Some(lock) = self.folder.lock_instance(instance)? else {
-                continue;
+            let lock = match self.folder.lock_instance(instance) {
+                Ok(Some(lock)) => lock,
+                Ok(None) => continue,
+                Err(error) => {
+                    // It may live: it is left alone.
+                    problems::report(&instance.to_string(), &error.to_string());
+                    continue;
+                }
             };
             match self.folder.read(instance) {
                 Ok(Some(History::Instance(history))) => ended.fold(history),

@@ -42,8 +42,7 @@ impl Here {
     fn keep(&self, folder: &Path) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = self.try_keep(&mut keeper, folder) {
-            let folder = folder.display();
-            let problem = format!("{folder}: figures cannot be kept over restarts: {error}");
+            let problem = format!("figures cannot be kept over restarts: {error}");
             problems::report("history of metrics", &problem);
         }
     }
@@ -52,7 +51,8 @@ impl Here {
         let keeper = match keeper {
             Some(keeper) => keeper,
             None => {
-                let (started, lock) = Keeper::start(folder)?;
+                let mode = environment::CACHE_MODE.get().map_err(io::Error::other)?;
+                let (started, lock) = Keeper::start(folder, mode.copied().unwrap_or_default())?;
                 *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
                 keeper.insert(started)
             }

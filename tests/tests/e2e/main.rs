@@ -31,6 +31,8 @@ mod groups;
 mod health;
 #[cfg(unix)]
 mod history;
+#[cfg(unix)]
+mod history_hostile;
 mod idle_runtimes;
 mod invalidation;
 mod isolation;

@@ -1,0 +1,183 @@
+//! A folder of figures that others may write to, and what may stand in it, as seen by the process that keeps its figures there.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use cachier::{MetricsFile, cachier, flush, on_problem};
+use cachier_tests::process::{Process, hear, part, say};
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+#[cachier(backend = "memory", name = "history_hostile::counted", enable_metrics)]
+fn counted(number: u64) -> u64 {
+    number
+}
+
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Counts two calls each time the test asks, keeps them, and says what it was told of problems since.
+fn count() {
+    on_problem(|problem| TOLD.lock().unwrap().push(problem.to_owned()));
+    loop {
+        (0..2).for_each(|number| _ = counted(number));
+        flush();
+        let told = std::mem::take(&mut *TOLD.lock().unwrap());
+        say(format!("told: {}", told.join("; ")));
+        if hear() == "end" {
+            return;
+        }
+    }
+}
+
+fn start(test: &str, folder: &Path) -> Process {
+    start_with_mode(test, folder, "0700")
+}
+
+fn start_with_mode(test: &str, folder: &Path, mode: &str) -> Process {
+    Process::start(&format!("history_hostile::{test}"), "count", |command| {
+        let command = command.env("CACHIER_METRICS_DIR", folder);
+        command.env("CACHIER_CACHE_MODE", mode);
+    })
+}
+
+fn end(mut process: Process) {
+    process.tell("end");
+    process.finish();
+}
+
+/// The calls in all files of a folder.
+fn in_files(folder: &Path) -> u64 {
+    MetricsFile::open(folder).unwrap().functions.total().calls
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+/// What stands in a file's place, and may lead to somebody's diary.
+const HOSTILE: [(&str, fn(&Path, &Path)); 5] = [
+    ("link", |path, diary| symlink(diary, path).unwrap()),
+    ("hard link", |path, diary| {
+        fs::hard_link(diary, path).unwrap()
+    }),
+    ("folder", |path, _| fs::create_dir(path).unwrap()),
+    ("pipe", |path, _| {
+        mkfifoat(CWD, path, Mode::RWXU).unwrap();
+    }),
+    ("sparse file", |path, _| {
+        File::create(path).unwrap().set_len(1 << 40).unwrap();
+    }),
+];
+
+const DIARY: &str = "Dear diary";
+
+/// For each of them: a process ended in the folder, then it stands at the file with this name or suffix. The problem that the
+/// next process tells, and how many calls are in the folder once that has ended.
+fn each_hostile(test: &str, name: &str, check: impl Fn(&str, &str, u64)) {
+    for (what, put) in HOSTILE {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, diary) = (home.path().join("figures"), home.path().join("diary"));
+        let process = start(test, &folder);
+        assert_eq!(process.line(), "told: ");
+        end(process);
+        fs::write(&diary, DIARY).unwrap();
+        let path = find(&folder, name);
+        let _ = fs::remove_file(&path);
+        put(&path, &diary);
+        let process = start(test, &folder);
+        let told = process.line();
+        end(process);
+        assert_eq!(fs::read_to_string(&diary).unwrap(), DIARY, "{what}");
+        check(what, &told, in_files(&folder));
+    }
+}
+
+/// The file of this name; of a mere suffix, that of the instance that has ended.
+fn find(folder: &Path, name: &str) -> PathBuf {
+    if name.starts_with("ended") {
+        return folder.join(name);
+    }
+    let files = fs::read_dir(folder).unwrap();
+    let mut paths = files.map(|file| file.unwrap().path());
+    let is_it =
+        |path: &PathBuf| path.to_str().unwrap().ends_with(name) && !path.ends_with("ended.lock");
+    paths.find(is_it).unwrap()
+}
+
+const STANDS_THERE: &str = "a link or something else that is not cachier's stands there";
+
+/// A test of what stands at each file: whether there is a problem, and how many calls are kept.
+macro_rules! hostile {
+    ($($test:ident: $name:literal, $has_problem:expr, $kept:expr;)*) => {$(
+        #[test]
+        fn $test() {
+            if part().is_some() {
+                return count();
+            }
+            each_hostile(stringify!($test), $name, |what, told, kept| {
+                let has_problem: fn(&str) -> bool = $has_problem;
+                let is_told = told.contains(STANDS_THERE) || told.contains("damaged");
+                assert_eq!(is_told, has_problem(what), "{what}: {told}");
+                assert!(!is_told || told.contains($name), "{what}: {told}");
+                assert_eq!(kept, $kept(what), "{what}: {told}");
+            });
+        }
+    )*};
+}
+
+hostile! {
+    hostile_sums_are_started_anew: "ended.metrics", |_| true, |_| 4;
+    hostile_drafts_of_sums_are_replaced: "ended.tmp", |_| false, |_| 4;
+    hostile_figures_of_others_are_left_out: ".metrics", |_| true, |_| 2;
+    hostile_locks_of_others_are_left_alone: ".lock", |what| what != "sparse file", |_| 4;
+    a_hostile_common_lock_ends_keeping: "ended.lock", |what| what != "sparse file", |what| {
+        if what == "sparse file" { 4 } else { 2 }
+    };
+}
+
+#[test]
+fn folders_that_others_may_write_are_unused() {
+    if part().is_some() {
+        return count();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o777);
+    let mut process = start("folders_that_others_may_write_are_unused", folder.path());
+    let told = process.line();
+    assert!(
+        told.contains("figures cannot be kept over restarts"),
+        "{told}"
+    );
+    assert!(told.contains("chmod go-w"), "{told}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    process.tell("go on");
+    assert_eq!(process.line(), "told: ", "it is told once");
+    set_mode(folder.path(), 0o700);
+    process.tell("go on");
+    assert_eq!(process.line(), "told: ");
+    end(process);
+    assert_eq!(in_files(folder.path()), 6);
+}
+
+#[test]
+fn a_folder_may_be_shared_with_a_group() {
+    if part().is_some() {
+        return count();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o2770);
+    for calls in [2, 4] {
+        let process = start_with_mode("a_folder_may_be_shared_with_a_group", folder.path(), "0770");
+        assert_eq!(process.line(), "told: ");
+        end(process);
+        assert_eq!(in_files(folder.path()), calls);
+    }
+    for file in fs::read_dir(folder.path()).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()), 0o660);
+    }
+}
