@@ -110,17 +110,32 @@ impl Process {
         part: &str,
         prepare: impl FnOnce(&mut Command),
     ) -> Option<Self> {
-        let without_locks = || {
+        let inject = ["-e", "trace=flock", "-e", "inject=flock:error=ENOLCK"];
+        Self::start_under_strace(test, part, &inject, Path::new("/dev/null"), prepare)
+    }
+
+    /// As [`start`](Self::start), under `strace` with these options, which writes to a file. `None` where there is no `strace`,
+    /// or it may not.
+    ///
+    /// # Panics
+    /// When it cannot be started, or `strace` is missing and `CACHIER_TEST_REQUIRE` is set.
+    #[must_use]
+    pub fn start_under_strace(
+        test: &str,
+        part: &str,
+        options: &[&str],
+        trace: &Path,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
+        let under_strace = || {
             let mut command = Command::new("strace");
-            let quiet = ["-f", "-qq", "-o", "/dev/null"];
-            let inject = ["-e", "trace=flock", "-e", "inject=flock:error=ENOLCK"];
-            command.args(quiet).args(inject);
+            command.args(["-f", "-qq", "-o"]).arg(trace).args(options);
             command
         };
-        if !is_allowed(without_locks().arg("true")) {
+        if !is_allowed(under_strace().arg("true")) {
             return None;
         }
-        let mut command = without_locks();
+        let mut command = under_strace();
         command.arg(this_program()).args(only(test));
         prepare(&mut command);
         Some(Self::spawn(command, part))

@@ -45,6 +45,8 @@ mod next_time;
 mod outcomes;
 mod parameters;
 mod problems;
+#[cfg(target_os = "linux")]
+mod process_id;
 mod prometheus;
 mod python_faults;
 #[cfg(unix)]
