@@ -12,8 +12,9 @@ use cachier::{
 };
 use cachier_metrics::{NearResult, RemovalCause};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
-use cachier_tests::sandbox::{entries, in_folder};
-use cachier_tests::{count, double};
+use cachier_tests::gate::Counter;
+use cachier_tests::sandbox::{entries, in_another_process, in_folder};
+use cachier_tests::{count, double, triple};
 use futures_lite::future::{block_on, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -136,18 +137,76 @@ fn its_time_starts_with_the_load() {
         near_stale_after = "10s",
         operation_timeout = "60s"
     );
+    triple!(
+        backend = registered("map"),
+        near_cache = 10,
+        near_stale_after = "10s",
+        operation_timeout = "60s"
+    );
 
     with_map(|map| {
-        let tier = || double::call_detailed(CallOptions::new(), 21).tier;
-        assert_eq!(tier(), None);
-        Clock::advance(11 * SECOND);
-        map.set(Fault::LoadsSlowly(8 * SECOND));
-        assert_eq!(tier(), Some(Tier::Backend));
-        map.set(Fault::None);
-        Clock::advance(2 * SECOND);
-        assert_eq!(tier(), Some(Tier::Near));
-        Clock::advance(SECOND);
-        assert_eq!(tier(), Some(Tier::Backend), "it was fetched 11 s ago");
+        let tiers: [fn() -> Option<Tier>; 2] = [
+            || double::call_detailed(CallOptions::new(), 21).tier,
+            || block_on(triple::call_detailed(CallOptions::new(), 21)).tier,
+        ];
+        for tier in tiers {
+            assert_eq!(tier(), None);
+            Clock::advance(11 * SECOND);
+            map.set(Fault::LoadsSlowly(8 * SECOND));
+            assert_eq!(tier(), Some(Tier::Backend));
+            map.set(Fault::None);
+            Clock::advance(2 * SECOND);
+            assert_eq!(tier(), Some(Tier::Near));
+            Clock::advance(SECOND);
+            assert_eq!(tier(), Some(Tier::Backend), "it was fetched 11 s ago");
+        }
+    });
+}
+
+/// One that comes during the load, whose answer is slow, is seen within one `near_stale_after`.
+#[test]
+fn invalidations_elsewhere_are_seen_in_time() {
+    count!(
+        RUNS,
+        backend = registered("map"),
+        near_cache = 10,
+        near_stale_after = "10s",
+        operation_timeout = "60s"
+    );
+    static ASYNC_RUNS: Counter = Counter::new();
+
+    #[cachier(
+        backend = registered("map"),
+        near_cache = 10,
+        near_stale_after = "10s",
+        operation_timeout = "60s"
+    )]
+    async fn count_async(_key: u8) -> u64 {
+        ASYNC_RUNS.next()
+    }
+
+    with_map(|map| {
+        let functions: [(fn() -> u64, fn() -> bool); 2] = [
+            (|| count(1), || count::invalidate(1).unwrap()),
+            (
+                || block_on(count_async(1)),
+                || block_on(count_async::invalidate(1)).unwrap(),
+            ),
+        ];
+        for (value, invalidate) in functions {
+            assert_eq!(value(), 1);
+            Clock::advance(11 * SECOND);
+            map.set(Fault::LoadsSlowly(8 * SECOND));
+            assert_eq!(value(), 1);
+            map.set(Fault::None);
+            in_another_process(|| {
+                register_backend("map", map.clone()).unwrap();
+                assert!(invalidate());
+            });
+            assert_eq!(value(), 1, "it is near");
+            Clock::advance(3 * SECOND);
+            assert_eq!(value(), 2);
+        }
     });
 }
 
