@@ -7,9 +7,7 @@ use cachier::testing::Clock;
 use cachier_tests::wait::{until, until_waiting};
 use futures_lite::future::block_on;
 
-use crate::gated::{
-    Function, clear_elsewhere, finds_nothing_then, functions, invalidate_elsewhere, large, number,
-};
+use crate::gated::{Function, finds_nothing_then, forgotten, large, number};
 use crate::store::Subject;
 
 crate::on_stores!([redis: Redis, postgres: Postgres] {
@@ -29,20 +27,7 @@ crate::on_stores!([redis: Redis, postgres: Postgres] {
     a_cleared_large_overwrite_is_left
 });
 
-/// Tests of functions by what others forget: the entry, or all.
-macro_rules! left {
-    ($($invalidated:ident $cleared:ident: $leave:ident($($functions:tt)*);)*) => {$(
-        fn $invalidated(subject: &Subject) {
-            $leave(subject, functions!(subject, $($functions)*), invalidate_elsewhere);
-        }
-
-        fn $cleared(subject: &Subject) {
-            $leave(subject, functions!(subject, $($functions)*), clear_elsewhere);
-        }
-    )*};
-}
-
-left! {
+forgotten! {
     an_invalidated_computation_is_left a_cleared_computation_is_left:
         leave_computation([] 1, number => u64);
     an_invalidated_refresh_is_left a_cleared_refresh_is_left:

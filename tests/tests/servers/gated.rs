@@ -44,6 +44,22 @@ macro_rules! functions {
 }
 pub(crate) use functions;
 
+/// Tests of both kinds of a function, by what others forget: the entry, or all.
+macro_rules! forgotten {
+    ($($invalidated:ident $cleared:ident: $test:ident($($functions:tt)*);)*) => {$(
+        fn $invalidated(subject: &Subject) {
+            let functions = $crate::gated::functions!(subject, $($functions)*);
+            $test(subject, functions, $crate::gated::invalidate_elsewhere);
+        }
+
+        fn $cleared(subject: &Subject) {
+            let functions = $crate::gated::functions!(subject, $($functions)*);
+            $test(subject, functions, $crate::gated::clear_elsewhere);
+        }
+    )*};
+}
+pub(crate) use forgotten;
+
 macro_rules! function {
     (
         $subject:ident, [$($argument:tt)*] $gated:literal, $value:expr => $returned:ty,

@@ -10,7 +10,7 @@ use cachier_tests::wait::until_waiting;
 use futures_lite::future::block_on;
 
 use crate::gated::{
-    Function, clear_elsewhere, finds_nothing_then, functions, invalidate_elsewhere, large, number,
+    Function, finds_nothing_then, forgotten, functions, invalidate_elsewhere, large, number,
 };
 use crate::store::Subject;
 
@@ -168,20 +168,7 @@ fn a_late_large_overwrite_is_not_stored(subject: &Subject) {
     }
 }
 
-/// Tests of functions by what they forget elsewhere: the entry, or all.
-macro_rules! joiners {
-    ($($invalidation:ident $clear:ident: $recompute:ident($($functions:tt)*);)*) => {$(
-        fn $invalidation(subject: &Subject) {
-            $recompute(subject, functions!(subject, $($functions)*), invalidate_elsewhere);
-        }
-
-        fn $clear(subject: &Subject) {
-            $recompute(subject, functions!(subject, $($functions)*), clear_elsewhere);
-        }
-    )*};
-}
-
-joiners! {
+forgotten! {
     joiners_recompute_after_remote_invalidation joiners_recompute_after_remote_clear:
         joiners_recompute([] 1, number => u64);
     refresh_joiners_recompute_after_remote_invalidation refresh_joiners_recompute_after_remote_clear:
