@@ -63,7 +63,7 @@ pub enum Fault {
 }
 
 impl MapBackend {
-    /// One whose stores need leases, which it grants to all.
+    /// One whose stores need leases, which it grants to all who have seen the current entry.
     #[must_use]
     pub fn with_leases() -> Self {
         let shared = Shared {
@@ -101,6 +101,13 @@ impl MapBackend {
     #[must_use]
     pub fn asked_for_usage(&self) -> u64 {
         self.shared.asked_for_usage.load(Ordering::SeqCst)
+    }
+
+    fn version(&self, key: &Key) -> Option<EntryVersion> {
+        let entries = lock(&self.shared.entries);
+        entries
+            .get(key)
+            .map(|entry| EntryVersion::of_content(entry))
     }
 
     /// Counts a request and answers as the fault allows.
@@ -202,6 +209,9 @@ impl Backend for MapBackend {
         let reply = match *lock(&self.shared.fault) {
             Fault::FailsToLease(kind) => Err(on_purpose(kind, Operation::Lease)),
             Fault::OthersCompute => Ok(LeaseReply::Held(None)),
+            _ if self.shared.has_leases && self.version(key).as_ref() != seen => {
+                Ok(LeaseReply::Changed)
+            }
             _ => Ok(LeaseReply::Granted(Lease::new(
                 key.clone(),
                 seen.cloned(),
