@@ -2,8 +2,11 @@
 //! handlers.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::process::exit;
-use std::thread;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use cachier::{CallOptions, Outcome, cachier, global_params, set_global_params};
@@ -24,6 +27,11 @@ fn in_memory(number: u64) -> u64 {
 
 #[cachier(backend = registered("store"), enable_metrics)]
 fn stored(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+async fn stored_async(number: u64) -> u64 {
     number * 2
 }
 
@@ -50,6 +58,7 @@ fn use_all(numbers: [u64; 2]) -> String {
             in_memory::call_detailed(options(), number),
             stored::call_detailed(options(), number),
             near::call_detailed(options(), number),
+            block_on(stored_async::call_detailed(options(), number)),
         ];
         calls.map(|call| {
             assert_eq!(call.value, 2 * number);
@@ -62,6 +71,8 @@ fn use_all(numbers: [u64; 2]) -> String {
         stored::precache_value(forgotten, 7).unwrap();
         assert_eq!(stored::peek(forgotten).unwrap(), Some(7));
         assert!(stored::invalidate(forgotten).unwrap());
+        block_on(stored_async::precache_value(forgotten, 7)).unwrap();
+        assert!(block_on(stored_async::invalidate(forgotten)).unwrap());
     }
     assert!(stored::metrics().snapshot().calls[Outcome::Miss] > 0);
     assert!(cachier::check().iter().all(|health| health.error.is_none()));
@@ -70,7 +81,27 @@ fn use_all(numbers: [u64; 2]) -> String {
 }
 
 /// The result of [`use_all`] if the first number is cached and the second is not.
-const SERVED: &str = "[[Hit, Hit, Hit], [Miss, Miss, Miss]]";
+const SERVED: &str = "[[Hit, Hit, Hit, Hit], [Miss, Miss, Miss, Miss]]";
+
+/// Drives a future on this thread, without a thread-local: those of other libraries may be gone.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
 
 /// Calls cached functions when dropped.
 struct AtTheEnd(u64);
