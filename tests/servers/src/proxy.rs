@@ -33,6 +33,9 @@ struct State {
     made: AtomicU64,
     lost: AtomicU64,
     held_up: AtomicU64,
+    /// The word of the requests to hold up, and whether there is one.
+    held_word: Mutex<Option<String>>,
+    holds_request: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -110,8 +113,22 @@ impl Proxy {
         self.state.held_up.store(made, Ordering::SeqCst);
     }
 
+    /// Holds up requests that contain this word, and what follows on their connections, until [`deliver`](Self::deliver) is
+    /// called. Others come through.
+    pub fn hold_requests(&self, word: &str) {
+        self.state.holds_request.store(false, Ordering::SeqCst);
+        *self.state.held_word() = Some(word.to_owned());
+    }
+
+    /// Whether it holds up such a request.
+    #[must_use]
+    pub fn holds_request(&self) -> bool {
+        self.state.holds_request.load(Ordering::SeqCst)
+    }
+
     /// Delivers what was held up, even if its sender has closed the connection.
     pub fn deliver(&self) {
+        *self.state.held_word() = None;
         self.state.held_up.store(0, Ordering::SeqCst);
     }
 
@@ -205,9 +222,7 @@ impl State {
                     if number < state.lost.load(Ordering::SeqCst) {
                         return false;
                     }
-                    while number < state.held_up.load(Ordering::SeqCst) {
-                        thread::sleep(Duration::from_millis(5));
-                    }
+                    state.hold_up(number, piece);
                     state.note(&last, speaker);
                     match speaker {
                         Speaker::Client => !state.answers(piece, &from),
@@ -220,6 +235,26 @@ impl State {
             });
         }
         Ok(())
+    }
+
+    /// Holds up a piece that comes through the connection of this number, as long as that or its request is held up.
+    fn hold_up(&self, number: u64, piece: &[u8]) {
+        let held_word = self.held_word().clone();
+        let is_held = held_word.is_some_and(|word| String::from_utf8_lossy(piece).contains(&word));
+        if is_held {
+            self.holds_request.store(true, Ordering::SeqCst);
+        }
+        while number < self.held_up.load(Ordering::SeqCst)
+            || (is_held && self.held_word().is_some())
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn held_word(&self) -> MutexGuard<'_, Option<String>> {
+        self.held_word
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records who speaks now, and who spoke last.

@@ -18,6 +18,7 @@ mod gated;
 mod gone;
 mod hung;
 mod late_removals;
+mod late_stores;
 mod lost;
 mod near;
 mod observed;
