@@ -20,6 +20,8 @@ mod exporters;
 mod gauges;
 mod histogram;
 mod instances;
+#[cfg(feature = "_json")]
+mod json;
 mod labelled;
 mod labels;
 mod lifetime;

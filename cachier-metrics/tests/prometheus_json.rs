@@ -227,3 +227,35 @@ fn a_window_sums_up_each_function() {
     assert_eq!(summed["counted"]["seconds"], 3.0);
     assert_eq!(summed["held"].as_object().unwrap().len(), 0);
 }
+
+#[test]
+fn functions_without_series_are_shown_by_themselves() {
+    // What is left of these is for stores: nothing is for functions.
+    let (exporter, address) = serving(PrometheusExporter::builder().max_series(1_000));
+    let functions = ["one", "another"].map(in_use_for_long);
+    exporter
+        .register_functions(functions.each_ref().map(|(metrics, _)| *metrics))
+        .unwrap();
+    let text = get(address, "/metrics", "");
+    assert!(text.text().contains("function=\"(other)\"") && !text.text().contains("\"one\""));
+    let all = get(address, "/stats.json?window=minute", "").json();
+    let names = all["functions"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|function| &function["function"]).collect();
+    assert_eq!(names, ["one", "another"]);
+    let one = get(address, "/stats.json?function=one&series=hour", "").json();
+    assert_eq!(one["series"][0]["labels"]["function"], "one");
+    let metrics = one["metrics"].as_array().unwrap();
+    let recalculations = metrics
+        .iter()
+        .find(|it| it["name"] == "cachier_recalculations_total");
+    let reasons = recalculations.unwrap()["samples"]
+        .as_array()
+        .unwrap()
+        .iter();
+    assert!(
+        reasons
+            .clone()
+            .all(|it| it["labels"]["reason"] != "(other)")
+    );
+    assert!(reasons.count() > 2, "rare labels, too");
+}

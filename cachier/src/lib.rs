@@ -258,7 +258,7 @@ pub use self::__private::{
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 #[cfg(feature = "persistent")]
-pub use self::cluster::{cluster_stats, cluster_stats_async, publish_metrics};
+pub use self::cluster::{ClusterReader, cluster_stats, cluster_stats_async, publish_metrics};
 pub use self::groups::{stats_by_backend, stats_by_function, stats_of};
 pub use self::handle::Handle;
 #[cfg(feature = "persistent")]

@@ -1,6 +1,6 @@
 //! The functions of an exporter, by the series that they make.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::budget::{Budget, Extent};
 use crate::metrics::CacheMetrics;
@@ -10,7 +10,7 @@ use crate::pattern::NamePattern;
 #[derive(Clone, Debug)]
 pub(super) struct Functions {
     /// In the order in which they were registered.
-    groups: Vec<FunctionGroup>,
+    groups: Vec<Registered>,
     /// Where in `groups` a name of a function and its backend stands.
     places: HashMap<(&'static str, &'static str), usize>,
     /// By pattern: how many of the functions of the process it has been asked about.
@@ -20,6 +20,15 @@ pub(super) struct Functions {
     folded: u64,
     /// The first function that did not get everything.
     curtailed: Option<&'static str>,
+}
+
+/// Functions that share a name and a backend, with what is exported of them; with nothing they share one name with others.
+#[derive(Clone, Debug)]
+struct Registered {
+    function: &'static str,
+    backend: &'static str,
+    members: Vec<&'static CacheMetrics>,
+    granted: Option<Extent>,
 }
 
 /// Functions that share a name and a backend, and so the labels of all their figures: one as a rule, several where types
@@ -71,8 +80,36 @@ impl Functions {
         self
     }
 
-    pub(super) fn groups(&self) -> &[FunctionGroup] {
-        &self.groups
+    /// The series: of each function within the budget, and of all others of a backend together.
+    pub(super) fn exported(&self) -> Vec<FunctionGroup> {
+        let mut others = BTreeMap::new();
+        let mut exported = Vec::new();
+        for group in &self.groups {
+            match group.granted {
+                Some(extent) => exported.push(group.with(extent)),
+                None => {
+                    let other = others
+                        .entry(group.backend)
+                        .or_insert_with(|| FunctionGroup {
+                            function: OTHER,
+                            backend: group.backend,
+                            members: Vec::new(),
+                            extent: Extent::NoRareLabels,
+                        });
+                    other.members.extend_from_slice(&group.members);
+                }
+            }
+        }
+        exported.extend(others.into_values());
+        exported
+    }
+
+    /// Every function by itself and with everything, for people: of one name, or of all.
+    #[cfg(feature = "prometheus")]
+    pub(super) fn each(&self, function: Option<&str>) -> Vec<FunctionGroup> {
+        let groups = self.groups.iter();
+        let meant = groups.filter(|group| function.is_none_or(|name| group.function == name));
+        meant.map(|group| group.with(Extent::Full)).collect()
     }
 
     pub(super) fn register(&mut self, metrics: &'static CacheMetrics) {
@@ -108,28 +145,27 @@ impl Functions {
         if granted != Some(Extent::Full) {
             self.curtailed.get_or_insert(function);
         }
-        let place = match granted {
-            Some(extent) => self.add(function, backend, extent),
-            None => {
-                self.folded += 1;
-                let known = self.places.get(&(OTHER, backend)).copied();
-                known.unwrap_or_else(|| self.add(OTHER, backend, Extent::NoRareLabels))
-            }
-        };
-        self.places.insert((function, backend), place);
-        place
-    }
-
-    fn add(&mut self, function: &'static str, backend: &'static str, extent: Extent) -> usize {
+        self.folded += u64::from(granted.is_none());
         let place = self.groups.len();
-        self.groups.push(FunctionGroup {
+        self.groups.push(Registered {
             function,
             backend,
             members: Vec::new(),
-            extent,
+            granted,
         });
         self.places.insert((function, backend), place);
         place
+    }
+}
+
+impl Registered {
+    fn with(&self, extent: Extent) -> FunctionGroup {
+        FunctionGroup {
+            function: self.function,
+            backend: self.backend,
+            members: self.members.clone(),
+            extent,
+        }
     }
 }
 

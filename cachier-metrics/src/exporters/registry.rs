@@ -200,13 +200,20 @@ impl MetricsRegistry {
     /// Reads all figures, each function once.
     #[must_use]
     pub fn gather(&self) -> Export {
-        self.gather_of(None)
+        self.gather_series(self.change(|functions| {
+            functions.join(self.patterns.iter());
+            functions.exported()
+        }))
     }
 
-    /// Reads the figures of one function; all figures for none.
-    pub(crate) fn gather_of(&self, function: Option<&str>) -> Export {
+    /// Reads the figures of one function, or of all for none: of each by itself, however many there are.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn gather_each(&self, function: Option<&str>) -> Export {
+        self.gather_series(self.each(function))
+    }
+
+    fn gather_series(&self, series: Vec<FunctionGroup>) -> Export {
         let time = SystemTime::now();
-        let series = self.series_of(function);
         Export {
             time,
             prefix: self.prefix.clone(),
@@ -218,19 +225,12 @@ impl MetricsRegistry {
         }
     }
 
-    /// The series of a function, one for each of its backends; of all functions for none.
-    pub(crate) fn series_of(&self, function: Option<&str>) -> Vec<FunctionGroup> {
+    /// A function on each of its backends; all functions for none.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn each(&self, function: Option<&str>) -> Vec<FunctionGroup> {
         self.change(|functions| {
             functions.join(self.patterns.iter());
-            let is_meant = |series: &&FunctionGroup| {
-                function.is_none_or(|function| series.function == function)
-            };
-            functions
-                .groups()
-                .iter()
-                .filter(is_meant)
-                .cloned()
-                .collect()
+            functions.each(function)
         })
     }
 

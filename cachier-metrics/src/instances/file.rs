@@ -1,13 +1,14 @@
 //! Files of figures, for tools.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::figures::InstanceFigures;
+use super::cluster::{ClusterFigures, InstanceState};
 use super::history::History;
 use super::publication::Unreadable;
 use super::stats::InstanceStats;
+use crate::snapshot::Activity;
 use crate::table::StatsTable;
 
 /// The figures in a file that a program keeps over restarts, or in a whole folder of them.
@@ -38,59 +39,75 @@ impl MetricsFile {
     /// # Errors
     /// When it cannot be read, or a file that was named has no figures.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut all = Sum::default();
-        if path.is_dir() {
-            let mut files = Vec::new();
-            for item in fs::read_dir(path)? {
-                files.push(item?.path());
-            }
-            files.retain(|file| file.extension().is_some_and(|end| end == "metrics"));
-            for file in files {
-                all.add(read(&file)?);
-            }
-        } else {
-            all.add(read(path)?);
-            if all.file.unreadable > 0 {
-                let message = "it has no figures of this version of cachier";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        let mut all = ClusterFigures::default();
+        for file in Self::paths(path)? {
+            match History::open(&file)? {
+                Ok(history) => all.add_history(history),
+                Err(unreadable) if !path.is_dir() => return Err(unreadable.into()),
+                Err(_) => all.unreadable += 1,
             }
         }
+        Ok(Self::from(all))
+    }
+
+    /// The files of figures in a folder, by name; for a file itself.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    #[doc(hidden)]
+    pub fn paths(path: &Path) -> io::Result<Vec<PathBuf>> {
+        if !path.is_dir() {
+            return Ok(vec![path.to_owned()]);
+        }
+        let mut files = Vec::new();
+        for item in fs::read_dir(path)? {
+            files.push(item?.path());
+        }
+        files.retain(|file| file.extension().is_some_and(|end| end == "metrics"));
+        files.sort();
+        Ok(files)
+    }
+}
+
+impl ClusterFigures {
+    /// Adds what lies in a file. Nothing goes on in a program that is known of by its file.
+    pub fn add_history(&mut self, history: History) {
+        match history {
+            History::Instance(instance) => {
+                let mut figures = instance.figures;
+                for function in figures.functions.values_mut() {
+                    function.snapshot.activity = Activity::default();
+                }
+                self.figures.merge(&figures);
+                self.instances.push(InstanceState {
+                    header: instance.header,
+                    age: None,
+                    is_live: false,
+                });
+            }
+            History::Ended(ended) => {
+                self.figures.merge(&ended.ledger.ended);
+                self.ended_instances += ended.ledger.ended_instances;
+            }
+        }
+    }
+}
+
+impl From<ClusterFigures> for MetricsFile {
+    fn from(all: ClusterFigures) -> Self {
         let functions = all.figures.functions.into_iter();
         let rows = functions.map(|((function, _), figures)| (function, figures.snapshot));
-        Ok(Self {
+        Self {
             functions: rows.collect(),
-            ..all.file
-        })
-    }
-}
-
-/// The figures in a file, or behind a link to one. Anything else has none: a pipe would be waited for.
-fn read(path: &Path) -> io::Result<Result<History, Unreadable>> {
-    if !path.metadata()?.is_file() {
-        return Ok(Err(Unreadable::Damaged));
-    }
-    History::read_file(&File::open(path)?)
-}
-
-#[derive(Default)]
-struct Sum {
-    file: MetricsFile,
-    figures: InstanceFigures,
-}
-
-impl Sum {
-    fn add(&mut self, read: Result<History, Unreadable>) {
-        match read {
-            Ok(History::Instance(instance)) => {
-                self.figures.merge(&instance.figures);
-                let stats = InstanceStats::of(&instance.header);
-                self.file.instances.push(stats);
-            }
-            Ok(History::Ended(ended)) => {
-                self.figures.merge(&ended.ledger.ended);
-                self.file.ended_instances += ended.ledger.ended_instances;
-            }
-            Err(_) => self.file.unreadable += 1,
+            instances: all.instances.iter().map(InstanceStats::from).collect(),
+            ended_instances: all.ended_instances,
+            unreadable: all.unreadable,
         }
+    }
+}
+
+impl From<Unreadable> for io::Error {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::new(io::ErrorKind::InvalidData, unreadable.to_string())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::path::Path;
 
 use super::figures::InstanceFigures;
 use super::ledger::{Ledger, Tombstone};
@@ -47,6 +48,17 @@ impl History {
     /// The longest file that is read, in bytes.
     pub const MAX_BYTES: u64 = 512 << 20;
 
+    /// Reads the file at a path, or behind a link there. Anything else has no figures: a pipe would be waited for.
+    ///
+    /// # Errors
+    /// When the system refuses to read it.
+    pub fn open(path: &Path) -> io::Result<Result<Self, Unreadable>> {
+        if !path.metadata()?.is_file() {
+            return Ok(Err(Unreadable::Foreign));
+        }
+        Self::read_file(&File::open(path)?)
+    }
+
     /// Reads a file, unless it is too long or does not begin as one of figures.
     ///
     /// # Errors
@@ -55,7 +67,10 @@ impl History {
         let is_bounded = file.metadata()?.len() <= Self::MAX_BYTES;
         let mut bytes = Vec::new();
         file.take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
-        if !is_bounded || bytes != MAGIC {
+        if bytes != MAGIC {
+            return Ok(Err(Unreadable::Foreign));
+        }
+        if !is_bounded {
             return Ok(Err(Unreadable::Damaged));
         }
         // It may grow meanwhile.

@@ -259,7 +259,17 @@ fn files_and_folders_are_read_for_tools() {
         (file.functions.total().hits, file.instances[0].is_live),
         (3, false)
     );
-    assert!(MetricsFile::open(&path("2.metrics")).is_err());
+    let refused = |name: &str| MetricsFile::open(&path(name)).unwrap_err().to_string();
+    let mut newer = History::Ended(EndedHistory::default()).write();
+    newer[4] += 1;
+    for (name, bytes, expected) in [
+        ("2.metrics", &b"no figures"[..], "no file of figures"),
+        ("4.metrics", &newer, "newer version"),
+        ("5.metrics", &newer[..3], "damaged"),
+    ] {
+        std::fs::write(path(name), bytes).unwrap();
+        assert!(refused(name).contains(expected), "{}", refused(name));
+    }
     assert!(MetricsFile::open(&path("3.metrics")).is_err());
 }
 

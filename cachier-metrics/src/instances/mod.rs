@@ -11,6 +11,8 @@ mod file;
 mod history;
 #[cfg(all(test, not(shuttle)))]
 mod history_tests;
+#[cfg(feature = "_json")]
+mod json;
 mod ledger;
 mod publication;
 mod publisher;

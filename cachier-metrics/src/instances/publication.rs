@@ -74,10 +74,23 @@ enum Content {
 /// Why bytes are no figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// They have changed since they were written, or never were any.
+    /// They have changed since they were written.
     Damaged,
+    /// They never were any.
+    Foreign,
     /// A newer version of cachier has written them.
     Newer,
+}
+
+/// For people, of a file.
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Damaged => "its figures are damaged",
+            Self::Foreign => "it is no file of figures of cachier",
+            Self::Newer => "its figures are of a newer version of cachier, which can read them",
+        })
+    }
 }
 
 /// What figures in files and stores begin with, and the format that this version writes. One that it does not know is to be a
@@ -207,7 +220,13 @@ pub(super) fn seal(body: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Unreadable> {
-    let body = bytes.strip_prefix(&MAGIC).ok_or(Unreadable::Damaged)?;
+    let Some(body) = bytes.strip_prefix(&MAGIC) else {
+        // Of a file that was cut off there may be less than that.
+        return Err(match MAGIC.starts_with(bytes) {
+            true => Unreadable::Damaged,
+            false => Unreadable::Foreign,
+        });
+    };
     match body.split_first() {
         Some((1..=FORMAT, rest)) => verified(rest).ok_or(Unreadable::Damaged),
         Some((0, _)) | None => Err(Unreadable::Damaged),

@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::cluster::{ClusterFigures, InstanceState};
-use super::publication::Header;
 use crate::stats::Stats;
 use crate::table::StatsTable;
 
@@ -96,22 +95,11 @@ impl From<&ClusterFigures> for ClusterStats {
 impl From<&InstanceState> for InstanceStats {
     fn from(state: &InstanceState) -> Self {
         Self {
+            id: state.header.instance.to_string(),
             is_live: state.is_live,
             age: state.age,
-            ..Self::of(&state.header)
-        }
-    }
-}
-
-impl InstanceStats {
-    /// One of which no more is known.
-    pub(super) fn of(header: &Header) -> Self {
-        Self {
-            id: header.instance.to_string(),
-            is_live: false,
-            age: None,
-            started: UNIX_EPOCH + Duration::from_nanos(header.started),
-            interval: header.interval,
+            started: UNIX_EPOCH + Duration::from_nanos(state.header.started),
+            interval: state.header.interval,
         }
     }
 }

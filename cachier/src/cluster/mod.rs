@@ -6,7 +6,10 @@
 mod member;
 mod place;
 mod program;
+mod reader;
+mod reading;
 mod view;
 
 pub(crate) use self::program::publish_on_flush;
 pub use self::program::{cluster_stats, cluster_stats_async, publish_metrics};
+pub use self::reader::ClusterReader;

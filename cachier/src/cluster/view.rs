@@ -1,16 +1,15 @@
 //! The figures of all instances together, computed at most once in an interval, whoever asks.
 
-use std::future::poll_fn;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
-use cachier_backends::{BoxFuture, Error, ErrorKind, Operation};
-use cachier_metrics::{Cluster, ClusterStats, Form, InstanceId};
+use cachier_backends::{Error, ErrorKind, Operation};
+use cachier_metrics::{Cluster, ClusterStats};
 use event_listener::Event;
 
-use super::place::{Change, Place, Slot};
+use super::place::{Change, Place};
+use super::reading::{slots_of, timed_out};
 use crate::background::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
 use crate::context::Context;
@@ -41,8 +40,6 @@ struct Computed {
 
 /// What reading all instances may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// So many requests at a time: calls have the rest of the store's connections.
-const MAX_LOADS: usize = 4;
 /// An instance that has been silent for so many intervals is taken for ended.
 const ENDED_INTERVALS: u32 = 30;
 
@@ -124,26 +121,7 @@ impl View {
     )]
     async fn read(&self) -> Result<Arc<ClusterStats>, Error> {
         let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        let ledger = self.place.ledger().await?;
-        let members: Vec<_> = ledger.members.iter().copied().collect();
-        cluster.forget_unreadable();
-        // Not an error: it was read just now.
-        let _ = cluster.add_ledger(&ledger.write());
-        for some in members.chunks(MAX_LOADS / 2) {
-            let slots = some.iter().flat_map(|instance| slots_of(*instance));
-            let loads =
-                slots.map(|slot| Box::pin(self.place.load(slot)) as BoxFuture<'_, Option<Vec<u8>>>);
-            for loaded in all(loads.collect()).await {
-                let now = Timer::system().now();
-                // One that cannot be read is counted.
-                let _ = match loaded {
-                    Ok(None) => Ok(()),
-                    Ok(Some(bytes)) => cluster.add(&bytes, now),
-                    Err(error) if is_of_entry(&error) => cluster.add(&[], now),
-                    Err(error) => return Err(error),
-                };
-            }
-        }
+        self.place.read_into(&mut cluster).await?;
         self.fold_ended(&mut cluster).await?;
         let merged = cluster.merge(Timer::system().now());
         Ok(Arc::new(ClusterStats::from(&merged)))
@@ -171,43 +149,7 @@ impl View {
     }
 }
 
-/// Whether an entry is at fault, and not the store.
-fn is_of_entry(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Codec)
-}
-
-fn slots_of(instance: InstanceId) -> [Slot; 2] {
-    [Form::Full, Form::Change].map(|form| Slot::Figures(instance, form))
-}
-
-/// The outputs of all futures, which run at the same time.
-async fn all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, Error>> {
-    let mut outputs: Vec<_> = futures.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        let mut is_pending = false;
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none() {
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(ready) => *output = Some(ready),
-                    Poll::Pending => is_pending = true,
-                }
-            }
-        }
-        match is_pending {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
-        }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
-}
-
 fn not_computed() -> Error {
     let message = "the figures of all instances could not be added up: that has panicked, or there is no thread for it";
     Error::new(ErrorKind::Io, Operation::Load, message)
-}
-
-fn timed_out() -> Error {
-    let message = "the figures of all instances could not be read in time";
-    Error::new(ErrorKind::Timeout, Operation::Load, message)
 }

@@ -113,7 +113,9 @@ impl Folder {
                 let newer = "it is of a newer version of cachier";
                 return Err(at(&path, io::Error::new(io::ErrorKind::Unsupported, newer)));
             }
-            Ok(Err(Unreadable::Damaged)) => "the figures are damaged, and their counts lost".into(),
+            Ok(Err(Unreadable::Damaged | Unreadable::Foreign)) => {
+                "the figures are damaged, and their counts lost".into()
+            }
             Err(error) if NotAFile::of(&error).is_some() => error.to_string(),
             Err(error) => return Err(at(&path, error)),
         };

@@ -6,4 +6,9 @@ mod picture;
 mod pipes;
 mod program;
 mod screens;
+#[cfg(feature = "file")]
+mod stats;
+#[cfg(feature = "file")]
+mod stores;
 mod terminal;
+mod tls;

@@ -31,20 +31,23 @@ fn report(visitor: u64) -> Vec<u64> {
     (0..visitor).collect()
 }
 
+/// Calls the functions: of those of the shop 1,000 and 100 times.
+pub(crate) fn call() {
+    for number in 0..1000 {
+        price(number % 100);
+    }
+    for number in 0..100 {
+        stock(number % 50);
+    }
+    for number in 0..20 {
+        report(number);
+    }
+}
+
 /// An endpoint that is not started yet, of functions that have been called.
 pub(crate) fn exporter(builder: PrometheusBuilder) -> PrometheusExporter {
     static CALLED: Once = Once::new();
-    CALLED.call_once(|| {
-        for number in 0..1000 {
-            price(number % 100);
-        }
-        for number in 0..100 {
-            stock(number % 50);
-        }
-        for number in 0..20 {
-            report(number);
-        }
-    });
+    CALLED.call_once(call);
     let exporter = builder.constant_label("service", "shop").build().unwrap();
     exporter.register_all().unwrap();
     exporter

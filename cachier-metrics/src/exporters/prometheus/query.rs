@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::series::{self, Span};
 use super::{json, summary};
 use crate::exporters::registry::MetricsRegistry;
+use crate::json::heading;
 
 /// The query of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,10 +42,10 @@ impl Query {
     /// The answer.
     pub(super) fn read(&self, registry: &MetricsRegistry) -> Value {
         match self {
-            Self::Figures(function) => json::figures(&registry.gather_of(function.as_deref())),
+            Self::Figures(function) => json::figures(&registry.gather_each(function.as_deref())),
             Self::Series(function, span) => {
-                let mut all = json::figures(&registry.gather_of(Some(function)));
-                all["series"] = series::points(&registry.series_of(Some(function)), *span);
+                let mut all = json::figures(&registry.gather_each(Some(function)));
+                all["series"] = series::points(&registry.each(Some(function)), *span);
                 all
             }
             Self::Summary(function, window) => summarized(registry, function.as_deref(), *window),
@@ -53,8 +54,8 @@ impl Query {
 }
 
 fn summarized(registry: &MetricsRegistry, function: Option<&str>, window: Span) -> Value {
-    let series = registry.series_of(function);
-    let mut all = json::heading(std::time::SystemTime::now());
+    let series = registry.each(function);
+    let mut all = heading(std::time::SystemTime::now());
     all["labels"] = registry
         .labels()
         .map(|(name, value)| (name, json!(value)))

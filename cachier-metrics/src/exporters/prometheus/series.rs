@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::json::counted;
 use crate::exporters::functions::FunctionGroup;
+use crate::json::counted;
 use crate::snapshot::Snapshot;
 
 /// How far back the points of a series go.

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::json::{counted, durations, seconds_since_1970};
 use crate::exporters::functions::FunctionGroup;
-use crate::gauges::Gauges;
+use crate::json::{activity, counted, durations, held, known, seconds_since_1970};
 use crate::metrics::CacheMetrics;
-use crate::snapshot::{Activity, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::stores::StoreFigures;
 
 pub(super) fn functions(series: &[FunctionGroup], window: Duration) -> Value {
@@ -46,32 +45,6 @@ fn settings(group: &FunctionGroup) -> Value {
     settings.collect::<Map<_, _>>().into()
 }
 
-/// The contents of the cache now; unknown fields are absent.
-fn held(gauges: &Gauges) -> Value {
-    let backend = gauges.backend();
-    known([
-        ("entries", backend.entries),
-        ("size_bytes", backend.bytes),
-        ("near_entries", gauges.near.entries),
-        ("near_size_bytes", gauges.near.bytes),
-        ("capacity_entries", gauges.capacity_entries),
-        ("capacity_bytes", gauges.capacity_bytes()),
-    ])
-}
-
-fn activity(now: Activity) -> Value {
-    let oldest = now.oldest_computation.map(|age| age.as_secs_f64());
-    let mut fields = json!({
-        "inflight_calls": now.inflight_calls,
-        "inflight_computations": now.inflight_computations,
-        "waiting_calls": now.waiting_calls,
-    });
-    if let Some(oldest) = oldest {
-        fields["oldest_computation_age_seconds"] = json!(oldest);
-    }
-    fields
-}
-
 pub(super) fn stores(stores: &[StoreFigures]) -> Value {
     stores.iter().map(store).collect()
 }
@@ -92,11 +65,4 @@ fn store(store: &StoreFigures) -> Value {
         ]),
         "pool_wait": durations(&store.pool_waits),
     })
-}
-
-fn known<const N: usize>(figures: [(&str, Option<u64>); N]) -> Value {
-    let known = figures
-        .into_iter()
-        .filter_map(|(name, figure)| Some((name.to_owned(), json!(figure?))));
-    known.collect::<Map<_, _>>().into()
 }

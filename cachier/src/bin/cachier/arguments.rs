@@ -1,27 +1,34 @@
 //! The command line. Pure.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::{Parser, ValueExt as _};
 
 use crate::columns::Column;
+use crate::place::StoreAddress;
 use crate::source::Window;
 
 pub(crate) const HELP: &str = "\
 The figures of programs that use cachier.
 
 Usage: cachier top [OPTIONS] ENDPOINT...
+       cachier top [OPTIONS] STORE...
+       cachier stats [OPTIONS] FILE...
 
 An endpoint is where a program serves its figures: http://127.0.0.1:9464, or with the path that its router is nested at.
+A store is where instances publish them: redis://host, file:/folder, sqlite:/file.db, postgres://host/database,
+mysql://host/database, mongodb://host/database or s3://bucket/prefix.
+A file is one that a program keeps its figures in, also when it has ended, or a folder of them; all of them are added up.
 
 Options:
-  -w, --window WINDOW      counts of the last minute, hour or day (minute)
+  -w, --window WINDOW      counts of the last minute, hour or day (minute); those of stores and files are since the start
   -s, --sort COLUMN        function, backend, calls, hits, served, hit-time, computation, saved, entries, size, errors,
                            running or waiting (calls)
   -f, --filter TEXT        only functions whose names contain it
       --token-file FILE    the file with the token that the endpoints ask for
+      --namespace NAME     the namespace of the instances that publish in the stores (CACHIER_NAMESPACE, else default)
       --once               print a table, and end
       --json               print the figures as JSON, and end
   -h, --help
@@ -33,21 +40,32 @@ g for all instances as one, q to end. NO_COLOR=1 does without colours.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    Top(Top),
+    Show(Show),
     Help,
     Version,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Top {
-    pub(crate) endpoints: Vec<String>,
-    pub(crate) token_file: Option<PathBuf>,
+pub(crate) struct Show {
+    pub(crate) places: Places,
     pub(crate) form: Form,
     pub(crate) options: Options,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where figures are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// Addresses of endpoints, and the file with their token.
+    Endpoints(Vec<String>, Option<PathBuf>),
+    /// Stores, and the namespace in them.
+    Stores(Vec<StoreAddress>, Option<String>),
+    /// Files and folders.
+    Files(Vec<PathBuf>),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Form {
+    #[default]
     Screen,
     Table,
     Json,
@@ -70,36 +88,117 @@ pub(crate) fn parse(
 }
 
 fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
-    let mut top = Top {
-        endpoints: Vec::new(),
-        token_file: None,
-        form: Form::Screen,
-        options: Options::default(),
-    };
-    let mut is_top = false;
+    let mut words = Words::default();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
             Short('w') | Long("window") => {
-                top.options.window = parser.value()?.parse_with(Window::parse)?;
+                words.window = Some(parser.value()?.parse_with(Window::parse)?);
             }
-            Short('s') | Long("sort") => {
-                top.options.sort = parser.value()?.parse_with(Column::parse)?;
-            }
-            Short('f') | Long("filter") => top.options.filter = parser.value()?.string()?,
-            Long("token-file") => top.token_file = Some(parser.value()?.into()),
-            Long("once") => top.form = Form::Table,
-            Long("json") => top.form = Form::Json,
-            Value(word) if is_top => top.endpoints.push(word.string()?),
-            Value(word) if word == "top" => is_top = true,
+            Short('s') | Long("sort") => words.sort = parser.value()?.parse_with(Column::parse)?,
+            Short('f') | Long("filter") => words.filter = parser.value()?.string()?,
+            Long("token-file") => words.token_file = Some(parser.value()?.into()),
+            Long("namespace") => words.namespace = Some(parser.value()?.string()?),
+            Long("once") => words.form = Form::Table,
+            Long("json") => words.form = Form::Json,
+            Value(word) if words.command.is_some() => words.places.push(word),
+            Value(word) if word == "top" || word == "stats" => words.command = Some(word),
             argument => return Err(argument.unexpected()),
         }
     }
-    match (is_top, top.endpoints.is_empty()) {
-        (false, _) => Err("there is the command `top`".into()),
-        (true, true) => Err("`top` needs an endpoint, such as http://127.0.0.1:9464".into()),
-        (true, false) => Ok(Command::Top(top)),
+    match words.command.as_deref().and_then(OsStr::to_str) {
+        Some("top") => words.top(),
+        Some(_) => words.stats(),
+        None => Err("there are the commands `top` and `stats`".into()),
+    }
+}
+
+/// What was written, whatever the command.
+#[derive(Default)]
+struct Words {
+    command: Option<OsString>,
+    places: Vec<OsString>,
+    token_file: Option<PathBuf>,
+    namespace: Option<String>,
+    form: Form,
+    window: Option<Window>,
+    sort: Column,
+    filter: String,
+}
+
+impl Words {
+    fn top(mut self) -> Result<Command, lexopt::Error> {
+        let places = std::mem::take(&mut self.places).into_iter();
+        let places: Vec<String> = places
+            .map(|place| place.string())
+            .collect::<Result<_, _>>()?;
+        if places.is_empty() {
+            return Err(
+                "`top` needs an endpoint, such as http://127.0.0.1:9464, or a store".into(),
+            );
+        }
+        let stores = places.iter().filter_map(|place| StoreAddress::parse(place));
+        let stores: Vec<_> = stores.collect();
+        if stores.is_empty() {
+            self.refuse(&[("--namespace", self.namespace.is_some())], "stores")?;
+            let window = self.window.unwrap_or_default();
+            let token_file = self.token_file.take();
+            return Ok(self.show(Places::Endpoints(places, token_file), window));
+        }
+        if stores.len() < places.len() {
+            return Err(
+                "endpoints tell of a window, and stores of all since the start: one kind at a time"
+                    .into(),
+            );
+        }
+        self.refuse(&self.for_endpoints(), "endpoints")?;
+        let namespace = self.namespace.take();
+        Ok(self.show(Places::Stores(stores, namespace), Window::Start))
+    }
+
+    fn stats(mut self) -> Result<Command, lexopt::Error> {
+        if self.places.is_empty() {
+            return Err(
+                "`stats` needs a file, or a folder of files, that a program keeps its figures in"
+                    .into(),
+            );
+        }
+        self.refuse(&self.for_endpoints(), "endpoints")?;
+        self.refuse(&[("--namespace", self.namespace.is_some())], "stores")?;
+        if self.form == Form::Screen {
+            self.form = Form::Table;
+        }
+        let files = std::mem::take(&mut self.places).into_iter();
+        let files = files.map(PathBuf::from).collect();
+        Ok(self.show(Places::Files(files), Window::Start))
+    }
+
+    fn for_endpoints(&self) -> [(&'static str, bool); 2] {
+        [
+            ("--window", self.window.is_some()),
+            ("--token-file", self.token_file.is_some()),
+        ]
+    }
+
+    /// Options that would do nothing.
+    fn refuse(&self, options: &[(&str, bool)], kind: &str) -> Result<(), lexopt::Error> {
+        match options.iter().find(|(_, is_written)| *is_written) {
+            Some((option, _)) => Err(format!("`{option}` is for {kind}").into()),
+            None => Ok(()),
+        }
+    }
+
+    fn show(self, places: Places, window: Window) -> Command {
+        Command::Show(Show {
+            places,
+            form: self.form,
+            options: Options {
+                window,
+                sort: self.sort,
+                filter: self.filter,
+            },
+        })
     }
 }
 
@@ -108,43 +207,65 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn top(arguments: &[&str]) -> Top {
-        match parse(arguments) {
-            Ok(Command::Top(top)) => top,
+    fn shown(line: &str) -> Show {
+        match parse(line.split(' ')) {
+            Ok(Command::Show(show)) => show,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn options_stand_before_and_after_endpoints() {
-        let plain = top(&["top", "http://a"]);
+        let plain = shown("top http://a");
         assert_eq!(
             (plain.form, plain.options),
             (Form::Screen, Options::default())
         );
-        let long = "top --once a --token-file t b --window hour --sort=hits -f x";
-        let all = top(&long.split(' ').collect::<Vec<_>>());
-        assert_eq!(all.endpoints, ["a", "b"]);
-        assert_eq!((all.token_file, all.form), (Some("t".into()), Form::Table));
+        let all = shown("top --once a --token-file t b --window hour --sort=hits -f x");
+        let endpoints = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(all.places, Places::Endpoints(endpoints, Some("t".into())));
         let options = Options {
             window: Window::Hour,
             sort: Column::Hits,
             filter: "x".to_owned(),
         };
-        assert_eq!(all.options, options);
-        assert_eq!(top(&["top", "a", "--json"]).form, Form::Json);
+        assert_eq!((all.form, all.options), (Form::Table, options));
+        assert_eq!(shown("top a --json").form, Form::Json);
+    }
+
+    #[test]
+    fn stores_and_files_count_since_the_start() {
+        let show = shown("top redis://a --namespace shop");
+        let Places::Stores(stores, namespace) = show.places else {
+            panic!("{:?}", show.places);
+        };
+        assert_eq!((stores.len(), namespace.as_deref()), (1, Some("shop")));
+        assert_eq!(show.options.window, Window::Start);
+        let show = shown("stats a b");
+        assert_eq!(show.places, Places::Files(vec!["a".into(), "b".into()]));
+        assert_eq!(
+            (show.form, show.options.window),
+            (Form::Table, Window::Start)
+        );
+        assert_eq!(shown("stats a --json").form, Form::Json);
     }
 
     #[test]
     fn mistakes_are_told() {
         for (arguments, expected) in [
-            ("", "the command `top`"),
+            ("", "the commands `top` and `stats`"),
             ("stop http://a", "stop"),
             ("top", "http://127.0.0.1:9464"),
+            ("stats", "a file"),
             ("top a --window week", "minute, hour or day"),
             ("top a --sort luck", "hits"),
             ("top a --often", "--often"),
             ("top a --token-file", "--token-file"),
+            ("top a redis://b", "one kind at a time"),
+            ("top redis://b --window hour", "`--window` is for endpoints"),
+            ("stats a --token-file t", "`--token-file` is for endpoints"),
+            ("top a --namespace n", "`--namespace` is for stores"),
+            ("stats a --namespace n", "`--namespace` is for stores"),
         ] {
             let words = arguments.split(' ').filter(|word| !word.is_empty());
             let error = parse(words).unwrap_err();

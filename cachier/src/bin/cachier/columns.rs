@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::rows::Row;
+use crate::source::Window;
 use crate::text::{self, known};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,8 +87,11 @@ impl Column {
         }
     }
 
-    pub(crate) fn title(self) -> &'static str {
+    /// Above counts of this window.
+    pub(crate) fn title(self, window: Window) -> &'static str {
         match self {
+            Self::Calls if window == Window::Start => "CALLS",
+            Self::Saved if window == Window::Start => "SAVED",
             Self::Function => "FUNCTION",
             Self::Backend => "BACKEND",
             Self::Calls => "CALLS/S",
@@ -145,15 +149,12 @@ impl Column {
         let whole = |number: u64| Some(number as f64);
         match self {
             Self::Function | Self::Backend => None,
-            Self::Calls => counted.per_second(counted.all_calls()),
+            Self::Calls => counted.calls(),
             Self::Hits => counted.hit_rate(),
             Self::Served => counted.served_rate(),
             Self::HitTime => counted.call_duration.get("hit").and_then(|times| times.p99),
             Self::Computation => counted.compute_duration.and_then(|times| times.p50),
-            Self::Saved => counted
-                .time_saved_seconds
-                .filter(|_| counted.seconds > 0.0)
-                .map(|saved| saved / counted.seconds * 3600.0),
+            Self::Saved => counted.saved(),
             Self::Entries => row.held.entries.and_then(whole),
             Self::Size => row.held.size_bytes.and_then(whole),
             Self::Errors => whole(counted.backend_errors),

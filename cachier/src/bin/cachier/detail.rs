@@ -175,7 +175,7 @@ impl Point {
 }
 
 /// The power of two at or above the upper bound of a bucket, which is 2^(index · 2^-schema).
-fn power_of_two(index: i32, schema: i32) -> i32 {
+pub(crate) fn power_of_two(index: i32, schema: i32) -> i32 {
     let exponent = f64::from(index) * (-f64::from(schema)).exp2();
     exponent.ceil().clamp(-1100.0, 1100.0) as i32
 }

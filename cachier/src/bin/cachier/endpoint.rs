@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::detail::Detail;
 use crate::http::{self, Address, Token};
 use crate::source::{Source, Window};
 
@@ -46,9 +47,9 @@ impl Source for Endpoint {
         self.ask(&format!("window={}", window.word()))
     }
 
-    fn read_function(&self, function: &str, window: Window) -> Result<Value, String> {
+    fn detail(&self, function: &str, window: Window) -> Result<Detail, String> {
         let function = http::encoded(function);
-        self.ask(&format!("function={function}&series={}", window.word()))
+        Detail::parse(&self.ask(&format!("function={function}&series={}", window.word()))?)
     }
 }
 

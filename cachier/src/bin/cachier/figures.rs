@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::coverage::Coverage;
+
 /// The version of `/stats.json` that is understood.
 const VERSION: u64 = 1;
 
@@ -17,6 +19,9 @@ pub(crate) struct Figures {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) functions: Vec<Function>,
     pub(crate) stores: Vec<Store>,
+    /// Where they are those of several instances together.
+    #[serde(flatten)]
+    pub(crate) coverage: Coverage,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -29,11 +34,11 @@ pub(crate) struct Function {
     pub(crate) activity: Activity,
 }
 
-/// What was counted in so many seconds.
+/// What was counted in so many seconds; where those are not known, since the start.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Counted {
-    pub(crate) seconds: f64,
+    pub(crate) seconds: Option<f64>,
     /// By outcome.
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) abandoned: u64,
@@ -123,12 +128,30 @@ impl Counted {
 
     /// Per second; unknown while no time has passed.
     pub(crate) fn per_second(&self, count: u64) -> Option<f64> {
-        (self.seconds > 0.0).then(|| count as f64 / self.seconds)
+        let seconds = self.seconds.filter(|seconds| *seconds > 0.0)?;
+        Some(count as f64 / seconds)
+    }
+
+    /// Calls in a second; all of them where the time is not known.
+    pub(crate) fn calls(&self) -> Option<f64> {
+        match self.seconds {
+            Some(_) => self.per_second(self.all_calls()),
+            None => Some(self.all_calls() as f64),
+        }
+    }
+
+    /// The seconds that hits save in an hour; all of them where the time is not known.
+    pub(crate) fn saved(&self) -> Option<f64> {
+        let saved = self.time_saved_seconds?;
+        match self.seconds {
+            Some(seconds) => (seconds > 0.0).then(|| saved / seconds * 3600.0),
+            None => Some(saved),
+        }
     }
 
     /// What the same function has counted elsewhere, in the same window.
     pub(crate) fn add(&mut self, other: &Self) {
-        self.seconds = self.seconds.max(other.seconds);
+        self.seconds = larger(self.seconds, other.seconds);
         for (outcome, count) in &other.calls {
             *self.calls.entry(outcome.clone()).or_default() += count;
         }
@@ -204,6 +227,16 @@ mod tests {
         assert_eq!(sum.time_saved_seconds, Some(3.0));
         assert_eq!(Counted::default().hit_rate(), None);
         assert_eq!(Counted::default().per_second(1), None);
+    }
+
+    #[test]
+    fn counts_without_a_span_are_sums() {
+        let mut sum = counted(90, 10, 0.001);
+        assert_eq!((sum.calls(), sum.saved()), (Some(105.0 / 60.0), Some(90.0)));
+        sum.seconds = None;
+        assert_eq!((sum.calls(), sum.saved()), (Some(105.0), Some(1.5)));
+        sum.seconds = Some(0.0);
+        assert_eq!((sum.calls(), sum.saved()), (None, None));
     }
 
     #[test]

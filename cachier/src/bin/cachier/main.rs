@@ -3,59 +3,118 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use arguments::{Command, Form, Top};
+use arguments::{Command, Form, Places, Show};
 use endpoint::Endpoint;
+use files::Files;
+use place::{Kind, StoreAddress};
 use source::Source;
 
 mod arguments;
 mod columns;
+mod coverage;
 mod detail;
 mod endpoint;
 mod figures;
+mod files;
 mod http;
+mod instance_detail;
 mod once;
+mod place;
 mod poll;
 mod rows;
 mod source;
 mod state;
+#[cfg(feature = "persistent")]
+mod store;
 mod terminal;
 mod text;
 mod tls;
 mod view;
+mod view_detail;
 
 fn main() -> ExitCode {
     let said = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => print(arguments::HELP),
         Ok(Command::Version) => print(concat!("cachier ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Command::Top(top)) => return run(&top),
+        Ok(Command::Show(show)) => return run(&show),
         Err(problem) => return fail(&problem),
     };
     said.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-fn run(top: &Top) -> ExitCode {
-    let sources = match sources(top) {
+fn run(show: &Show) -> ExitCode {
+    let (sources, problems) = match sources(&show.places) {
         Ok(sources) => sources,
         Err(problem) => return fail(&problem),
     };
-    match top.form {
-        Form::Json => report(&once::json(&sources, top.options.window)),
-        Form::Table => report(&once::table(&sources, &top.options, width())),
-        Form::Screen if !can_draw() => report(&once::table(&sources, &top.options, width())),
-        Form::Screen => match terminal::run(sources, top) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&format!("the terminal: {error}")),
-        },
+    let printed = match show.form {
+        Form::Json => once::json(&sources, show.options.window),
+        Form::Screen if can_draw() => {
+            return match terminal::run(sources, show) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&format!("the terminal: {error}")),
+            };
+        }
+        Form::Table | Form::Screen => once::table(&sources, &show.options, width()),
+    };
+    report(&printed.with(problems))
+}
+
+/// Where figures come from, and what is wrong with places that are left out.
+type Sources = (Vec<Box<dyn Source>>, Vec<String>);
+
+fn sources(places: &Places) -> Result<Sources, String> {
+    match places {
+        Places::Endpoints(addresses, token_file) => {
+            let token = token_file.as_deref().map(endpoint::token).transpose()?;
+            let sources = addresses
+                .iter()
+                .map(|address| -> Result<Box<dyn Source>, String> {
+                    Ok(Box::new(Endpoint::new(address, token.clone())?))
+                });
+            Ok((sources.collect::<Result<_, _>>()?, Vec::new()))
+        }
+        Places::Stores(stores, namespace) => {
+            Ok((self::stores(stores, namespace.as_deref())?, Vec::new()))
+        }
+        Places::Files(paths) => {
+            let (files, problems) = Files::read(paths);
+            let mut sources: Vec<Box<dyn Source>> = Vec::new();
+            if files.has_figures() {
+                sources.push(Box::new(files));
+            }
+            Ok((sources, problems))
+        }
     }
 }
 
-fn sources(top: &Top) -> Result<Vec<Box<dyn Source>>, String> {
-    let token = top.token_file.as_deref().map(endpoint::token).transpose()?;
-    let endpoints = top.endpoints.iter();
-    let sources = endpoints.map(|address| -> Result<Box<dyn Source>, String> {
-        Ok(Box::new(Endpoint::new(address, token.clone())?))
+#[cfg(feature = "persistent")]
+fn stores(
+    addresses: &[StoreAddress],
+    namespace: Option<&str>,
+) -> Result<Vec<Box<dyn Source>>, String> {
+    if let Some(namespace) = namespace {
+        store::set_namespace(namespace);
+    }
+    let numbered = addresses.iter().enumerate();
+    let opened = numbered.map(|(number, address)| -> Result<Box<dyn Source>, String> {
+        Ok(Box::new(store::Store::open(number, address)?))
     });
-    sources.collect()
+    opened.collect()
+}
+
+#[cfg(not(feature = "persistent"))]
+fn stores(addresses: &[StoreAddress], _: Option<&str>) -> Result<Vec<Box<dyn Source>>, String> {
+    let missing = addresses.iter().map(|address| is_missing(address.kind));
+    Err(missing.collect())
+}
+
+/// Of a store that this program was built without.
+fn is_missing(kind: Kind) -> String {
+    let feature = kind.feature();
+    format!(
+        "this program was built without stores of its kind: cargo install --path cachier --features cli,{feature}"
+    )
 }
 
 /// Whether there is a terminal on which one can draw.

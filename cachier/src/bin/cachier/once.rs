@@ -18,6 +18,14 @@ pub(crate) struct Read {
     pub(crate) problems: Vec<String>,
 }
 
+impl Read {
+    /// With what was wrong before.
+    pub(crate) fn with(mut self, mut problems: Vec<String>) -> Self {
+        problems.append(&mut self.problems);
+        Self { problems, ..self }
+    }
+}
+
 type Answers<'a, T> = Vec<(&'a str, Result<T, String>)>;
 
 /// The figures as the sources have them.
@@ -50,11 +58,14 @@ pub(crate) fn table(sources: &[Box<dyn Source>], options: &Options, width: usize
     );
     let mut text = match known.is_empty() {
         true => String::new(),
-        false => lines(&rows, options.sort, width),
+        false => lines(&rows, options, width),
     };
     for (_, name, figures) in known {
         for store in figures.open_breakers() {
             let _ = writeln!(text, "{name}: the breaker of {} is open", harmless(&store));
+        }
+        if let Some(coverage) = figures.coverage.text() {
+            let _ = writeln!(text, "{name}: {coverage}");
         }
     }
     Read {
@@ -63,10 +74,10 @@ pub(crate) fn table(sources: &[Box<dyn Source>], options: &Options, width: usize
     }
 }
 
-fn lines(rows: &[Row], sort: Column, width: usize) -> String {
+fn lines(rows: &[Row], options: &Options, width: usize) -> String {
     let longest = rows.iter().map(|row| row.name.chars().count()).max();
-    let columns = fitting(width, sort, longest.unwrap_or(0));
-    let mut text = line(&columns, |column| column.title().to_owned());
+    let columns = fitting(width, options.sort, longest.unwrap_or(0));
+    let mut text = line(&columns, |column| column.title(options.window).to_owned());
     for row in rows {
         text += &line(&columns, |column| column.text(row));
     }
@@ -132,6 +143,7 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detail::Detail;
 
     /// Answers with these figures, or not at all.
     struct Fixed(&'static str, Option<Value>);
@@ -145,8 +157,8 @@ mod tests {
             self.1.clone().ok_or_else(|| "no connection".to_owned())
         }
 
-        fn read_function(&self, _: &str, window: Window) -> Result<Value, String> {
-            self.read(window)
+        fn detail(&self, _: &str, _: Window) -> Result<Detail, String> {
+            Ok(Detail::default())
         }
     }
 
@@ -157,7 +169,7 @@ mod tests {
                 { "function": "shop::price", "backend": "redis", "counted":
                     { "seconds": 60.0, "calls": { "hit": 540, "miss": 60 }, "time_saved_seconds": 60.0 },
                   "held": { "entries": 1200 } },
-                { "function": "idle", "backend": "memory" },
+                { "function": "idle", "backend": "memory", "counted": { "seconds": 0.0 } },
             ],
             "stores": [{ "backend": "redis", "store": "cache:6379", "breaker_open": true }],
         });

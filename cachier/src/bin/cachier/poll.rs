@@ -4,13 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use crate::detail::Detail;
 use crate::figures::Figures;
 use crate::source::{Source, Window};
-
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +82,7 @@ fn poll(
         if !tell(answer) {
             return;
         }
-        match changes.recv_timeout(INTERVAL) {
+        match changes.recv_timeout(source.interval()) {
             Ok(change) => wanted = changes.try_iter().last().unwrap_or(change),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,

@@ -1,5 +1,7 @@
 //! Where figures come from.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::detail::Detail;
@@ -15,15 +17,16 @@ pub(crate) trait Source: Send + Sync {
     /// What all functions have counted in the window, as it was said.
     fn read(&self, window: Window) -> Result<Value, String>;
 
-    /// All of one function: what it has counted since its start, and its recent past.
-    fn read_function(&self, function: &str, window: Window) -> Result<Value, String>;
+    /// All of one function: what it has counted since its start, and its recent past where that is known.
+    fn detail(&self, function: &str, window: Window) -> Result<Detail, String>;
+
+    /// How long its figures are new.
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
 
     fn figures(&self, window: Window) -> Result<Figures, String> {
         crate::figures::parse(&self.read(window)?)
-    }
-
-    fn detail(&self, function: &str, window: Window) -> Result<Detail, String> {
-        Detail::parse(&self.read_function(function, window)?)
     }
 }
 
@@ -34,13 +37,14 @@ pub(crate) enum Window {
     Minute,
     Hour,
     Day,
+    /// Since each program began: of sources that tell of nothing else.
+    Start,
 }
 
 impl Window {
-    pub(crate) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
-
     pub(crate) fn parse(word: &str) -> Result<Self, &'static str> {
-        let known = Self::ALL.into_iter().find(|window| window.word() == word);
+        let all = [Self::Minute, Self::Hour, Self::Day];
+        let known = all.into_iter().find(|window| window.word() == word);
         known.ok_or("there are minute, hour or day")
     }
 
@@ -49,6 +53,15 @@ impl Window {
             Self::Minute => "minute",
             Self::Hour => "hour",
             Self::Day => "day",
+            Self::Start => "start",
+        }
+    }
+
+    /// For people.
+    pub(crate) fn phrase(self) -> String {
+        match self {
+            Self::Start => "since the start".to_owned(),
+            _ => format!("last {}", self.word()),
         }
     }
 
@@ -57,6 +70,7 @@ impl Window {
             Self::Minute => Self::Hour,
             Self::Hour => Self::Day,
             Self::Day => Self::Minute,
+            Self::Start => Self::Start,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::arguments::Options;
+use crate::coverage::Coverage;
 use crate::detail::Detail;
 use crate::figures::Figures;
 use crate::poll::{Answer, Wanted};
@@ -220,6 +221,11 @@ static NOTHING: Figures = Figures {
     labels: BTreeMap::new(),
     functions: Vec::new(),
     stores: Vec::new(),
+    coverage: Coverage {
+        instances: Vec::new(),
+        ended_instances: 0,
+        unreadable: 0,
+    },
 };
 
 fn key(row: &Row) -> (String, String, Option<usize>) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
-use crate::arguments::Top;
+use crate::arguments::Show;
 use crate::poll::{Answer, Pollers};
 use crate::source::Source;
 use crate::state::{Flow, State};
@@ -25,9 +25,9 @@ enum Happened {
 }
 
 /// Shows the figures until the user has seen enough. The terminal is then as it was before, also after a panic or a signal.
-pub(crate) fn run(sources: Vec<Box<dyn Source>>, top: &Top) -> io::Result<()> {
+pub(crate) fn run(sources: Vec<Box<dyn Source>>, wanted: &Show) -> io::Result<()> {
     let names = sources.iter().map(|source| source.name().to_owned());
-    let mut state = State::new(top.options.clone(), names);
+    let mut state = State::new(wanted.options.clone(), names);
     let (sender, receiver) = channel();
     end_by_signals(sender.clone())?;
     let answers = sender.clone();

@@ -8,11 +8,12 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 
 use crate::columns::{Column, fitting};
-use crate::detail::{Detail, Point, bars, sparkline};
 use crate::once::cells;
 use crate::rows::{Direction, Grouping, Row};
+use crate::source::Window;
 use crate::state::{Known, Mode, State};
-use crate::text::{self, harmless, known, shortened};
+use crate::text::{self, harmless, known};
+use crate::view_detail::draw_detail;
 
 /// How figures are set off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +36,11 @@ impl Theme {
         }
     }
 
-    fn bad(self) -> Style {
+    pub(crate) fn bad(self) -> Style {
         self.colour(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    fn bar(self) -> Style {
+    pub(crate) fn bar(self) -> Style {
         self.colour(Color::Cyan)
     }
 
@@ -51,7 +52,7 @@ impl Theme {
     }
 }
 
-const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+pub(crate) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const CHOSEN: Style = Style::new().add_modifier(Modifier::REVERSED);
 
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
@@ -64,6 +65,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
     let rows = state.rows();
     screen.add(heading(state), BOLD);
     screen.add(totals(state, &rows), Style::new());
+    for coverage in coverages(state).take(MAX_PROBLEMS) {
+        screen.add(coverage, Style::new());
+    }
     for problem in problems(state).iter().take(MAX_PROBLEMS) {
         screen.add(problem.clone(), theme.bad());
     }
@@ -88,18 +92,18 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
 }
 
 /// The lines of the screen, from above. What does not fit is left out.
-struct Screen<'a, 'b> {
+pub(crate) struct Screen<'a, 'b> {
     frame: &'a mut Frame<'b>,
-    area: Rect,
+    pub(crate) area: Rect,
     line: u16,
 }
 
 impl Screen<'_, '_> {
-    fn add(&mut self, text: String, style: Style) {
+    pub(crate) fn add(&mut self, text: String, style: Style) {
         self.add_line(Line::styled(text, style));
     }
 
-    fn add_line(&mut self, line: Line<'_>) {
+    pub(crate) fn add_line(&mut self, line: Line<'_>) {
         if self.left() > 0 {
             let place = Rect::new(self.area.x, self.line, self.area.width, 1);
             self.frame.render_widget(line, place);
@@ -108,7 +112,7 @@ impl Screen<'_, '_> {
     }
 
     /// The lines that are left above the footer.
-    fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.area.bottom().saturating_sub(1 + self.line).into()
     }
 
@@ -132,10 +136,10 @@ fn heading(state: &State) -> String {
         Grouping::BySource => "",
         Grouping::Together => "  together",
     };
-    let window = state.options.window.word();
+    let window = state.options.window.phrase();
     let names = match names.len() {
         0..=2 => names.join(", "),
-        count => format!("{count} endpoints"),
+        count => format!("{count} sources"),
     };
     let labels = state
         .sources
@@ -143,7 +147,7 @@ fn heading(state: &State) -> String {
         .find_map(|source| source.figures.as_ref());
     let service = labels.and_then(|(figures, _)| figures.labels.get("service"));
     let service = service.map_or(String::new(), |service| format!("  {}", harmless(service)));
-    format!("cachier top  {names}{service}  last {window}  by {sort}{order}{together}")
+    format!("cachier top  {names}{service}  {window}  by {sort}{order}{together}")
 }
 
 fn totals(state: &State, rows: &[Row]) -> String {
@@ -161,16 +165,37 @@ fn totals(state: &State, rows: &[Row]) -> String {
         running += row.activity.inflight_computations;
         waiting += row.activity.waiting_calls;
     }
-    let calls = known(all.per_second(all.all_calls()), text::rate);
+    let calls = known(all.calls(), text::rate);
     let hits = known(all.hit_rate(), text::percent);
     let filter = match state.options.filter.is_empty() {
         true => String::new(),
         false => format!("  (filter: {})", harmless(&state.options.filter)),
     };
     format!(
-        "{} functions{filter}  {calls} calls/s  {hits} hits  {running} running  {waiting} waiting",
-        rows.len()
+        "{} functions{filter}  {calls} {}  {hits} hits  {running} running  {waiting} waiting",
+        rows.len(),
+        calls_word(state.options.window),
     )
+}
+
+pub(crate) fn calls_word(window: Window) -> &'static str {
+    match window {
+        Window::Start => "calls",
+        _ => "calls/s",
+    }
+}
+
+/// Of which instances the figures are, where they are those of several.
+fn coverages(state: &State) -> impl Iterator<Item = String> {
+    let several = state.sources.len() > 1;
+    let known = state.sources.iter().filter_map(|source| {
+        let (figures, _) = source.figures.as_ref()?;
+        Some((source, figures.coverage.text()?))
+    });
+    known.map(move |(source, text)| match several {
+        true => format!("{}: {text}", source.name),
+        false => text,
+    })
 }
 
 /// Sources that do not answer, and stores that are not asked.
@@ -222,7 +247,8 @@ fn draw_table(screen: &mut Screen<'_, '_>, state: &State, rows: &[Row], theme: T
         state.options.sort,
         longest.unwrap_or(0),
     );
-    screen.add(cells(&columns, |column| column.title().to_owned()), BOLD);
+    let title = |column: Column| column.title(state.options.window);
+    screen.add(cells(&columns, |column| title(column).to_owned()), BOLD);
     let place = state.place(rows);
     let fits = screen.left();
     let first = (place + 1).saturating_sub(fits);
@@ -240,123 +266,6 @@ fn draw_table(screen: &mut Screen<'_, '_>, state: &State, rows: &[Row], theme: T
 fn is_silent(row: &Row, state: &State) -> bool {
     row.source
         .is_some_and(|source| state.sources[source].problem.is_some())
-}
-
-fn draw_detail(screen: &mut Screen<'_, '_>, state: &State, theme: Theme) {
-    let Some(row) = state.detailed() else {
-        screen.add(
-            "the function is not there any more".to_owned(),
-            Style::new(),
-        );
-        return;
-    };
-    screen.add(format!("{} in {}", row.name, row.backend), BOLD);
-    for line in now(&row) {
-        screen.add(line, Style::new());
-    }
-    match state.detail() {
-        Err(problem) => screen.add(harmless(problem), theme.bad()),
-        Ok(detail) => {
-            draw_past(screen, &detail, theme);
-            draw_bars(screen, &detail, theme);
-        }
-    }
-}
-
-/// The figures of the row, in words.
-fn now(row: &Row) -> [String; 2] {
-    let of = |column: Column| column.text(row);
-    let bound = |bound: Option<String>| bound.map_or(String::new(), |bound| format!(" of {bound}"));
-    let oldest = row.activity.oldest_computation_age_seconds;
-    let oldest = oldest.map_or(String::new(), |age| {
-        format!(" (the oldest for {})", text::duration(age))
-    });
-    let held = &row.held;
-    [
-        format!(
-            "{} calls/s  {} hits  {} served  computed in {}  saved {} an hour",
-            of(Column::Calls),
-            of(Column::Hits),
-            of(Column::Served),
-            of(Column::Computation),
-            of(Column::Saved),
-        ),
-        format!(
-            "{}{} entries  {}{}  {} running{oldest}  {} waiting  {} failed",
-            of(Column::Entries),
-            bound(held.capacity_entries.map(text::count)),
-            of(Column::Size),
-            bound(held.capacity_bytes.map(text::bytes)),
-            of(Column::Running),
-            of(Column::Waiting),
-            text::count(row.counted.recalculation_failures + row.counted.abandoned),
-        ),
-    ]
-}
-
-/// A curve of the past: its name, and its value at a point.
-type Curve = (&'static str, fn(&Point) -> Option<f64>);
-
-fn draw_past(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
-    let curves: [Curve; 4] = [
-        ("calls   ", |point| Some(point.calls_per_second)),
-        ("hits    ", |point| point.hit_rate),
-        ("compute ", |point| point.compute_time),
-        ("errors  ", |point| Some(point.errors as f64)),
-    ];
-    for (name, value) in curves {
-        let width = usize::from(screen.area.width).saturating_sub(name.len());
-        let values = detail
-            .points
-            .iter()
-            .map(|point| point.as_ref().and_then(value));
-        let line = Line::from_iter([
-            ratatui::text::Span::raw(name),
-            ratatui::text::Span::styled(sparkline(values, width), theme.bar()),
-        ]);
-        screen.add_line(line);
-    }
-}
-
-/// How long calls take, with what was counted beside it.
-fn draw_bars(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
-    let left = usize::from(screen.area.width / 2);
-    let heading = format!(
-        "{:<left$}{}",
-        "DURATION OF CALLS (ESTIMATED)", "COUNTED SINCE THE START"
-    );
-    screen.add(heading, BOLD);
-    let lines = screen.left();
-    let bars = bars(&detail.durations, lines);
-    let most = bars
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
-    let mut counts = detail.counts.iter();
-    for number in 0..lines {
-        let bar = bars.get(number).map_or(String::new(), |&(bound, count)| {
-            let room = left.saturating_sub(20) as f64;
-            // Few are not none.
-            let length = (count as f64 / most as f64 * room).ceil() as usize;
-            format!(
-                "≤ {:<8} {} {}",
-                text::duration(bound),
-                "█".repeat(length),
-                text::count(count)
-            )
-        });
-        let count = counts.next().map_or(String::new(), |(name, count)| {
-            format!("{:>6} {}", text::count(*count), harmless(name))
-        });
-        let bar = shortened(&bar, left);
-        let line = Line::from_iter([
-            ratatui::text::Span::styled(format!("{bar:<left$}"), theme.bar()),
-            ratatui::text::Span::raw(count),
-        ]);
-        screen.add_line(line);
-    }
 }
 
 #[cfg(test)]
@@ -434,7 +343,7 @@ mod tests {
         for expected in [
             "shop-1: no connection",
             "shop-3: no connection  (and 2 more)",
-            "5 endpoints  shop",
+            "5 sources  shop",
             "1 calls/s",
         ] {
             assert!(shown.contains(expected), "{shown}");
