@@ -29,6 +29,7 @@ mod published;
 mod recovery;
 mod rights;
 mod room;
+mod runbook;
 #[cfg(target_os = "linux")]
 mod scarcity;
 mod secrets;
