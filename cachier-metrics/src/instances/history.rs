@@ -109,15 +109,23 @@ impl History {
         };
         let (kind, sealed, trail) = { parts }().ok_or(Unreadable::Damaged)?;
         if kind == ENDED {
-            let ledger = Ledger::read(sealed)?;
+            let ledger = Ledger::read(sealed).map_err(in_a_file_of_ours)?;
             return Ok(Self::Ended(EndedHistory { ledger, trail }));
         }
-        let publication = Publication::read(sealed)?;
+        let publication = Publication::read(sealed).map_err(in_a_file_of_ours)?;
         Ok(Self::Instance(InstanceHistory {
             header: publication.header,
             figures: publication.figures(None)?,
             trail,
         }))
+    }
+}
+
+/// What is in a file of cachier's is not somebody else's.
+fn in_a_file_of_ours(unreadable: Unreadable) -> Unreadable {
+    match unreadable {
+        Unreadable::Foreign => Unreadable::Damaged,
+        known => known,
     }
 }
 

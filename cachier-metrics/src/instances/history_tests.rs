@@ -111,7 +111,13 @@ fn forged_files_are_damaged() {
         &InstanceFigures::default(),
         (&header(1, 0, 1), &InstanceFigures::default()),
     );
-    for (kind, inner) in [(0, b"x".to_vec()), (1, b"x".to_vec()), (0, change.unwrap())] {
+    let cut = empty[..8].to_vec();
+    for (kind, inner) in [
+        (0, b"x".to_vec()),
+        (1, b"x".to_vec()),
+        (0, cut),
+        (0, change.unwrap()),
+    ] {
         assert_eq!(file(kind, &inner), Err(Unreadable::Damaged));
     }
 }

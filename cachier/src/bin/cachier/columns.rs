@@ -112,7 +112,7 @@ impl Column {
     fn width(self) -> usize {
         match self {
             Self::Function => MIN_NAME,
-            Self::Backend | Self::HitTime | Self::Computation => 8,
+            Self::Backend | Self::HitTime | Self::Computation | Self::Saved => 8,
             _ => 7,
         }
     }

@@ -183,9 +183,9 @@ mod tests {
     fn tables_have_a_line_for_each_function() {
         let read = table(&sources(), &Options::default(), 80);
         let expected = "\
-FUNCTION             CALLS/S    HITS  HIT 99%  COMPUTE SAVED/H ENTRIES  ERRORS
-shop::price               10  90.0 %        –        –  60 min    1.2k       0
-idle                       –       –        –        –       –       –       0
+FUNCTION             CALLS/S    HITS  HIT 99%  COMPUTE  SAVED/H ENTRIES  ERRORS
+shop::price               10  90.0 %        –        –   60 min    1.2k       0
+idle                       –       –        –        –        –       –       0
 shop:9464: the breaker of redis cache:6379 is open
 ";
         assert_eq!(read.text, expected);

@@ -60,6 +60,7 @@ impl StoreAddress {
     }
 
     /// The file or folder that must be there: whoever reads makes none.
+    #[cfg(feature = "persistent")]
     pub(crate) fn path(&self) -> Option<&str> {
         match self.kind {
             Kind::File => Some(&self.address),
@@ -145,6 +146,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "persistent")]
     fn paths_are_those_of_files_alone() {
         for (text, expected) in [
             ("file:/a/b", Some("/a/b")),
