@@ -9,6 +9,7 @@
 #[cfg(all(test, not(shuttle)))]
 mod accuracy;
 mod append_list;
+mod bits;
 mod block;
 mod clock;
 mod counter;
@@ -17,6 +18,7 @@ mod distribution;
 #[cfg(feature = "prometheus")]
 mod exemplars;
 mod exporters;
+mod fields;
 mod gauges;
 mod histogram;
 mod instances;

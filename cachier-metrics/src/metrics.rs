@@ -223,7 +223,8 @@ impl CacheMetrics {
     /// length. A window longer than a day, or than the time since the beginning, begins there.
     ///
     /// Where figures are kept over restarts, a window that is longer than this process has lived goes on in the figures of
-    /// earlier ones, by minutes, and of more than an hour ago by quarters. It covers only the time in which a process counted.
+    /// earlier ones: by minutes, of more than an hour ago by quarters, and of more than four by hours. It covers only the
+    /// time in which a process counted.
     pub fn snapshot_over(&self, window: Duration) -> Snapshot {
         let begin = |now: u64| now.saturating_sub(nanos(window));
         let mut snapshot = self.difference(|windows, now| windows.before(begin(now)));

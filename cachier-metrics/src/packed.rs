@@ -1,182 +1,120 @@
 //! Differences of snapshots in few bytes. Pure.
 
-use std::cell::RefCell;
+use std::sync::Arc;
 
-use crate::histogram::{Bucket, Histogram};
-use crate::snapshot::{Operator, Snapshot};
+use crate::bits::{Reader, Writer};
+use crate::fields::{counter_mut, counters, histogram_mut, histograms};
+use crate::histogram::Histogram;
+use crate::snapshot::Snapshot;
 
-/// The counts between two snapshots of a function. Most of them are zero, and most of the rest small.
-#[derive(Default)]
-pub(crate) struct Packed(Box<[u8]>);
+/// The counts between two snapshots of a function, by the numbers of their fields. Most of them are zero, and most of the rest
+/// small.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Packed(Arc<[u8]>);
 
 impl Packed {
     pub(crate) fn between(earlier: &Snapshot, later: &Snapshot) -> Self {
         if earlier == later {
             return Self::default();
         }
-        let numbers = RefCell::new(Writer::default());
-        let put = |number: u128| numbers.borrow_mut().put(number);
-        let saved = |snapshot: &Snapshot| snapshot.time_saved.unwrap_or(0);
-        put(saved(later).saturating_sub(saved(earlier)));
-        // Only visits the numbers; the sum is dropped.
-        later.clone().combine(
-            earlier,
-            &Operator {
-                number: |later: u64, earlier: u64| {
-                    put(later.saturating_sub(earlier).into());
-                    later
-                },
-                histogram: |later: &mut Histogram, earlier: &Histogram| {
-                    put_histogram(&later.since(earlier), &put);
-                },
-            },
-        );
-        Self(numbers.into_inner().finish())
+        Self::of(&later.since(earlier))
+    }
+
+    /// The counts of a snapshot.
+    pub(crate) fn of(counted: &Snapshot) -> Self {
+        let saved = counted.time_saved.unwrap_or(0);
+        let observed = histograms(counted).any(|(_, histogram)| !histogram.is_empty());
+        if saved == 0 && !observed && counters(counted).next().is_none() {
+            return Self::default();
+        }
+        let mut to = Writer::default();
+        write_counts(counted, &mut to);
+        to.number(saved);
+        Self(to.finish().into())
+    }
+
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds what was counted to the earlier snapshot, which becomes the later one, but for the extremes of histograms.
     pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
-        let numbers = RefCell::new(Reader::new(&self.0));
-        let next = || numbers.borrow_mut().next();
-        snapshot.time_saved = Some(snapshot.time_saved.unwrap_or(0) + next());
-        snapshot.combine(
-            &Snapshot::default(),
-            &Operator {
-                number: |before: u64, _| before + next() as u64,
-                histogram: |before: &mut Histogram, _: &Histogram| add_histogram(before, &next),
-            },
-        );
+        let mut from = Reader::new(&self.0);
+        // What is not there is zero.
+        let _ = apply_counts(snapshot, &mut from);
+        let saved = snapshot.time_saved.unwrap_or(0);
+        snapshot.time_saved = Some(saved.saturating_add(from.number().unwrap_or(0)));
     }
 
     /// Both, one after the other.
     pub(crate) fn and(&self, next: &Self) -> Self {
-        if self.0.is_empty() || next.0.is_empty() {
-            return Self([&*self.0, &*next.0].concat().into());
+        if self.is_empty() || next.is_empty() {
+            return match self.is_empty() {
+                true => next.clone(),
+                false => self.clone(),
+            };
         }
-        let (nothing, mut sum) = (Snapshot::default(), Snapshot::default());
+        let mut sum = Snapshot::default();
         self.add_to(&mut sum);
         next.add_to(&mut sum);
-        Self::between(&nothing, &sum)
+        Self::of(&sum)
     }
 
-    #[cfg(all(test, not(shuttle)))]
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// The bytes, which other versions of cachier read as well.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
-}
 
-fn put_histogram(histogram: &Histogram, put: &impl Fn(u128)) {
-    put(histogram.samples.into());
-    put(histogram.sum);
-    put(histogram.excess);
-    put(histogram.buckets.len() as u128);
-    let mut index = FIRST_INDEX;
-    for bucket in &histogram.buckets {
-        put((bucket.index - index) as u128);
-        put(bucket.count.into());
-        index = bucket.index;
+    /// Bytes that may be anything.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
     }
 }
 
-fn add_histogram(before: &mut Histogram, next: &impl Fn() -> u128) {
-    let samples = next() as u64;
-    let (sum, excess, buckets) = (next(), next(), next());
-    let mut index = FIRST_INDEX;
-    let bucket = |_| {
-        index += next() as i32;
-        Bucket {
-            index,
-            count: next() as u64,
-        }
-    };
-    let added = Histogram {
-        buckets: (0..buckets).map(bucket).collect(),
-        samples,
-        sum,
-        excess,
-        ..Histogram::default()
-    };
-    before.merge(&added);
+/// Writes what is not zero.
+pub(crate) fn write_counts(counted: &Snapshot, to: &mut Writer) {
+    let mut last = 0;
+    for (id, count) in counters(counted) {
+        to.number(id - last);
+        to.number(count);
+        last = id;
+    }
+    to.number(0_u64);
+    last = 0;
+    for (id, histogram) in histograms(counted).filter(|(_, histogram)| !histogram.is_empty()) {
+        to.number(id - last);
+        to.histogram(histogram);
+        last = id;
+    }
+    to.number(0_u64);
 }
 
-/// Below all of buckets.
-const FIRST_INDEX: i32 = -1024;
-
-/// Numbers of seven bits in each byte, the lowest first, as LEB128 has them. After a zero comes how many more follow.
-#[derive(Default)]
-struct Writer {
-    bytes: Vec<u8>,
-    zeros: u128,
+/// Adds what was written, without the extremes of histograms.
+pub(crate) fn apply_counts(snapshot: &mut Snapshot, from: &mut Reader<'_>) -> Option<()> {
+    let mut id = 0_u32;
+    while let gap @ 1.. = from.int()? {
+        id = id.checked_add(gap)?;
+        let count: u64 = from.int()?;
+        if let Some(counter) = counter_mut(snapshot, id) {
+            *counter = counter.saturating_add(count);
+        }
+    }
+    id = 0;
+    while let gap @ 1.. = from.int()? {
+        id = id.checked_add(gap)?;
+        let added = from.histogram()?;
+        if let Some(histogram) = histogram_mut(snapshot, id) {
+            add_counts(histogram, &added);
+        }
+    }
+    Some(())
 }
 
-impl Writer {
-    fn put(&mut self, number: u128) {
-        if number == 0 {
-            self.zeros += 1;
-        } else {
-            self.put_zeros();
-            self.put_digits(number);
-        }
-    }
-
-    fn put_zeros(&mut self) {
-        if let Some(more) = self.zeros.checked_sub(1) {
-            self.bytes.push(0);
-            self.put_digits(more);
-            self.zeros = 0;
-        }
-    }
-
-    fn put_digits(&mut self, mut number: u128) {
-        while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number as u8);
-    }
-
-    /// Zeros at the end are left out.
-    fn finish(self) -> Box<[u8]> {
-        self.bytes.into()
-    }
-}
-
-struct Reader<'a> {
-    bytes: std::slice::Iter<'a, u8>,
-    zeros: u128,
-}
-
-impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes: bytes.iter(),
-            zeros: 0,
-        }
-    }
-
-    fn next(&mut self) -> u128 {
-        if let Some(fewer) = self.zeros.checked_sub(1) {
-            self.zeros = fewer;
-            return 0;
-        }
-        let number = self.digits();
-        if number == 0 {
-            self.zeros = self.digits();
-        }
-        number
-    }
-
-    /// Zero at the end.
-    fn digits(&mut self) -> u128 {
-        let mut number = 0;
-        for (place, byte) in (0..).step_by(7).zip(self.bytes.by_ref()) {
-            number |= u128::from(byte & 0x7f) << place;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        number
-    }
+fn add_counts(histogram: &mut Histogram, added: &Histogram) {
+    let extremes = (histogram.min, histogram.max);
+    histogram.merge(added);
+    (histogram.min, histogram.max) = extremes;
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -184,6 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::histogram::Bucket;
     use crate::labels::{ErrorLabel, Operation, Outcome};
 
     fn histogram(buckets: &[(i32, u64)]) -> Histogram {
@@ -241,6 +180,6 @@ mod tests {
     #[test]
     fn nothing_takes_no_room() {
         let snapshot = Snapshot::default();
-        assert_eq!(Packed::between(&snapshot, &snapshot).len(), 0);
+        assert!(Packed::between(&snapshot, &snapshot).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::nanos;
 use crate::labelled::Labelled;
+use crate::packed::Packed;
 use crate::per_process::PerProcess;
 use crate::snapshot::Snapshot;
 use crate::stats::Lookups;
@@ -28,7 +29,8 @@ struct PastStep {
     /// When it ended, in nanoseconds since 1970, and how much of the time before is covered.
     to: u64,
     covered: u64,
-    counted: Option<Arc<Snapshot>>,
+    counted: Option<Packed>,
+    lookups: Lookups,
 }
 
 impl Past {
@@ -43,11 +45,16 @@ impl Past {
     }
 
     /// What was counted up to a moment, in nanoseconds since 1970, and how many of them before it are covered.
-    pub fn add_step(&mut self, to: u64, covered: u64, counted: Option<&Snapshot>) {
+    pub fn add_step(&mut self, to: u64, covered: u64, counted: Option<Packed>) {
+        let mut alone = Snapshot::default();
+        counted
+            .iter()
+            .for_each(|counted| counted.add_to(&mut alone));
         self.steps.push(PastStep {
             to,
             covered,
-            counted: counted.map(|counted| Arc::new(counted.clone())),
+            lookups: Lookups::since(&alone.calls, &Labelled::default()),
+            counted,
         });
     }
 
@@ -62,27 +69,21 @@ impl Past {
 
     /// Adds what was counted at this time, with how much of it is covered. Processes that ran at once cover it once.
     pub(crate) fn add_within(&self, time: &Range<u64>, to: &mut Snapshot) {
-        let mut covered = 0_u64;
+        let (mut covered, saved) = (0_u64, to.time_saved);
         for step in self.steps_within(time) {
             if let Some(counted) = &step.counted {
-                let covers = to.covers;
-                to.merge(counted);
-                to.covers = covers;
+                counted.add_to(to);
             }
             covered = covered.saturating_add(step.covered);
         }
+        // Without timed calls it stays unknown.
+        to.time_saved = to.time_saved.filter(|all| saved.is_some() || *all > 0);
         to.covers += Duration::from_nanos(covered.min(time.end - time.start));
     }
 
     /// The lookups of the same time.
     pub(crate) fn lookups_within(&self, time: &Range<u64>) -> Lookups {
-        let counted = self
-            .steps_within(time)
-            .filter_map(|step| step.counted.as_deref());
-        let nothing = Labelled::default();
-        counted
-            .map(|counted| Lookups::since(&counted.calls, &nothing))
-            .sum()
+        self.steps_within(time).map(|step| step.lookups).sum()
     }
 
     fn steps_within(&self, time: &Range<u64>) -> impl Iterator<Item = &PastStep> {

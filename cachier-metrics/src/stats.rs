@@ -111,7 +111,7 @@ impl Stats {
 }
 
 /// The outcomes of calls that consulted the cache.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Lookups {
     hits: u64,
     /// Hits and all others that did not compute.
@@ -126,7 +126,9 @@ impl Lookups {
         let hits = calls(Outcome::Hit);
         Self {
             hits,
-            served: hits + calls(Outcome::Stale) + calls(Outcome::Coalesced),
+            served: hits
+                .saturating_add(calls(Outcome::Stale))
+                .saturating_add(calls(Outcome::Coalesced)),
             misses: calls(Outcome::Miss),
         }
     }
@@ -140,7 +142,7 @@ impl Lookups {
     }
 
     fn share(self, part: u64) -> Option<f64> {
-        let all = self.served + self.misses;
+        let all = self.served.saturating_add(self.misses);
         (all > 0).then(|| part as f64 / all as f64)
     }
 }
@@ -148,9 +150,9 @@ impl Lookups {
 impl std::iter::Sum for Lookups {
     fn sum<I: Iterator<Item = Self>>(lookups: I) -> Self {
         lookups.fold(Self::default(), |sum, one| Self {
-            hits: sum.hits + one.hits,
-            served: sum.served + one.served,
-            misses: sum.misses + one.misses,
+            hits: sum.hits.saturating_add(one.hits),
+            served: sum.served.saturating_add(one.served),
+            misses: sum.misses.saturating_add(one.misses),
         })
     }
 }

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_day_takes_128_kilobytes() {
+    fn a_busy_day_takes_88_kilobytes() {
         let mut windows = Windows::starting(0, Arc::default());
         let mut second = 0;
         let room = measure(|| {
@@ -329,7 +329,7 @@ mod tests {
             }
         });
         let (room, states) = (room.bytes_current, windows.recent.len());
-        assert!(room < 128 << 10, "{room} bytes of {states} states");
+        assert!(room < 88 << 10, "{room} bytes of {states} states");
         for window in [1, 60, HOUR, DAY / 2] {
             let state = windows.before((second - window) * SECOND);
             assert_eq!(*state.snapshot, busy(state.at / SECOND));

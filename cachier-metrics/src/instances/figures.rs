@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::fields::{self, Current, counter_mut, counters, histogram_mut, histograms, set_current};
-use super::varint::{Reader, Writer};
+use super::change::{apply_change, write_change};
+use crate::bits::{Reader, Writer};
 use crate::clock::nanos;
-use crate::gauges::{Holding, Shared};
-use crate::histogram::{Bucket, Histogram};
 use crate::metrics::CacheMetrics;
 use crate::snapshot::Snapshot;
 
@@ -68,28 +66,39 @@ impl InstanceFigures {
 
     /// All of it.
     pub(super) fn write(&self, to: &mut Writer) {
+        let figures = || self.functions.values();
+        let first = figures().map(|figures| figures.started).min();
+        let covers = |figures: &FunctionFigures| nanos(figures.snapshot.covers);
+        let longest = figures().map(covers).max();
+        let (first, longest) = (first.unwrap_or(0), longest.unwrap_or(0));
         to.number(self.functions.len() as u64);
+        to.number(first);
+        to.number(longest);
         for ((function, backend), figures) in &self.functions {
             to.text(function);
             to.text(backend);
-            to.option(figures.sampling.map(f64::to_bits));
-            to.number(figures.started);
-            to.number(figures.snapshot.covers.as_nanos());
+            // The digits of most shares are at the top.
+            let sampling = figures.sampling.map(f64::to_bits);
+            to.option(sampling.map(u64::swap_bytes));
+            to.number(figures.started - first);
+            to.number(longest - covers(figures));
             write_change(&Snapshot::default(), &figures.snapshot, to);
         }
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let mut all = Self::default();
-        for _ in 0..from.int::<u64>()? {
-            let names = (from.text()?.to_owned(), from.text()?.to_owned());
+        let (functions, first, longest): (u64, u64, u64) = (from.int()?, from.int()?, from.int()?);
+        for _ in 0..functions {
+            let names = (from.text()?, from.text()?);
             let sampling = from.option()?.map(u64::try_from).transpose().ok()?;
             let mut figures = FunctionFigures {
-                sampling: sampling.map(f64::from_bits),
-                started: from.int()?,
+                sampling: sampling.map(|bits| f64::from_bits(bits.swap_bytes())),
+                started: first.checked_add(from.int()?)?,
                 ..FunctionFigures::default()
             };
-            figures.snapshot.covers = Duration::from_nanos(from.int()?);
+            let covers = longest.checked_sub(from.int()?)?;
+            figures.snapshot.covers = Duration::from_nanos(covers);
             apply_change(&mut figures.snapshot, from)?;
             all.functions.insert(names, figures);
         }
@@ -153,152 +162,4 @@ impl FunctionFigures {
         self.started = self.started.min(other.started);
         self.snapshot.merge(&other.snapshot);
     }
-}
-
-/// What leads from one snapshot to a later one: counts that were added, and what a moment has where it differs.
-fn write_change(earlier: &Snapshot, later: &Snapshot, to: &mut Writer) {
-    let added = later.since(earlier);
-    let mut last = 0;
-    for (id, count) in counters(&added) {
-        to.number(id - last);
-        to.number(count);
-        last = id;
-    }
-    to.number(0_u64);
-    last = 0;
-    let pairs = histograms(earlier).zip(histograms(later));
-    for ((id, before), (_, now)) in pairs.filter(|((_, before), (_, now))| before != now) {
-        to.number(id - last);
-        write_histogram(before, now, to);
-        last = id;
-    }
-    to.number(0_u64);
-    write_current(fields::current(earlier), fields::current(later), to);
-    write_shared(earlier, later, to);
-}
-
-fn apply_change(snapshot: &mut Snapshot, from: &mut Reader<'_>) -> Option<()> {
-    let mut id = 0_u32;
-    while let gap @ 1.. = from.int()? {
-        id = id.checked_add(gap)?;
-        let count: u64 = from.int()?;
-        if let Some(counter) = counter_mut(snapshot, id) {
-            *counter = counter.saturating_add(count);
-        }
-    }
-    id = 0;
-    while let gap @ 1.. = from.int()? {
-        id = id.checked_add(gap)?;
-        let mut unknown = Histogram::default();
-        apply_histogram(histogram_mut(snapshot, id).unwrap_or(&mut unknown), from)?;
-    }
-    apply_current(snapshot, from)?;
-    apply_shared(snapshot, from)
-}
-
-fn write_histogram(earlier: &Histogram, later: &Histogram, to: &mut Writer) {
-    let added = later.since(earlier);
-    to.number(added.samples);
-    to.number(added.sum);
-    to.number(added.excess);
-    to.option((later.min != earlier.min).then_some(later.min));
-    to.option((later.max != earlier.max).then_some(later.max));
-    to.number(added.buckets.len() as u64);
-    let mut last = 0;
-    for bucket in &added.buckets {
-        to.signed(bucket.index.wrapping_sub(last));
-        to.number(bucket.count);
-        last = bucket.index;
-    }
-}
-
-fn apply_histogram(histogram: &mut Histogram, from: &mut Reader<'_>) -> Option<()> {
-    let mut added = Histogram {
-        samples: from.int()?,
-        sum: from.number()?,
-        excess: from.number()?,
-        ..Histogram::default()
-    };
-    let extreme = |extreme: u128| u64::try_from(extreme).ok();
-    let min = from.option()?.map_or(Some(histogram.min), extreme)?;
-    let max = from.option()?.map_or(Some(histogram.max), extreme)?;
-    let mut index = 0_i32;
-    for _ in 0..from.int::<u64>()? {
-        index = index.checked_add(from.signed()?)?;
-        let count = from.int()?;
-        let rises = added.buckets.last().is_none_or(|last| last.index < index);
-        added
-            .buckets
-            .push(rises.then_some(Bucket { index, count })?);
-    }
-    histogram.merge(&added);
-    (histogram.min, histogram.max) = (min, max);
-    Some(())
-}
-
-/// The numbers that differ, by place; of those that are gone, that they are.
-fn write_current(earlier: Current, later: Current, to: &mut Writer) {
-    let pairs = earlier.into_iter().zip(later).enumerate();
-    let changed = pairs.filter(|(_, (before, now))| before != now);
-    for (place, (_, now)) in changed {
-        to.number(place as u64 + 1);
-        to.option(now);
-    }
-    to.number(0_u64);
-}
-
-fn apply_current(snapshot: &mut Snapshot, from: &mut Reader<'_>) -> Option<()> {
-    let mut current = fields::current(snapshot);
-    while let Some(place) = from.int::<usize>()?.checked_sub(1) {
-        let number = from.option()?;
-        if let Some(known) = current.get_mut(place) {
-            *known = number;
-        }
-    }
-    set_current(snapshot, &current);
-    Some(())
-}
-
-/// The sizes in shared stores if they have changed; the name of a store as its place among the earlier ones if it is there.
-fn write_shared(earlier: &Snapshot, later: &Snapshot, to: &mut Writer) {
-    let (before, now) = (&earlier.gauges.shared, &later.gauges.shared);
-    if before == now {
-        to.number(0_u64);
-        return;
-    }
-    to.number(now.len() as u64 + 1);
-    for (name, shared) in now {
-        match before.keys().position(|known| known == name) {
-            Some(place) => to.number(place as u64 + 1),
-            None => {
-                to.number(0_u64);
-                to.text(name);
-            }
-        }
-        let Shared {
-            holding,
-            capacity_bytes,
-        } = shared;
-        to.option(holding.entries);
-        to.option(holding.bytes);
-        to.option(*capacity_bytes);
-    }
-}
-
-fn apply_shared(snapshot: &mut Snapshot, from: &mut Reader<'_>) -> Option<()> {
-    let Some(stores) = from.int::<u64>()?.checked_sub(1) else {
-        return Some(());
-    };
-    let before = std::mem::take(&mut snapshot.gauges.shared);
-    for _ in 0..stores {
-        let name = match from.int::<usize>()?.checked_sub(1) {
-            Some(place) => before.keys().nth(place)?.clone(),
-            None => from.text()?.to_owned(),
-        };
-        let mut figure = || from.option()?.map(u64::try_from).transpose().ok();
-        let holding = Holding::new(figure()?, figure()?);
-        let shared = Shared::new(holding, figure()?);
-        snapshot.gauges.shared.insert(name, shared);
-    }
-    Some(())
 }

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cluster::{ClusterFigures, InstanceState};
-use super::history::History;
+use super::history::{History, InstanceHistory};
+use super::ledger::Ledger;
 use super::publication::Unreadable;
 use super::stats::InstanceStats;
 use crate::snapshot::Activity;
@@ -39,18 +40,26 @@ impl MetricsFile {
     /// # Errors
     /// When it cannot be read, or a file that was named has no figures.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut all = ClusterFigures::default();
+        let (mut histories, mut unreadable) = (Vec::new(), 0);
         for file in Self::paths(path)? {
-            match History::open(&file)? {
-                Ok(history) => all.add_history(history),
-                Err(unreadable) if !path.is_dir() => return Err(unreadable.into()),
-                Err(_) => all.unreadable += 1,
+            match History::open(&file) {
+                Ok(Ok(history)) => histories.push(history),
+                // One of an instance that has been folded meanwhile: the sum of ended ones has it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => {}
+                Ok(Err(_)) if path.is_dir() => unreadable += 1,
+                Ok(Err(error)) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
-        Ok(Self::from(all))
+        let figures = ClusterFigures {
+            unreadable,
+            ..ClusterFigures::of_files(histories)
+        };
+        Ok(Self::from(figures))
     }
 
-    /// The files of figures in a folder, by name; for a file itself.
+    /// The files of figures in a folder, by name, that of ended instances last, as whoever is folded meanwhile is in it; for a
+    /// file itself.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -64,32 +73,51 @@ impl MetricsFile {
             files.push(item?.path());
         }
         files.retain(|file| file.extension().is_some_and(|end| end == "metrics"));
-        files.sort();
+        let is_ended = |file: &PathBuf| file.file_stem().is_some_and(|name| name == "ended");
+        files.sort_by_key(|file| (is_ended(file), file.clone()));
         Ok(files)
     }
 }
 
 impl ClusterFigures {
-    /// Adds what lies in a file. Nothing goes on in a program that is known of by its file.
-    pub fn add_history(&mut self, history: History) {
-        match history {
-            History::Instance(instance) => {
-                let mut figures = instance.figures;
-                for function in figures.functions.values_mut() {
-                    function.snapshot.activity = Activity::default();
-                }
-                self.figures.merge(&figures);
-                self.instances.push(InstanceState {
-                    header: instance.header,
-                    age: None,
-                    is_live: false,
-                });
-            }
-            History::Ended(ended) => {
-                self.figures.merge(&ended.ledger.ended);
-                self.ended_instances += ended.ledger.ended_instances;
+    /// What lies in files. An instance that is in the sum of ended ones counts there alone. Nothing goes on in a program that is
+    /// known of by its file.
+    #[must_use]
+    pub fn of_files(files: Vec<History>) -> Self {
+        let (mut all, mut ledgers, mut instances) = (Self::default(), Vec::new(), Vec::new());
+        for file in files {
+            match file {
+                History::Instance(instance) => instances.push(instance),
+                History::Ended(ended) => ledgers.push(ended.ledger),
+                // Its instance has later figures in another file.
+                History::Trail(_) => {}
             }
         }
+        instances.retain(|InstanceHistory { header, .. }| {
+            let is_in = |ledger: &Ledger| ledger.tombstone(header.instance, header.epoch).is_some();
+            !ledgers.iter().any(is_in)
+        });
+        for ledger in ledgers {
+            all.figures.merge(&ledger.ended);
+            all.ended_instances += ledger.ended_instances;
+        }
+        for InstanceHistory {
+            header,
+            mut figures,
+            ..
+        } in instances
+        {
+            for function in figures.functions.values_mut() {
+                function.snapshot.activity = Activity::default();
+            }
+            all.figures.merge(&figures);
+            all.instances.push(InstanceState {
+                header,
+                age: None,
+                is_live: false,
+            });
+        }
+        all
     }
 }
 

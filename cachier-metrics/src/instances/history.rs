@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::time::Duration;
 
 use super::figures::InstanceFigures;
 use super::ledger::{Ledger, Tombstone};
 use super::publication::{Header, MAGIC, Publication, Unreadable, seal, unseal};
-use super::trail::Trail;
-use super::varint::{Reader, Writer};
+use super::trail::{Step, Trail};
+use crate::bits::{Reader, Writer};
+use crate::clock::nanos;
 use crate::past::Past;
 use crate::snapshot::Snapshot;
 
@@ -17,9 +19,11 @@ use crate::snapshot::Snapshot;
 pub struct InstanceHistory {
     /// Which figures these are.
     pub header: Header,
+    /// Up to when they go by the clock on the wall, in nanoseconds since 1970.
+    pub until: u64,
     /// All that it has counted.
     pub figures: InstanceFigures,
-    /// When.
+    /// When, as far as that has been written.
     pub trail: Trail,
 }
 
@@ -32,17 +36,20 @@ pub struct EndedHistory {
     pub trail: Trail,
 }
 
-/// Either.
+/// What a file has.
 #[derive(Clone, Debug, PartialEq)]
 pub enum History {
-    /// Of one instance.
+    /// The figures of one instance, without its trail.
     Instance(InstanceHistory),
+    /// Those of some time before, with the trail up to then: of a busy instance it is large, so it is written less often.
+    Trail(InstanceHistory),
     /// Of all ended ones.
     Ended(EndedHistory),
 }
 
 const INSTANCE: u64 = 0;
 const ENDED: u64 = 1;
+const TRAIL: u64 = 2;
 
 impl History {
     /// The longest file that is read, in bytes.
@@ -81,15 +88,15 @@ impl History {
     /// As bytes.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
-        let (kind, sealed, trail) = match self {
-            Self::Instance(instance) => {
-                let sealed = Publication::full(&instance.header, &instance.figures);
-                (INSTANCE, sealed, &instance.trail)
-            }
-            Self::Ended(ended) => (ENDED, ended.ledger.write(), &ended.trail),
+        let none = Trail::default();
+        let (kind, until, sealed, trail) = match self {
+            Self::Instance(instance) => (INSTANCE, instance.until, instance.seal(), &none),
+            Self::Trail(instance) => (TRAIL, instance.until, instance.seal(), &instance.trail),
+            Self::Ended(ended) => (ENDED, 0, ended.ledger.write(), &ended.trail),
         };
         let mut to = Writer::default();
         to.number(kind);
+        to.number(until);
         to.number(sealed.len() as u64);
         to.bytes(&sealed);
         trail.write(&mut to);
@@ -103,21 +110,65 @@ impl History {
     pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
         let mut from = Reader::new(unseal(bytes)?);
         let parts = || {
-            let (kind, length) = (from.int::<u64>()?, from.int()?);
+            let (kind, until): (u64, u64) = (from.int()?, from.int()?);
+            let length = from.int()?;
             let sealed = from.bytes(length)?;
-            Some((kind, sealed, Trail::read(&mut from)?))
+            Some((kind, until, sealed, Trail::read(&mut from)?))
         };
-        let (kind, sealed, trail) = { parts }().ok_or(Unreadable::Damaged)?;
+        let (kind, until, sealed, trail) = { parts }().ok_or(Unreadable::Damaged)?;
         if kind == ENDED {
             let ledger = Ledger::read(sealed).map_err(in_a_file_of_ours)?;
             return Ok(Self::Ended(EndedHistory { ledger, trail }));
         }
         let publication = Publication::read(sealed).map_err(in_a_file_of_ours)?;
-        Ok(Self::Instance(InstanceHistory {
+        let instance = InstanceHistory {
             header: publication.header,
+            until,
             figures: publication.figures(None)?,
             trail,
-        }))
+        };
+        Ok(match kind {
+            TRAIL => Self::Trail(instance),
+            _ => Self::Instance(instance),
+        })
+    }
+}
+
+impl InstanceHistory {
+    /// An instance that has counted nothing yet.
+    #[must_use]
+    pub fn starting(header: Header) -> Self {
+        Self {
+            header: Header {
+                sequence: 0,
+                uptime: Duration::ZERO,
+                ..header
+            },
+            until: header.started,
+            figures: InstanceFigures::default(),
+            trail: Trail::default(),
+        }
+    }
+
+    fn seal(&self) -> Vec<u8> {
+        Publication::full(&self.header, &self.figures)
+    }
+
+    /// Goes on to later figures of the same instance, with what was counted in between as a step.
+    pub fn go_on(&mut self, later: Self) {
+        if later.header.sequence <= self.header.sequence {
+            return;
+        }
+        let passed = later.header.uptime.saturating_sub(self.header.uptime);
+        let from = self.until.min(later.until);
+        // The clock on the wall may have been set.
+        let covered = nanos(passed).min(later.until - from);
+        let time = (from, later.until);
+        let step = Step::between(time, covered, &self.figures, &later.figures);
+        self.trail.add(step);
+        self.trail.thin(later.until);
+        (self.header, self.until) = (later.header, later.until);
+        self.figures = later.figures;
     }
 }
 
@@ -139,12 +190,7 @@ impl EndedHistory {
             None => Past::new(Snapshot::default(), u64::MAX),
         };
         for step in self.trail.steps() {
-            let counted = step.figures.functions.get(&names);
-            past.add_step(
-                step.to,
-                step.covered,
-                counted.map(|figures| &figures.snapshot),
-            );
+            past.add_step(step.to, step.covered, step.counted(&names).cloned());
         }
         past
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::figures::{FunctionFigures, InstanceFigures};
 use super::publication::{InstanceId, Unreadable, seal, unseal};
-use super::varint::{Reader, Writer};
+use crate::bits::{Reader, Writer};
 use crate::gauges::Gauges;
 use crate::snapshot::Activity;
 

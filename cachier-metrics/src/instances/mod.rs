@@ -1,11 +1,11 @@
 //! The figures of one process as bytes, in files and in shared stores, and what they give together. Pure.
 
+mod change;
 mod cluster;
 #[cfg(all(test, not(shuttle)))]
 mod cluster_model;
 #[cfg(all(test, not(shuttle)))]
 mod cluster_tests;
-mod fields;
 mod figures;
 mod file;
 mod history;
@@ -17,12 +17,13 @@ mod ledger;
 mod publication;
 mod publisher;
 #[cfg(all(test, not(shuttle)))]
+mod publisher_tests;
+#[cfg(all(test, not(shuttle)))]
 mod sample;
 mod stats;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 mod trail;
-mod varint;
 
 pub use self::cluster::{Cluster, ClusterFigures, InstanceState};
 pub use self::figures::{FunctionFigures, InstanceFigures};

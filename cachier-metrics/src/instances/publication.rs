@@ -6,7 +6,7 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use super::figures::InstanceFigures;
-use super::varint::{Reader, Writer};
+use crate::bits::{Reader, Writer};
 
 /// Tells a process from all others, on all machines and after restarts: random, made anew in a forked child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +106,7 @@ impl Publication {
         let mut writer = Writer::default();
         header.write(&mut writer);
         writer.number(0_u64);
+        writer.align();
         figures.write(&mut writer);
         seal(&writer.finish())
     }
@@ -123,6 +124,7 @@ impl Publication {
         header.write(&mut writer);
         writer.number(earlier_header.sequence + 1);
         writer.number(earlier_header.uptime.as_nanos());
+        writer.align();
         figures.write_change(earlier, &mut writer)?;
         Some(seal(&writer.finish()))
     }

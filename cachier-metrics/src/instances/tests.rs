@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::figures::InstanceFigures;
 use super::publication::{Header, Publication, Unreadable, unseal};
 use super::sample::{counted, everything, header, instance, later};
-use super::varint::Writer;
+use crate::bits::Writer;
 use crate::snapshot::Snapshot;
 
 const GOLDEN: &str = include_str!("../../tests/golden/instance.hex");
@@ -86,13 +86,24 @@ fn unknown_parts_are_left_out() {
     let body = unseal(&known).unwrap();
     // All but the number of functions.
     writer.bytes(&body[..body.len() - 1]);
-    writer.number(1_u64);
+    [1_u64, 5, 6]
+        .iter()
+        .for_each(|number| writer.number(*number));
     writer.text("f");
     writer.text("redis");
     let counters = [64_u64, 3, 3000, 9, 0]; // the calls that hit, then an unknown one
-    let histograms = [3000_u64, 1, 2, 3, 0, 0, 0, 0]; // an unknown one of no buckets
+    let histograms = [3000_u64, 0, 0]; // an unknown one of no buckets
+    let extremes = [3000_u64, 1, 2, 0];
     let current = [50_u64, 4, 0];
-    let all = [&[0, 5, 6], &counters[..], &histograms, &current, &[0]].concat();
+    let all = [
+        &[0, 0, 0],
+        &counters[..],
+        &histograms,
+        &extremes,
+        &current,
+        &[0],
+    ];
+    let all = all.concat();
     all.into_iter().for_each(|number| writer.number(number));
     let figures = read(&Publication::sealed(&writer.finish())).unwrap();
     let figures = &figures.functions[&("f".to_owned(), "redis".to_owned())];

@@ -1,22 +1,22 @@
 //! What was counted when, over the last day: for windows that reach back before the start of a process.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::figures::InstanceFigures;
-use super::varint::{Reader, Writer};
-use crate::gauges::Gauges;
-use crate::snapshot::{Activity, Snapshot};
+use crate::bits::{Reader, Writer};
+use crate::packed::Packed;
+use crate::snapshot::Snapshot;
 
-/// Counts by minutes for the last hour, and by quarters of an hour for the day before, by the clock on the wall.
+/// Counts by minutes for the last hour, by quarters for the last four hours, and by hours for the day before, by the clock on
+/// the wall.
 ///
 /// Of several processes, one after the other or at the same time, the counts add up, and the time in which at least one of
 /// them counted is what is covered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trail {
-    /// By the beginning of the minute, or of the quarter, in seconds since 1970.
-    minutes: BTreeMap<u64, Step>,
-    quarters: BTreeMap<u64, Step>,
+    /// By the beginning of the minute, the quarter, or the hour, in seconds since 1970.
+    steps: [BTreeMap<u64, Step>; LENGTHS.len()],
 }
 
 /// What was counted from one moment to another, in nanoseconds since 1970.
@@ -28,75 +28,83 @@ pub struct Step {
     pub to: u64,
     /// For how long something counted in between.
     pub covered: u64,
-    /// The counts.
-    pub figures: InstanceFigures,
+    /// By functions, in their order.
+    counted: Vec<(Names, Packed)>,
 }
+
+/// A function and its backend.
+type Names = Arc<(String, String)>;
 
 const SECOND: u64 = 1_000_000_000;
 const MINUTE: u64 = 60;
 const QUARTER: u64 = 15 * MINUTE;
 const HOUR: u64 = 60 * MINUTE;
-/// The longest window, with the quarter that it begins in.
-const KEPT: u64 = 24 * HOUR + QUARTER;
+/// How long steps are, and how old they get: the last ones as old as the longest window, with the hour that it begins in.
+const LENGTHS: [u64; 3] = [MINUTE, QUARTER, HOUR];
+const AGES: [u64; 3] = [HOUR + MINUTE, 4 * HOUR, 25 * HOUR];
 
 impl Trail {
     /// Adds what was counted in a while, by one process.
     pub fn add(&mut self, step: Step) {
         let minute = step.from / SECOND / MINUTE * MINUTE;
-        self.minutes.entry(minute).or_default().add(step);
+        self.steps[0].entry(minute).or_default().add(step);
     }
 
     /// Adds another trail.
     pub fn merge(&mut self, other: Self) {
-        for (start, step) in other.minutes {
-            self.minutes.entry(start).or_default().add(step);
-        }
-        for (start, step) in other.quarters {
-            self.quarters.entry(start).or_default().add(step);
+        for (steps, others) in self.steps.iter_mut().zip(other.steps) {
+            for (start, step) in others {
+                steps.entry(start).or_default().add(step);
+            }
         }
     }
 
     /// Keeps what windows may ask for at `now`, in nanoseconds since 1970.
     pub fn thin(&mut self, now: u64) {
-        let now = now / SECOND;
-        let old = self.minutes.split_off(&now.saturating_sub(HOUR + MINUTE));
-        for (start, step) in std::mem::replace(&mut self.minutes, old) {
-            let quarter = start / QUARTER * QUARTER;
-            self.quarters.entry(quarter).or_default().add(step);
+        let mut old = BTreeMap::new();
+        for ((steps, length), age) in self.steps.iter_mut().zip(LENGTHS).zip(AGES) {
+            for (start, step) in std::mem::take(&mut old) {
+                let start = start / length * length;
+                steps.entry(start).or_default().add(step);
+            }
+            let young = steps.split_off(&(now / SECOND).saturating_sub(age));
+            old = std::mem::replace(steps, young);
         }
-        self.quarters = self.quarters.split_off(&now.saturating_sub(KEPT));
     }
 
     /// All steps, each with nothing in common with the others but those of the same time.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.quarters.values().chain(self.minutes.values())
+        self.steps.iter().rev().flat_map(BTreeMap::values)
     }
 
     pub(super) fn write(&self, to: &mut Writer) {
-        for steps in [&self.minutes, &self.quarters] {
+        let steps = self.steps().flat_map(|step| &step.counted);
+        let mut places: BTreeMap<_, _> = steps.map(|(names, _)| (names, 0)).collect();
+        to.number(places.len() as u64);
+        for (place, (names, known)) in places.iter_mut().enumerate() {
+            to.text(&names.0);
+            to.text(&names.1);
+            *known = place as u64;
+        }
+        for steps in &self.steps {
             to.number(steps.len() as u64);
             for (start, step) in steps {
                 to.number(*start);
-                to.number(step.from);
-                to.number(step.to);
-                to.number(step.covered);
-                step.figures.write(to);
+                step.write(&places, to);
             }
         }
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let mut names = Vec::new();
+        for _ in 0..from.int::<u64>()? {
+            names.push(Arc::new((from.text()?, from.text()?)));
+        }
         let mut trail = Self::default();
-        for steps in [&mut trail.minutes, &mut trail.quarters] {
+        for steps in &mut trail.steps {
             for _ in 0..from.int::<u64>()? {
                 let start = from.int()?;
-                let step = Step {
-                    from: from.int()?,
-                    to: from.int()?,
-                    covered: from.int()?,
-                    figures: InstanceFigures::read(from)?,
-                };
-                steps.insert(start, step);
+                steps.insert(start, Step::read(&names, from)?);
             }
         }
         Some(trail)
@@ -104,6 +112,42 @@ impl Trail {
 }
 
 impl Step {
+    /// What a process counted from one moment to another, in which it counted for so long.
+    #[must_use]
+    pub fn between(
+        (from, to): (u64, u64),
+        covered: u64,
+        earlier: &InstanceFigures,
+        later: &InstanceFigures,
+    ) -> Self {
+        let nothing = Snapshot::default();
+        let mut counted = Vec::new();
+        for (names, figures) in &later.functions {
+            let before = earlier.functions.get(names);
+            let before = before.map_or(&nothing, |before| &before.snapshot);
+            let packed = Packed::between(before, &figures.snapshot);
+            if !packed.is_empty() {
+                counted.push((Arc::new(names.clone()), packed));
+            }
+        }
+        Self {
+            from,
+            to,
+            covered,
+            counted,
+        }
+    }
+
+    pub(super) fn counted(&self, names: &(String, String)) -> Option<&Packed> {
+        let place = self.place(names).ok()?;
+        Some(&self.counted[place].1)
+    }
+
+    fn place(&self, names: &(String, String)) -> Result<usize, usize> {
+        self.counted
+            .binary_search_by(|(known, _)| (**known).cmp(names))
+    }
+
     fn add(&mut self, other: Self) {
         if self.to == 0 {
             *self = other;
@@ -114,7 +158,44 @@ impl Step {
         // Of processes at the same time, the time counts once.
         let span = self.to.saturating_sub(self.from);
         self.covered = self.covered.saturating_add(other.covered).min(span);
-        self.figures.merge(&other.figures);
+        for (names, packed) in other.counted {
+            match self.place(&names) {
+                Ok(place) => {
+                    let known = &mut self.counted[place].1;
+                    *known = known.and(&packed);
+                }
+                Err(place) => self.counted.insert(place, (names, packed)),
+            }
+        }
+    }
+
+    fn write(&self, places: &BTreeMap<&Names, u64>, to: &mut Writer) {
+        to.number(self.from);
+        to.number(self.to);
+        to.number(self.covered);
+        to.number(self.counted.len() as u64);
+        for (names, packed) in &self.counted {
+            to.number(places[names]);
+            to.number(packed.bytes().len() as u64);
+            to.bytes(packed.bytes());
+        }
+    }
+
+    fn read(names: &[Names], from: &mut Reader<'_>) -> Option<Self> {
+        let mut step = Self {
+            from: from.int()?,
+            to: from.int()?,
+            covered: from.int()?,
+            counted: Vec::new(),
+        };
+        for _ in 0..from.int::<u64>()? {
+            let names = Arc::clone(names.get(from.int::<usize>()?)?);
+            let length = from.int()?;
+            let packed = Packed::from_bytes(from.bytes(length)?);
+            let rises = step.counted.last().is_none_or(|(last, _)| *last < names);
+            step.counted.push(rises.then_some((names, packed))?);
+        }
+        Some(step)
     }
 }
 
@@ -124,28 +205,5 @@ impl InstanceFigures {
         for ((function, backend), figures) in &other.functions {
             self.add(function, backend, figures);
         }
-    }
-
-    /// What has been counted since `earlier` figures of the same process, by the functions that have counted anything.
-    #[must_use]
-    pub fn counted_since(&self, earlier: &Self) -> Self {
-        let mut counted = Self::default();
-        for (names, figures) in &self.functions {
-            let mut figures = figures.clone();
-            if let Some(earlier) = earlier.functions.get(names) {
-                figures.snapshot = figures.snapshot.since(&earlier.snapshot);
-            }
-            figures.snapshot.gauges = Gauges::default();
-            figures.snapshot.activity = Activity::default();
-            figures.snapshot.covers = Duration::ZERO;
-            let nothing = Snapshot {
-                time_saved: figures.snapshot.time_saved.map(|_| 0),
-                ..Snapshot::default()
-            };
-            if figures.snapshot != nothing {
-                counted.functions.insert(names.clone(), figures);
-            }
-        }
-        counted
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use cachier_backends::Operation;
 use cachier_backends::private_file::{self, NotAFile};
 use cachier_backends::private_folder::PrivateFolder;
-use cachier_metrics::{EndedHistory, History, InstanceId, Unreadable};
+use cachier_metrics::{EndedHistory, History, InstanceHistory, InstanceId, Unreadable};
 
 use crate::environment::CacheMode;
 use crate::problems;
@@ -128,6 +128,20 @@ impl Folder {
         self.write_file(&instance.to_string(), history)
     }
 
+    /// Its figures of some time before, with its trail up to then; an empty one if it has none.
+    pub(super) fn read_trail(&self, instance: &InstanceHistory) -> io::Result<InstanceHistory> {
+        let header = instance.header;
+        match self.read_file(&trail_of(header.instance))? {
+            Some(History::Trail(trail)) => Ok(trail),
+            _ => Ok(InstanceHistory::starting(header)),
+        }
+    }
+
+    pub(super) fn write_trail(&self, trail: InstanceHistory) -> io::Result<()> {
+        let name = trail_of(trail.header.instance);
+        self.write_file(&name, &History::Trail(trail))
+    }
+
     pub(super) fn write_ended(&self, ended: EndedHistory) -> io::Result<()> {
         self.write_file(ENDED, &History::Ended(ended))
     }
@@ -149,9 +163,14 @@ impl Folder {
 
     /// Removes the files of an instance, its lock last.
     pub(super) fn remove(&self, instance: InstanceId) {
-        for end in ["tmp", "metrics", "lock"] {
+        let (name, trail) = (instance.to_string(), trail_of(instance));
+        let files = [(&trail, "tmp"), (&trail, "metrics"), (&name, "tmp")];
+        for (name, end) in files
+            .into_iter()
+            .chain([(&name, "metrics"), (&name, "lock")])
+        {
             // What stays is removed by the next one.
-            let _ = private_file::remove_path(&self.path(&instance.to_string(), end));
+            let _ = private_file::remove_path(&self.path(name, end));
         }
     }
 
@@ -173,6 +192,10 @@ fn is_locked(file: &File) -> io::Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+fn trail_of(instance: InstanceId) -> String {
+    format!("{instance}.trail")
 }
 
 /// The error of what is at a path.

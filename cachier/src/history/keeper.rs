@@ -6,33 +6,30 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cachier_metrics::{
-    CacheMetrics, EndedHistory, Header, History, InstanceFigures, InstanceHistory, InstanceId,
-    Step, Trail,
+    CacheMetrics, Header, History, InstanceFigures, InstanceHistory, InstanceId,
 };
 
 use super::folder::{Folder, Lock, Stamp};
 use crate::environment::CacheMode;
 use crate::problems;
 
-/// This process as an instance.
+/// This process as an instance. What it has counted when lies in the folder alone.
 pub(super) struct Keeper {
     folder: Folder,
     header: Header,
     begun: Instant,
-    figures: InstanceFigures,
-    trail: Trail,
-    /// Up to when the trail goes, in nanoseconds since 1970.
-    until: u64,
-    /// What is known of ended instances, as of when, and how many functions know it.
-    ended: EndedHistory,
+    /// The file of ended instances that functions have been told of, when, and how many functions.
     stamp: Stamp,
     told: usize,
+    told_at: Duration,
 }
 
 /// The time between two writes: so much is lost at most.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
-/// Others are looked at once in so many writes.
-const FOLD_WRITES: u64 = 6;
+/// The trail is written, and others are looked at, once in so many writes.
+const TRAIL_WRITES: u64 = 6;
+/// What functions know of others takes less room as it gets older.
+const TELL_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Keeper {
     /// A new instance in a folder, with the lock that shows that it lives.
@@ -43,24 +40,20 @@ impl Keeper {
         let lock = folder.lock_instance(instance);
         coming.unlock();
         let lock = lock?.ok_or_else(|| io::Error::other("two instances of one id"))?;
-        let now = since_1970();
         let keeper = Self {
             folder,
             header: Header {
                 instance,
                 epoch: 0,
                 sequence: 0,
-                started: now,
+                started: since_1970(),
                 uptime: Duration::ZERO,
                 interval: INTERVAL,
             },
             begun: Instant::now(),
-            figures: InstanceFigures::default(),
-            trail: Trail::default(),
-            until: now,
-            ended: EndedHistory::default(),
             stamp: None,
             told: 0,
+            told_at: Duration::ZERO,
         };
         Ok((keeper, lock))
     }
@@ -68,35 +61,31 @@ impl Keeper {
     /// Writes what has been counted by now, and reads what others have.
     pub(super) fn keep(&mut self) -> io::Result<()> {
         let functions = CacheMetrics::all();
-        let is_time_to_fold = self.header.sequence.is_multiple_of(FOLD_WRITES);
+        let is_time_for_more = self.header.sequence.is_multiple_of(TRAIL_WRITES);
         self.header.sequence += 1;
-        self.count(InstanceFigures::counted(functions.iter().copied()));
-        let history = History::Instance(InstanceHistory {
+        self.header.uptime = self.begun.elapsed();
+        let counted = InstanceHistory {
             header: self.header,
-            figures: self.figures.clone(),
-            trail: self.trail.clone(),
-        });
+            until: since_1970(),
+            figures: InstanceFigures::counted(functions.iter().copied()),
+            ..InstanceHistory::starting(self.header)
+        };
+        let history = History::Instance(counted);
         self.folder.write(self.header.instance, &history)?;
-        if is_time_to_fold {
+        if is_time_for_more {
             self.fold()?;
+        }
+        if let (History::Instance(counted), true) = (history, is_time_for_more) {
+            self.go_on(counted)?;
         }
         self.tell(&functions)
     }
 
-    fn count(&mut self, figures: InstanceFigures) {
-        let (now, uptime) = (since_1970(), self.begun.elapsed());
-        let passed = uptime.saturating_sub(self.header.uptime);
-        let passed = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
-        self.trail.add(Step {
-            from: self.until.min(now),
-            to: now,
-            covered: passed.min(now.saturating_sub(self.until)),
-            figures: figures.counted_since(&self.figures),
-        });
-        self.trail.thin(now);
-        self.header.uptime = uptime;
-        self.until = now;
-        self.figures = figures;
+    /// Adds what was counted to the trail in the folder.
+    fn go_on(&self, counted: InstanceHistory) -> io::Result<()> {
+        let mut trail = self.folder.read_trail(&counted)?;
+        trail.go_on(counted);
+        self.folder.write_trail(trail)
     }
 
     /// Adds instances that have ended to those that had before, and removes their files.
@@ -125,7 +114,11 @@ impl Keeper {
                 }
             };
             match self.folder.read(instance) {
-                Ok(Some(History::Instance(history))) => ended.fold(history),
+                Ok(Some(History::Instance(history))) => {
+                    let mut trail = self.folder.read_trail(&history)?;
+                    trail.go_on(history);
+                    ended.fold(trail);
+                }
                 Ok(_) => {}
                 // It is left to programs of its version.
                 Err(_) => continue,
@@ -150,21 +143,20 @@ impl Keeper {
     /// Tells functions what ended instances have counted, once that has changed or there are more functions.
     fn tell(&mut self, functions: &[&'static CacheMetrics]) -> io::Result<()> {
         let stamp = self.folder.stamp();
-        if self.told > 0 && stamp == self.stamp && self.told == functions.len() {
+        let is_news = stamp != self.stamp || self.told != functions.len() || self.told == 0;
+        if !is_news && self.header.uptime < self.told_at + TELL_INTERVAL {
             return Ok(());
         }
-        if stamp != self.stamp {
-            self.ended = self.folder.read_ended()?;
-            self.stamp = stamp;
-        }
+        let mut ended = self.folder.read_ended()?;
+        ended.trail.thin(since_1970());
         let mut names = BTreeSet::new();
         for metrics in functions {
             // Functions of one name are one: the first of them has what is known.
             if names.insert((metrics.name(), metrics.backend())) {
-                metrics.set_past(self.ended.past_of(metrics.name(), metrics.backend()));
+                metrics.set_past(ended.past_of(metrics.name(), metrics.backend()));
             }
         }
-        self.told = functions.len();
+        (self.stamp, self.told, self.told_at) = (stamp, functions.len(), self.header.uptime);
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Files {
 impl Files {
     /// Reads files, and those in folders; with what is wrong with each that has no figures.
     pub(crate) fn read(paths: &[PathBuf]) -> (Self, Vec<String>) {
-        let mut figures = ClusterFigures::default();
+        let mut histories = Vec::new();
         let mut problems = Vec::new();
         let mut seen = BTreeSet::new();
         for path in paths {
@@ -29,7 +29,7 @@ impl Files {
                     // One that is named twice counts once.
                     for file in files.into_iter().filter(|file| seen.insert(identity(file))) {
                         match history(&file) {
-                            Ok(history) => figures.add_history(history),
+                            Ok(history) => histories.push(history),
                             Err(problem) => problems.push(format!("{}: {problem}", file.display())),
                         }
                     }
@@ -41,6 +41,7 @@ impl Files {
             [one] => one.display().to_string(),
             several => format!("{} places", several.len()),
         };
+        let figures = ClusterFigures::of_files(histories);
         (Self { name, figures }, problems)
     }
 

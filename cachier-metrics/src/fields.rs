@@ -52,32 +52,32 @@ macro_rules! histograms {
 }
 
 /// Where a part stands: its field, with the place of its label in the lower bits.
-pub(super) type Id = u32;
+pub(crate) type Id = u32;
 
 const LABEL_BITS: u32 = 6;
 /// Above the numbers of all fields.
 const FIELDS: u32 = 64;
 
 /// All counters that are not zero, in the order of their ids.
-pub(super) fn counters(snapshot: &Snapshot) -> impl Iterator<Item = (Id, u64)> {
+pub(crate) fn counters(snapshot: &Snapshot) -> impl Iterator<Item = (Id, u64)> {
     let of_field = |field| counters!(snapshot, field, as_slice, from_ref);
     let all = (0..FIELDS).flat_map(move |field| identified(field, of_field(field)));
     all.filter_map(|(id, count)| (*count > 0).then_some((id, *count)))
 }
 
-pub(super) fn counter_mut(snapshot: &mut Snapshot, id: Id) -> Option<&mut u64> {
+pub(crate) fn counter_mut(snapshot: &mut Snapshot, id: Id) -> Option<&mut u64> {
     let (field, label) = split(id);
     let counters: &mut [u64] = counters!(snapshot, field, as_mut_slice, from_mut, mut);
     counters.get_mut(label)
 }
 
 /// All histograms, in the order of their ids.
-pub(super) fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (Id, &Histogram)> {
+pub(crate) fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (Id, &Histogram)> {
     let of_field = |field| histograms!(snapshot, field, as_slice, from_ref);
     (0..FIELDS).flat_map(move |field| identified(field, of_field(field)))
 }
 
-pub(super) fn histogram_mut(snapshot: &mut Snapshot, id: Id) -> Option<&mut Histogram> {
+pub(crate) fn histogram_mut(snapshot: &mut Snapshot, id: Id) -> Option<&mut Histogram> {
     let (field, label) = split(id);
     let histograms: &mut [Histogram] = histograms!(snapshot, field, as_mut_slice, from_mut, mut);
     histograms.get_mut(label)
@@ -93,9 +93,9 @@ fn split(id: Id) -> (u32, usize) {
 }
 
 /// What a moment has: each is one number or absent, by its place.
-pub(super) type Current = [Option<u128>; 11];
+pub(crate) type Current = [Option<u128>; 11];
 
-pub(super) fn current(snapshot: &Snapshot) -> Current {
+pub(crate) fn current(snapshot: &Snapshot) -> Current {
     let (gauges, activity) = (&snapshot.gauges, &snapshot.activity);
     let count = |count: u64| (count > 0).then_some(count);
     let numbers = [
@@ -117,7 +117,7 @@ pub(super) fn current(snapshot: &Snapshot) -> Current {
     current
 }
 
-pub(super) fn set_current(snapshot: &mut Snapshot, current: &Current) {
+pub(crate) fn set_current(snapshot: &mut Snapshot, current: &Current) {
     let number =
         |place: usize| current[place].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
     let (gauges, activity) = (&mut snapshot.gauges, &mut snapshot.activity);
