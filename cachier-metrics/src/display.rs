@@ -31,7 +31,7 @@ impl fmt::Display for Stats {
 }
 
 impl Stats {
-    fn counts(&self) -> [(&'static str, u64); 15] {
+    fn counts(&self) -> [(&'static str, u64); 16] {
         [
             ("  hit", self.hits),
             ("  stale", self.stale),
@@ -45,6 +45,7 @@ impl Stats {
             ("  failed", self.recalculation_failures),
             ("refreshes suppressed", self.refreshes_suppressed),
             ("wait timeouts", self.wait_timeouts),
+            ("leases lost", self.leases_lost),
             ("size limit rejections", self.size_limit_rejections),
             ("removals", self.removals),
             ("backend errors", self.backend_errors),

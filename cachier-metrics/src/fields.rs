@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::nanos;
 use crate::histogram::Histogram;
-use crate::labels::Operation;
+use crate::labels::{ComputeFailure, Operation};
 use crate::snapshot::Snapshot;
 
 /// The counters of a field, by the places of its labels; none for a number of no field.
@@ -19,13 +19,16 @@ macro_rules! counters {
             2 => $snapshot.abandoned.$labelled(),
             3 => $snapshot.stale_hits.$labelled(),
             4 => $snapshot.recalculations.$labelled(),
-            5 => $snapshot.recalculation_failures.$labelled(),
             6 => $one(&$($mutable)? $snapshot.refreshes_suppressed),
             7 => $one(&$($mutable)? $snapshot.wait_timeouts),
             8 => $one(&$($mutable)? $snapshot.size_limit_rejections),
             9 => $one(&$($mutable)? $snapshot.rejected_bytes),
             10 => $snapshot.removals.$labelled(),
             11 => $snapshot.near_lookups.$labelled(),
+            12 => $one(&$($mutable)? $snapshot.leases_lost),
+            16 => $snapshot.recalculation_failures[ComputeFailure::Error].$labelled(),
+            17 => $snapshot.recalculation_failures[ComputeFailure::Panic].$labelled(),
+            18 => $snapshot.recalculation_failures[ComputeFailure::Cancelled].$labelled(),
             32 => $snapshot.backend_errors[Operation::Load].$labelled(),
             33 => $snapshot.backend_errors[Operation::Store].$labelled(),
             34 => $snapshot.backend_errors[Operation::Remove].$labelled(),

@@ -37,13 +37,14 @@ pub(crate) fn seconds_since_1970(time: SystemTime) -> f64 {
 pub(crate) fn counted(counted: &Snapshot) -> Value {
     let sum = |numbers: &mut dyn Iterator<Item = &u64>| numbers.sum::<u64>();
     let errors = counted.backend_errors.values();
+    let failures = counted.recalculation_failures.values();
     let saved = counted.time_saved.map(|nanos| nanos as f64 / 1e9);
     json!({
         "seconds": counted.covers.as_secs_f64(),
         "calls": by_label(&counted.calls, |calls| Some(json!(calls))),
         "abandoned": sum(&mut counted.abandoned.values()),
         "recalculations": sum(&mut counted.recalculations.values()),
-        "recalculation_failures": sum(&mut counted.recalculation_failures.values()),
+        "recalculation_failures": sum(&mut failures.flat_map(Labelled::values)),
         "backend_errors": sum(&mut errors.flat_map(Labelled::values)),
         "time_saved_seconds": saved,
         "call_duration": by_label::<Outcome, _>(&counted.call_duration, durations),

@@ -147,13 +147,21 @@ labels! {
     }
 
     /// Why a computation gave no storable value.
-    ComputeFailure("result", recalculation_failures[Error]) {
+    ComputeFailure("result") {
         /// It returned an error.
         Error = "error",
         /// It panicked.
         Panic = "panic",
         /// Its future was dropped.
         Cancelled = "cancelled",
+    }
+
+    /// Where a computation ran.
+    ComputePlace("where") {
+        /// For a caller that waits.
+        Foreground = "foreground",
+        /// For later callers: a refresh.
+        Background = "background",
     }
 
     /// Why an entry was removed.

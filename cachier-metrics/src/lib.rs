@@ -9,6 +9,7 @@
 #[cfg(all(test, not(shuttle)))]
 mod accuracy;
 mod append_list;
+mod background;
 mod bits;
 mod block;
 mod clock;
@@ -58,6 +59,8 @@ mod windows;
 #[cfg(feature = "cloudwatch")]
 #[doc(no_inline)]
 pub use ::aws_sdk_cloudwatch;
+#[doc(hidden)]
+pub use background::set_background_probe;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
@@ -89,8 +92,8 @@ pub use instances::{
 pub use instances::{ClusterStats, InstanceStats, MetricsFile};
 pub use labelled::Labelled;
 pub use labels::{
-    AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
-    RemovalCause, StaleUse, Tier, WaitScope,
+    AbandonReason, ComputeFailure, ComputePlace, ErrorLabel, Label, NearResult, Operation, Outcome,
+    Reason, RemovalCause, StaleUse, Tier, WaitScope,
 };
 pub use local::Local;
 pub use metrics::CacheMetrics;

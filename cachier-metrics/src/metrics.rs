@@ -146,6 +146,11 @@ impl CacheMetrics {
         self.shared.wait_timeouts.add(1, Writers::Many);
     }
 
+    /// Counts a computation whose lease had gone when its value was to be stored.
+    pub fn lease_lost(&self) {
+        self.shared.leases_lost.add(1, Writers::Many);
+    }
+
     /// Counts a value of this size that was not stored because it was too large.
     pub fn rejected(&self, bytes: u64) {
         self.shared.rejected_bytes.add(bytes, Writers::Many);
@@ -284,14 +289,16 @@ impl CacheMetrics {
         self.blocks.exemplars.read()
     }
 
-    /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot).
+    /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot). Where figures are kept
+    /// over restarts, windows forget what earlier processes counted too, and those of later processes begin here; a
+    /// [lifetime](Self::lifetime) goes on.
     pub fn reset(&self) {
         let now = self.clock.now();
         let mut history = self.history();
         let latest = self.rotate(&mut history, now);
         history.windows = Windows::starting(now, latest);
         drop(history);
-        self.past.forget_steps();
+        self.past.forget_until(self.clock.wall());
     }
 
     /// Keeps the state of now for the windows. The ticker of the process does it each second for listed functions on

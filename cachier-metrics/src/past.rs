@@ -22,6 +22,8 @@ pub struct Past {
     started: u64,
     /// What was counted when, on the last day.
     steps: Vec<PastStep>,
+    /// What began before is forgotten, in nanoseconds since 1970; 0 for nothing.
+    forgotten: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +43,13 @@ impl Past {
             lifetime,
             started,
             steps: Vec::new(),
+            forgotten: 0,
         }
+    }
+
+    /// Forgets what was counted up to a moment, for windows: a step that reaches over it as well.
+    pub fn forget_until(&mut self, moment: u64) {
+        self.forgotten = self.forgotten.max(moment);
     }
 
     /// What was counted up to a moment, in nanoseconds since 1970, and how many of them before it are covered.
@@ -87,15 +95,25 @@ impl Past {
     }
 
     fn steps_within(&self, time: &Range<u64>) -> impl Iterator<Item = &PastStep> {
-        let (start, end) = (time.start, time.end);
+        let (start, end) = (time.start.max(self.forgotten), time.end);
         let steps = self.steps.iter();
-        steps.filter(move |step| start < step.to && step.to <= end)
+        steps.filter(move |step| {
+            let begun = step.to.saturating_sub(step.covered);
+            start < step.to && step.to <= end && self.forgotten <= begun
+        })
     }
 }
 
 /// What a process knows of earlier ones, once it has read that. A forked child begins without: its parent, which still
 /// counts, has it.
-pub(crate) struct KnownPast(PerProcess<Mutex<Option<Arc<Past>>>>);
+pub(crate) struct KnownPast(PerProcess<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    past: Option<Arc<Past>>,
+    /// When windows were last begun anew, in nanoseconds since 1970; 0 if never.
+    forgotten: u64,
+}
 
 impl KnownPast {
     pub(crate) const fn new() -> Self {
@@ -103,18 +121,28 @@ impl KnownPast {
     }
 
     pub(crate) fn get(&self) -> Option<Arc<Past>> {
-        self.lock().clone()
+        self.lock().past.clone()
     }
 
-    pub(crate) fn set(&self, past: Past) {
-        *self.lock() = Some(Arc::new(past));
+    pub(crate) fn set(&self, mut past: Past) {
+        let mut known = self.lock();
+        past.forget_until(known.forgotten);
+        known.past = Some(Arc::new(past));
     }
 
-    /// Windows begin anew, lifetimes go on.
-    pub(crate) fn forget_steps(&self) {
-        if let Some(past) = &mut *self.lock() {
-            Arc::make_mut(past).steps.clear();
+    /// Windows begin anew at this moment, lifetimes go on. Later processes read so as well.
+    pub(crate) fn forget_until(&self, moment: SystemTime) {
+        let moment = nanos(moment.duration_since(UNIX_EPOCH).unwrap_or_default());
+        let mut known = self.lock();
+        known.forgotten = moment;
+        if let Some(past) = &mut known.past {
+            Arc::make_mut(past).forget_until(moment);
         }
+    }
+
+    /// When that was, in nanoseconds since 1970; 0 if never.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.lock().forgotten
     }
 
     /// What there is before a process that began at `start`, if a window reaches there, and from when until when: of other
@@ -130,7 +158,7 @@ impl KnownPast {
         Some((self.get()?, begin..end))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Past>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         lock(self.0.get(|_| Mutex::default()))
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::counter::{Slot, Writers};
-use crate::labels::{AbandonReason, ComputeFailure, Operation, Outcome, Reason, WaitScope};
+use crate::labels::{
+    AbandonReason, ComputeFailure, ComputePlace, Operation, Outcome, Reason, WaitScope,
+};
 use crate::metrics::CacheMetrics;
 use crate::sampling::Sampled;
 
@@ -232,6 +234,7 @@ pub struct ComputeRecorder {
     metrics: &'static CacheMetrics,
     started: u64,
     slot: &'static Slot,
+    place: ComputePlace,
     finished: bool,
 }
 
@@ -262,6 +265,10 @@ impl ComputeRecorder {
             metrics,
             started,
             slot,
+            place: match reason {
+                Reason::Refresh => ComputePlace::Background,
+                _ => ComputePlace::Foreground,
+            },
             finished: false,
         }
     }
@@ -273,7 +280,7 @@ impl ComputeRecorder {
         let elapsed = self.metrics.clock().now().saturating_sub(self.started);
         shared.compute_duration.record(elapsed, 1);
         if result == ComputeResult::Error {
-            shared.recalculation_failures.add(ComputeFailure::Error, 1);
+            shared.recalculation_failures[ComputeFailure::Error].add(self.place, 1);
         }
         Duration::from_nanos(elapsed)
     }
@@ -288,7 +295,7 @@ impl Drop for ComputeRecorder {
             } else {
                 ComputeFailure::Cancelled
             };
-            shared.recalculation_failures.add(failure, 1);
+            shared.recalculation_failures[failure].add(self.place, 1);
         }
         shared.running.end(self.slot);
     }

@@ -4,8 +4,8 @@ use crate::counter::{Counter, Sum, UpDownCounter, Writers};
 use crate::histogram::{BYTES, LazyHistogram, SECONDS};
 use crate::labelled::Labelled;
 use crate::labels::{
-    AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
-    RemovalCause, StaleUse, WaitScope,
+    AbandonReason, ComputeFailure, ComputePlace, ErrorLabel, Label, NearResult, Operation, Outcome,
+    Reason, RemovalCause, StaleUse, WaitScope,
 };
 use crate::running::RunningComputations;
 use crate::snapshot::Snapshot;
@@ -16,9 +16,10 @@ pub(crate) struct SharedCounters {
     pub(crate) abandoned: Counters<AbandonReason>,
     pub(crate) stale_hits: Counters<StaleUse>,
     pub(crate) recalculations: Counters<Reason>,
-    pub(crate) recalculation_failures: Counters<ComputeFailure>,
+    pub(crate) recalculation_failures: Labelled<ComputeFailure, Counters<ComputePlace>>,
     pub(crate) refreshes_suppressed: Counter,
     pub(crate) wait_timeouts: Counter,
+    pub(crate) leases_lost: Counter,
     pub(crate) size_limit_rejections: Counter,
     pub(crate) rejected_bytes: Counter,
     pub(crate) removals: Counters<RemovalCause>,
@@ -48,6 +49,7 @@ impl SharedCounters {
             recalculation_failures: Labelled::default(),
             refreshes_suppressed: Counter::default(),
             wait_timeouts: Counter::default(),
+            leases_lost: Counter::default(),
             size_limit_rejections: Counter::default(),
             rejected_bytes: Counter::default(),
             removals: Labelled::default(),
@@ -78,9 +80,12 @@ impl SharedCounters {
             abandoned: self.abandoned.read(),
             stale_hits: self.stale_hits.read(),
             recalculations: self.recalculations.read(),
-            recalculation_failures: self.recalculation_failures.read(),
+            recalculation_failures: Labelled::from_fn(|failure| {
+                self.recalculation_failures[failure].read()
+            }),
             refreshes_suppressed: self.refreshes_suppressed.get(),
             wait_timeouts: self.wait_timeouts.get(),
+            leases_lost: self.leases_lost.get(),
             size_limit_rejections: self.size_limit_rejections.get(),
             rejected_bytes: self.rejected_bytes.get(),
             removals: self.removals.read(),
@@ -100,25 +105,23 @@ impl SharedCounters {
     }
 
     fn counted(&self) -> u64 {
-        let errors = self
-            .backend_errors
-            .values()
-            .map(total)
-            .fold(0, u64::wrapping_add);
+        let errors = self.backend_errors.values().map(total);
+        let failures = self.recalculation_failures.values().map(total);
         [
             total(&self.calls),
             total(&self.abandoned),
             total(&self.stale_hits),
             total(&self.recalculations),
-            total(&self.recalculation_failures),
             self.refreshes_suppressed.get(),
             self.wait_timeouts.get(),
+            self.leases_lost.get(),
             self.size_limit_rejections.get(),
             total(&self.removals),
-            errors,
             total(&self.near_lookups),
         ]
         .into_iter()
+        .chain(errors)
+        .chain(failures)
         .fold(0, u64::wrapping_add)
     }
 

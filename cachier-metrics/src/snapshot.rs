@@ -11,8 +11,8 @@ use crate::gauges::Gauges;
 use crate::histogram::Histogram;
 use crate::labelled::Labelled;
 use crate::labels::{
-    AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
-    RemovalCause, StaleUse, WaitScope,
+    AbandonReason, ComputeFailure, ComputePlace, ErrorLabel, Label, NearResult, Operation, Outcome,
+    Reason, RemovalCause, StaleUse, WaitScope,
 };
 
 /// All figures of a function, or of several merged, named as in the metric catalogue.
@@ -45,11 +45,13 @@ pub struct Snapshot {
     /// Executions of the function's body.
     pub recalculations: Labelled<Reason, u64>,
     /// Executions that gave no storable value.
-    pub recalculation_failures: Labelled<ComputeFailure, u64>,
+    pub recalculation_failures: Labelled<ComputeFailure, Labelled<ComputePlace, u64>>,
     /// Stale values served without an attempt to recompute them, because of `retry_after`.
     pub refreshes_suppressed: u64,
     /// Waits ended by `wait_for_calc_timeout`.
     pub wait_timeouts: u64,
+    /// Computations whose lease had gone when their value was to be stored.
+    pub leases_lost: u64,
     /// Values not stored because they were larger than `entry_size_limit`.
     pub size_limit_rejections: u64,
     /// Their size in bytes.
@@ -168,12 +170,12 @@ impl Snapshot {
         op.numbers(&mut self.abandoned, &other.abandoned);
         op.numbers(&mut self.stale_hits, &other.stale_hits);
         op.numbers(&mut self.recalculations, &other.recalculations);
-        op.numbers(
-            &mut self.recalculation_failures,
-            &other.recalculation_failures,
-        );
+        for (failure, places) in other.recalculation_failures.iter() {
+            op.numbers(&mut self.recalculation_failures[failure], places);
+        }
         op.number(&mut self.refreshes_suppressed, other.refreshes_suppressed);
         op.number(&mut self.wait_timeouts, other.wait_timeouts);
+        op.number(&mut self.leases_lost, other.leases_lost);
         op.number(&mut self.size_limit_rejections, other.size_limit_rejections);
         op.number(&mut self.rejected_bytes, other.rejected_bytes);
         op.numbers(&mut self.removals, &other.removals);

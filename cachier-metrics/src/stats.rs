@@ -54,6 +54,9 @@ pub struct Stats {
     pub refreshes_suppressed: u64,
     /// Waits ended by `wait_for_calc_timeout`.
     pub wait_timeouts: u64,
+    /// Computations whose lease had gone when their value was to be stored: they took longer than it, or this process had
+    /// stood still.
+    pub leases_lost: u64,
     /// Values too large to be stored.
     pub size_limit_rejections: u64,
     /// Entries removed, for whatever cause.
@@ -173,9 +176,14 @@ impl From<&Snapshot> for Stats {
             abandoned: snapshot.abandoned.values().sum(),
             stale_hits: snapshot.stale_hits.values().sum(),
             recalculations: snapshot.recalculations.values().sum(),
-            recalculation_failures: snapshot.recalculation_failures.values().sum(),
+            recalculation_failures: snapshot
+                .recalculation_failures
+                .values()
+                .flat_map(Labelled::values)
+                .sum(),
             refreshes_suppressed: snapshot.refreshes_suppressed,
             wait_timeouts: snapshot.wait_timeouts,
+            leases_lost: snapshot.leases_lost,
             size_limit_rejections: snapshot.size_limit_rejections,
             removals: snapshot.removals.values().sum(),
             backend_errors: snapshot

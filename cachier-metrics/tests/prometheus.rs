@@ -84,7 +84,7 @@ fn a_function_in_use_has_every_metric() {
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .collect();
-    assert_eq!(families.len(), 37, "{families:#?}");
+    assert_eq!(families.len(), 39, "{families:#?}");
 }
 
 #[test]

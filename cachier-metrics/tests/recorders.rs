@@ -134,8 +134,13 @@ fn an_abandoned_call_leaves_no_gauge() {
     for reason in [AbandonReason::Panic, AbandonReason::Cancelled] {
         assert_eq!(snapshot.abandoned[reason], 1, "{reason}");
     }
-    let failures: Vec<u64> = snapshot.recalculation_failures.values().copied().collect();
-    assert_eq!(failures, [0, 1, 1]);
+    let failures = &snapshot.recalculation_failures;
+    assert_eq!(failures[ComputeFailure::Panic][ComputePlace::Foreground], 1);
+    assert_eq!(
+        failures[ComputeFailure::Cancelled][ComputePlace::Background],
+        1
+    );
+    assert_eq!(metrics.stats().recalculation_failures, 2);
     assert_eq!(snapshot.calls.values().sum::<u64>(), 0);
     assert_eq!(snapshot.activity, Activity::default());
 }
@@ -172,7 +177,8 @@ fn computations_are_timed_at_every_rate() {
     }
     let snapshot = metrics.snapshot();
     assert_eq!(snapshot.recalculations[Reason::Uncacheable], 2);
-    assert_eq!(snapshot.recalculation_failures[ComputeFailure::Error], 1);
+    let errors = &snapshot.recalculation_failures[ComputeFailure::Error];
+    assert_eq!(errors[ComputePlace::Foreground], 1);
     assert_eq!(
         (
             snapshot.compute_duration.count(),
@@ -244,6 +250,7 @@ fn rare_events_are_counted_each() {
     metrics.stale_found(StaleUse::NotServed);
     metrics.refresh_suppressed();
     metrics.wait_timeout();
+    metrics.lease_lost();
     metrics.rejected(1000);
     metrics.removed(RemovalCause::Evicted, 3);
     metrics.backend_error(Operation::Load, ErrorLabel::Corrupt);
@@ -256,9 +263,10 @@ fn rare_events_are_counted_each() {
             stats.stale_hits,
             stats.refreshes_suppressed,
             stats.wait_timeouts,
+            stats.leases_lost,
             stats.size_limit_rejections
         ),
-        (2, 1, 1, 1)
+        (2, 1, 1, 1, 1)
     );
     assert_eq!(
         (

@@ -14,7 +14,8 @@ use std::{
 
 use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{
-    Clock, StoreSource, set_readiness_probe, set_tick_listener, set_warning_handler,
+    Clock, StoreSource, set_background_probe, set_readiness_probe, set_tick_listener,
+    set_warning_handler,
 };
 
 #[cfg(feature = "persistent")]
@@ -95,6 +96,7 @@ fn main() -> &'static Context {
                 history::tick(main.params().metrics_dir.as_deref());
             }
         });
+        set_background_probe(|| MAIN.get().map_or(0, |main| main.pending.tasks()));
         set_readiness_probe(|| {
             MAIN.get().map_or_else(Vec::new, |main| {
                 readiness(&main.backends, &main.registry, &main.params())

@@ -218,10 +218,10 @@ pub use cachier_metrics::prometheus_client;
 /// ```
 pub mod metrics {
     pub use cachier_metrics::{
-        AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, ExponentialBuckets, Export,
-        Gauges, Histogram, Holding, Label, Labelled, MetricFamily, MetricKind, MetricUnit,
-        MetricsRegistry, NearResult, Operation, Outcome, Reason, RemovalCause, Sample, SampleValue,
-        Shared, StaleUse, Tier, Unit, WaitScope,
+        AbandonReason, Activity, Bucket, ComputeFailure, ComputePlace, ErrorLabel,
+        ExponentialBuckets, Export, Gauges, Histogram, Holding, Label, Labelled, MetricFamily,
+        MetricKind, MetricUnit, MetricsRegistry, NearResult, Operation, Outcome, Reason,
+        RemovalCause, Sample, SampleValue, Shared, StaleUse, Tier, Unit, WaitScope,
     };
 }
 

@@ -64,6 +64,11 @@ impl PendingWork {
         }
     }
 
+    /// How many pieces there are.
+    pub(crate) fn tasks(&self) -> u64 {
+        self.state().running.values().sum()
+    }
+
     /// Resolves once the work is done that there is now, and all that it leads to.
     pub(crate) async fn idle(&self) {
         let next = self.state().next;

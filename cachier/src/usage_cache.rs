@@ -1,5 +1,6 @@
 //! The last known usage of a backend, so that reading metrics does not wait for it.
 
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,27 @@ use crate::timer::nanos;
 
 /// How long an answer is good, and how long a query may take.
 pub(crate) const USAGE_TTL: Duration = Duration::from_secs(10);
+/// How long it is good enough for readers that nobody watches.
+#[cfg(feature = "persistent")]
+const PATIENT_TTL: Duration = Duration::from_secs(60);
+
+thread_local! {
+    static TTL: Cell<Duration> = const { Cell::new(USAGE_TTL) };
+}
+
+/// Reads, with answers that may be older than others take: many instances that publish ask their store seldom, and find what
+/// exporters have asked for.
+#[cfg(feature = "persistent")]
+pub(crate) fn patiently<R>(read: impl FnOnce() -> R) -> R {
+    struct Leave(Duration);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            TTL.set(self.0);
+        }
+    }
+    let _leave = Leave(TTL.replace(PATIENT_TTL));
+    read()
+}
 
 /// The last known usage of one function.
 ///
@@ -40,11 +62,12 @@ pub(crate) enum Query {
 pub(crate) struct QueryToken(u64);
 
 impl UsageCache {
-    /// The known usage, and whether the reader must query the backend: one reader in each interval, and nobody while a query
-    /// is running.
+    /// The known usage, and whether the reader must query the backend: one reader in each interval, longer for those that are
+    /// patient, and nobody while a query is running.
     pub(crate) fn read(&self, now: u64) -> (Usage, Query) {
         let mut state = self.state();
-        let is_good = |queried: u64| now.saturating_sub(queried) < nanos(USAGE_TTL);
+        let ttl = nanos(TTL.get());
+        let is_good = |queried: u64| now.saturating_sub(queried) < ttl;
         if state.is_querying || state.queried.is_some_and(is_good) {
             return (state.usage, Query::NotDue);
         }
@@ -113,6 +136,18 @@ mod tests {
             (Usage::default(), Query::NotDue),
             "a failed backend tells nothing"
         );
+    }
+
+    #[cfg(feature = "persistent")]
+    #[test]
+    fn patient_readers_query_once_a_minute() {
+        let (known, second) = (UsageCache::default(), nanos(Duration::from_secs(1)));
+        known.record(known.begin_query(), entries(3), 0);
+        let patient = |now: u64| patiently(|| known.read(now).1);
+        assert_eq!(patient(59 * second), Query::NotDue);
+        assert_eq!(known.read(59 * second).1, Query::Due);
+        known.cancel_query();
+        assert_eq!(patient(60 * second), Query::Due);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::buckets;
 use super::family::{MetricKind, MetricUnit};
 use super::points::{
-    Point, backend_errors, by_window, connections, count, counts, histograms, if_any, known,
-    number, one_histogram, round_trips, tiers,
+    Point, backend_errors, by_window, connections, count, counts, failures, histograms, if_any,
+    known, number, one_histogram, round_trips, tiers, version,
 };
 use super::reading::{About, CALL_DURATION, Program, Reading};
 use crate::stores::StoreFigures;
@@ -68,12 +68,20 @@ pub(crate) fn store_catalogue() -> Vec<Metric<StoreFigures>> {
 
 /// All metrics of the program.
 pub(crate) fn program_catalogue() -> Vec<Metric<Program>> {
-    vec![gauge(
-        "build_info",
-        MetricUnit::None,
-        "The version of cachier.",
-        |_| count(1),
-    )]
+    vec![
+        gauge(
+            "build_info",
+            MetricUnit::None,
+            "The version of cachier.",
+            |_| version(),
+        ),
+        gauge(
+            "background_tasks",
+            MetricUnit::None,
+            "Refreshes, stores and clean-ups under way or in line.",
+            |program| known(program.background_tasks),
+        ),
+    ]
 }
 
 /// All metrics of an exporter.
@@ -143,7 +151,7 @@ fn calls() -> Vec<Metric<Reading>> {
             "recalculation_failures",
             MetricUnit::None,
             "Executions that gave no storable value.",
-            |r| counts(&r.snapshot.recalculation_failures),
+            |r| failures(&r.snapshot.recalculation_failures),
         ),
         counter(
             "refreshes_suppressed",
@@ -156,6 +164,12 @@ fn calls() -> Vec<Metric<Reading>> {
             MetricUnit::None,
             "Waits ended by wait_for_calc_timeout.",
             |r| count(r.snapshot.wait_timeouts),
+        ),
+        counter(
+            "leases_lost",
+            MetricUnit::None,
+            "Computations whose lease had gone when they were stored.",
+            |r| count(r.snapshot.leases_lost),
         ),
         counter(
             "time_saved",

@@ -33,11 +33,10 @@ pub struct Export {
     pub(super) labels: Vec<(String, String)>,
     pub(super) functions: Vec<Reading>,
     pub(super) stores: Vec<StoreFigures>,
+    pub(super) program: Program,
     pub(super) about: About,
     pub(super) naming: Naming,
 }
-
-const PROGRAM: &[Program] = &[Program];
 
 impl Export {
     /// When the figures were read.
@@ -50,7 +49,11 @@ impl Export {
     pub fn families(&self) -> impl Iterator<Item = MetricFamily<'_>> {
         let functions = self.all_of(self.naming.catalogue(), &self.functions);
         let (stores, program, exporter) = match self.naming {
-            Naming::Native => (&*self.stores, PROGRAM, from_ref(&self.about)),
+            Naming::Native => (
+                &*self.stores,
+                from_ref(&self.program),
+                from_ref(&self.about),
+            ),
             // There are no other names for them.
             _ => Default::default(),
         };

@@ -7,7 +7,8 @@ use super::functions::OTHER;
 use crate::histogram::Histogram;
 use crate::labelled::Labelled;
 use crate::labels::{
-    ErrorLabel, Label, Operation, Reason, RemovalCause, StaleUse, Tier, WaitScope,
+    ComputeFailure, ComputePlace, ErrorLabel, Label, Operation, Reason, RemovalCause, StaleUse,
+    Tier, WaitScope,
 };
 use crate::stores::StoreFigures;
 
@@ -35,7 +36,8 @@ pub(super) fn without_rare_labels(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
 }
 
 /// Labels that tell why and where, not what came of a call.
-const RARE_LABELS: [&str; 6] = [
+const RARE_LABELS: [&str; 7] = [
+    ComputePlace::KEY,
     Reason::KEY,
     StaleUse::KEY,
     RemovalCause::KEY,
@@ -76,6 +78,32 @@ pub(super) fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
         value: SampleValue::Count(*count),
     };
     counts.iter().map(point).collect()
+}
+
+/// Failures in the foreground exist from the beginning, those in the background with their first one.
+pub(super) fn failures(
+    failures: &Labelled<ComputeFailure, Labelled<ComputePlace, u64>>,
+) -> Vec<Point<'_>> {
+    let mut points = Vec::new();
+    for (failure, places) in failures.iter() {
+        for (place, count) in places.iter() {
+            if *count > 0 || place == ComputePlace::Foreground {
+                points.push(Point {
+                    labels: vec![label(failure), label(place)],
+                    value: SampleValue::Count(*count),
+                });
+            }
+        }
+    }
+    points
+}
+
+/// The version of cachier.
+pub(super) fn version<'a>() -> Vec<Point<'a>> {
+    vec![Point {
+        labels: vec![("version", env!("CARGO_PKG_VERSION"))],
+        value: SampleValue::Count(1),
+    }]
 }
 
 /// For loads, every kind of error exists from the beginning. Other operations get one with their first error, as they

@@ -7,6 +7,7 @@ use super::budget::Extent;
 use super::functions::FunctionGroup;
 #[cfg(feature = "prometheus")]
 use crate::exemplars::{ExemplarsRead, Observed};
+use crate::labelled::Labelled;
 #[cfg(feature = "prometheus")]
 use crate::labels::{Label, Outcome};
 use crate::past::Past;
@@ -47,12 +48,14 @@ pub(crate) struct Reading {
     #[cfg(feature = "prometheus")]
     exemplars: ExemplarsRead,
     /// What earlier processes counted, where that is kept.
-    past: Option<Arc<Past>>,
+    past: Vec<Arc<Past>>,
 }
 
 /// The program.
 #[derive(Debug)]
-pub(crate) struct Program;
+pub(crate) struct Program {
+    pub(crate) background_tasks: Option<u64>,
+}
 
 /// The exporter.
 #[derive(Debug)]
@@ -88,7 +91,7 @@ impl Reading {
                 sampling_rate: metrics.sampling_rate_in(|| snapshot.timed_share()),
                 start: metrics.start_time(),
                 extent: series.extent,
-                past: metrics.past(),
+                past: metrics.past().into_iter().collect(),
                 snapshot,
                 lookups,
                 #[cfg(feature = "prometheus")]
@@ -113,16 +116,17 @@ impl Reading {
 
     /// The calls of this process and of earlier ones, where those are kept.
     pub(crate) fn lifetime_calls(&self) -> Option<u64> {
-        let past = self.past.as_ref()?.lifetime();
-        let all = past.calls.values().chain(self.snapshot.calls.values());
-        Some(all.sum())
+        let past = self.past.iter().map(|past| past.lifetime());
+        let all = past.chain([&self.snapshot]).map(|of| &of.calls);
+        (!self.past.is_empty()).then(|| all.flat_map(Labelled::values).sum())
     }
 
     /// The time that hits have saved in all of them, in seconds.
     pub(crate) fn lifetime_time_saved(&self) -> Option<f64> {
-        let past = self.past.as_ref()?.lifetime().time_saved.unwrap_or(0);
         let own = self.snapshot.time_saved?;
-        Some((past + own) as f64 / 1e9)
+        let past = self.past.iter().map(|past| past.lifetime().time_saved);
+        let all = own + past.flatten().sum::<u128>();
+        (!self.past.is_empty()).then_some(all as f64 / 1e9)
     }
 
     /// When counting began, in seconds since 1970.
@@ -170,8 +174,8 @@ impl Reading {
         for outcome in Outcome::ALL {
             self.exemplars[*outcome].extend_from_slice(&other.exemplars[*outcome]);
         }
-        // Of functions that share their names the first has it for all.
-        self.past = self.past.take().or_else(|| other.past.clone());
+        // Of functions that share their names the first alone has it, for all.
+        self.past.extend(other.past.iter().cloned());
     }
 }
 
@@ -211,7 +215,7 @@ impl MetricSource for StoreFigures {
 
 impl MetricSource for Program {
     fn labels(&self) -> Vec<(&str, &str)> {
-        vec![("version", env!("CARGO_PKG_VERSION"))]
+        Vec::new()
     }
 
     fn start(&self) -> Option<SystemTime> {

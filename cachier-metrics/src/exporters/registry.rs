@@ -8,8 +8,9 @@ use super::error::ExportError;
 use super::export::Export;
 use super::functions::{FunctionGroup, Functions};
 use super::naming::Naming;
-use super::reading::{About, Reading};
+use super::reading::{About, Program, Reading};
 use crate::append_list::AppendList;
+use crate::background::background_tasks;
 use crate::labels::{
     AbandonReason, ErrorLabel, Label, NearResult, Operation, Outcome, RemovalCause, StaleUse, Tier,
     WaitScope,
@@ -220,6 +221,9 @@ impl MetricsRegistry {
             labels: self.labels.clone(),
             stores: self.stores_of(&series),
             functions: series.iter().filter_map(Reading::of).collect(),
+            program: Program {
+                background_tasks: background_tasks(),
+            },
             about: self.about(),
             naming: Naming::Native,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::figures::InstanceFigures;
 use super::ledger::{Ledger, Tombstone};
 use super::publication::{Header, InstanceId, Publication, Unreadable};
+use super::stores;
 use crate::gauges::Gauges;
 use crate::snapshot::Activity;
 
@@ -276,6 +277,11 @@ impl ClusterFigures {
         age: Duration,
         sizes: &mut Sizes,
     ) {
+        let stores = match state.is_live {
+            true => part.stores,
+            false => stores::counts_of(&part.stores),
+        };
+        stores::merge(&mut self.figures.stores, &stores);
         for (names, mut figures) in part.functions {
             let gauges = std::mem::take(&mut figures.snapshot.gauges);
             match state.is_live {

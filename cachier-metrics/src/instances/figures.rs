@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::change::{apply_change, write_change};
+use super::stores::{self, Stores};
 use crate::bits::{Reader, Writer};
 use crate::clock::nanos;
 use crate::metrics::CacheMetrics;
 use crate::snapshot::Snapshot;
 
-/// The figures of all functions of one process since its start, by their names and those of their backends.
+/// The figures of all functions and stores of one process since its start, by their names and those of their backends.
 ///
 /// Functions that share both are one, as everywhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceFigures {
     /// By function and backend.
     pub functions: BTreeMap<(String, String), FunctionFigures>,
+    /// Of the stores that they use, by backend and store.
+    pub stores: Stores,
 }
 
 /// The figures of one function in one process.
@@ -27,6 +30,8 @@ pub struct FunctionFigures {
     pub sampling: Option<f64>,
     /// When counting began, in nanoseconds since 1970.
     pub started: u64,
+    /// When windows were last begun anew, likewise; 0 if never.
+    pub forgotten: u64,
 }
 
 impl InstanceFigures {
@@ -55,6 +60,15 @@ impl InstanceFigures {
         all
     }
 
+    /// With those of all stores of the process.
+    #[must_use]
+    pub fn with_stores(self) -> Self {
+        Self {
+            stores: stores::by_name(crate::stores::stores()),
+            ..self
+        }
+    }
+
     /// Adds a function, or to what there is under its names.
     pub fn add(&mut self, function: &str, backend: &str, figures: &FunctionFigures) {
         let names = (function.to_owned(), backend.to_owned());
@@ -81,9 +95,11 @@ impl InstanceFigures {
             let sampling = figures.sampling.map(f64::to_bits);
             to.option(sampling.map(u64::swap_bytes));
             to.number(figures.started - first);
+            to.number(figures.forgotten);
             to.number(longest - covers(figures));
             write_change(&Snapshot::default(), &figures.snapshot, to);
         }
+        stores::write(&Stores::new(), &self.stores, to);
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
@@ -95,6 +111,7 @@ impl InstanceFigures {
             let mut figures = FunctionFigures {
                 sampling: sampling.map(|bits| f64::from_bits(bits.swap_bytes())),
                 started: first.checked_add(from.int()?)?,
+                forgotten: from.int()?,
                 ..FunctionFigures::default()
             };
             let covers = longest.checked_sub(from.int()?)?;
@@ -102,6 +119,7 @@ impl InstanceFigures {
             apply_change(&mut figures.snapshot, from)?;
             all.functions.insert(names, figures);
         }
+        stores::apply(&mut all.stores, from)?;
         Some(all)
     }
 
@@ -125,6 +143,7 @@ impl InstanceFigures {
             write_change(&before, &figures.snapshot, to);
         }
         to.number(0_u64);
+        stores::write(&earlier.stores, &self.stores, to);
         Some(())
     }
 
@@ -137,7 +156,7 @@ impl InstanceFigures {
         for figures in self.functions.values_mut() {
             figures.snapshot.covers = figures.snapshot.covers.saturating_add(passed);
         }
-        Some(())
+        stores::apply(&mut self.stores, from)
     }
 }
 
@@ -148,6 +167,7 @@ impl CacheMetrics {
             snapshot,
             sampling: self.sampling().get(),
             started: nanos(started.unwrap_or_default()),
+            forgotten: self.past.forgotten(),
         }
     }
 }
@@ -160,6 +180,7 @@ impl FunctionFigures {
             (own, others) => own.or(others),
         };
         self.started = self.started.min(other.started);
+        self.forgotten = self.forgotten.max(other.forgotten);
         self.snapshot.merge(&other.snapshot);
     }
 }

@@ -186,7 +186,11 @@ impl EndedHistory {
     pub fn past_of(&self, function: &str, backend: &str) -> Past {
         let names = (function.to_owned(), backend.to_owned());
         let mut past = match self.ledger.ended.functions.get(&names) {
-            Some(all) => Past::new(all.snapshot.clone(), all.started),
+            Some(all) => {
+                let mut past = Past::new(all.snapshot.clone(), all.started);
+                past.forget_until(all.forgotten);
+                past
+            }
             None => Past::new(Snapshot::default(), u64::MAX),
         };
         for step in self.trail.steps() {

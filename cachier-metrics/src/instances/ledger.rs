@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::figures::{FunctionFigures, InstanceFigures};
 use super::publication::{InstanceId, Unreadable, seal, unseal};
+use super::stores;
 use crate::bits::{Reader, Writer};
 use crate::gauges::Gauges;
 use crate::snapshot::Activity;
@@ -59,6 +60,7 @@ impl Ledger {
         for ((function, backend), figures) in &figures.functions {
             self.ended.add(function, backend, &counts_of(figures));
         }
+        stores::merge(&mut self.ended.stores, &stores::counts_of(&figures.stores));
         self.ended_instances += 1;
         self.tombstones.push_back(ended);
         if self.tombstones.len() > MAX_TOMBSTONES {

@@ -21,6 +21,7 @@ mod publisher_tests;
 #[cfg(all(test, not(shuttle)))]
 mod sample;
 mod stats;
+mod stores;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 mod trail;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::figures::InstanceFigures;
 use super::ledger::Tombstone;
 use super::publication::{Header, InstanceId, Publication};
+use super::stores;
 
 /// The publications of one instance. Pure: whoever drives it stores the bytes and tells what became of them.
 #[derive(Debug)]
@@ -166,6 +167,7 @@ impl InstanceFigures {
                 figures.snapshot = figures.snapshot.since(&earlier.snapshot);
             }
         }
+        since.stores = stores::since(&self.stores, &earlier.stores);
         since
     }
 }

@@ -6,10 +6,12 @@ use proptest::prelude::*;
 
 use super::figures::{FunctionFigures, InstanceFigures};
 use super::publication::{Header, InstanceId};
+use super::stores::{Stores, by_name};
 use crate::gauges::{Holding, Shared};
 use crate::histogram::{Bucket, Histogram};
 use crate::labels::{ErrorLabel, Operation, Outcome};
 use crate::snapshot::Snapshot;
+use crate::stores::StoreFigures;
 
 pub(super) fn header(instance: u128, epoch: u32, sequence: u64) -> Header {
     Header {
@@ -104,6 +106,18 @@ prop_compose! {
     }
 }
 
+/// Stores in which everything has a figure.
+pub(super) fn stores(count: u64) -> Stores {
+    let mut store = StoreFigures::new("redis", "redis.internal");
+    store.round_trips = vec![(Operation::Load, 40 + count), (Operation::Lease, 3)];
+    store.breaker_open = true;
+    store.idle_connections = Some(2);
+    store.busy_connections = Some(count);
+    store.max_connections = Some(10);
+    store.pool_waits = histogram(&[(-200, count)]);
+    by_name(vec![store, StoreFigures::new("file", "/var/cache")])
+}
+
 /// The same figures some time later: counts add up, and what a moment has is the later one's.
 pub(super) fn later(before: &Snapshot, counted: &Snapshot) -> Snapshot {
     let mut later = before.clone();
@@ -121,6 +135,7 @@ pub(super) fn instance(snapshots: impl IntoIterator<Item = Snapshot>) -> Instanc
             snapshot,
             sampling: (number % 2 == 0).then_some(0.25),
             started: 1_704_067_200_000_000_000 + number as u64,
+            forgotten: 7 * number as u64,
         };
         all.add(&format!("shop::function_{number}"), "redis", &figures);
     }

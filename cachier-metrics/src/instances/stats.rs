@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::cluster::{ClusterFigures, InstanceState};
 use crate::stats::Stats;
+use crate::stores::StoreFigures;
 use crate::table::StatsTable;
 
 /// The figures of all instances that share a store of metrics. `Display` is a table, with the instances below.
@@ -27,6 +28,9 @@ use crate::table::StatsTable;
 pub struct ClusterStats {
     /// The figures of each function, by its name, over all instances.
     pub functions: StatsTable,
+    /// The figures of each store that they use: requests and connections are sums, and a breaker is open where that of any
+    /// instance is.
+    pub stores: Vec<StoreFigures>,
     /// The instances, the latest heard of first; those that were silent for long are only in the sums.
     pub instances: Vec<InstanceStats>,
     /// How many ended instances are in the sums besides.
@@ -85,6 +89,7 @@ impl From<&ClusterFigures> for ClusterStats {
             functions.map(|((function, _), figures)| (function.as_str(), figures.snapshot.clone()));
         Self {
             functions: functions.collect(),
+            stores: cluster.figures.stores.values().cloned().collect(),
             instances: cluster.instances.iter().map(InstanceStats::from).collect(),
             ended_instances: cluster.ended_instances,
             unreadable: cluster.unreadable,
@@ -113,6 +118,23 @@ impl fmt::Display for ClusterStats {
         if self.unreadable > 0 {
             writeln!(f, "{} publications could not be read", self.unreadable)?;
         }
-        self.functions.fmt(f)
+        self.functions.fmt(f)?;
+        for store in &self.stores {
+            let requests: u64 = store.round_trips.iter().map(|(_, count)| count).sum();
+            write!(f, "{} {}: {requests} requests", store.backend, store.store)?;
+            if let (Some(busy), Some(max)) = (store.busy_connections, store.max_connections) {
+                write!(f, ", {busy} of {max} connections in use")?;
+            }
+            writeln!(
+                f,
+                "{}",
+                if store.breaker_open {
+                    ", breaker open"
+                } else {
+                    ""
+                }
+            )?;
+        }
+        Ok(())
     }
 }

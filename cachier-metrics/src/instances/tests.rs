@@ -8,9 +8,10 @@ use proptest::prelude::*;
 
 use super::figures::InstanceFigures;
 use super::publication::{Header, Publication, Unreadable, unseal};
-use super::sample::{counted, everything, header, instance, later};
+use super::sample::{counted, everything, header, instance, later, stores};
 use crate::bits::Writer;
 use crate::snapshot::Snapshot;
+use crate::stores::StoreFigures;
 
 const GOLDEN: &str = include_str!("../../tests/golden/instance.hex");
 
@@ -38,7 +39,8 @@ fn damaged<T: std::fmt::Debug>(result: Result<T, Unreadable>) {
 /// All versions to come read this, too: what a new metric adds to it goes into another file beside.
 #[test]
 fn the_golden_file_is_read_and_written() {
-    let figures = instance([everything(), Snapshot::default()]);
+    let mut figures = instance([everything(), Snapshot::default()]);
+    figures.stores = stores(3);
     let written = Publication::full(&header(7, 2, 9), &figures);
     assert_eq!(hex(&written), hex(&bytes(GOLDEN)));
     let golden = Publication::read(&bytes(GOLDEN)).unwrap();
@@ -96,16 +98,23 @@ fn unknown_parts_are_left_out() {
     let extremes = [3000_u64, 1, 2, 0];
     let current = [50_u64, 4, 0];
     let all = [
-        &[0, 0, 0],
+        &[0, 0, 0, 0],
         &counters[..],
         &histograms,
         &extremes,
         &current,
-        &[0],
+        &[0, 1],
     ];
     let all = all.concat();
     all.into_iter().for_each(|number| writer.number(number));
+    writer.text("redis");
+    writer.text("there");
+    // Requests of an unknown operation, and no other figures.
+    let store = [1_u64, 99, 7, 0, 0, 0, 0, 0, u64::MAX, 0];
+    store.iter().for_each(|number| writer.number(*number));
     let figures = read(&Publication::sealed(&writer.finish())).unwrap();
+    let store = figures.stores.values().next().unwrap();
+    assert_eq!(*store, StoreFigures::new("redis", "there"));
     let figures = &figures.functions[&("f".to_owned(), "redis".to_owned())];
     let mut expected = Snapshot {
         covers: Duration::from_nanos(6),
@@ -205,4 +214,19 @@ fn unchanged_functions_cost_nothing() {
     let mut functions = now.functions.values_mut();
     functions.next_back().unwrap().snapshot.calls[crate::labels::Outcome::Hit] += 1;
     assert!(change(&now) <= idle + 8);
+}
+
+#[test]
+fn changed_stores_are_told_alone() {
+    let (first, second) = (header(7, 0, 1), header(7, 0, 2));
+    let with_stores = |stores| InstanceFigures {
+        stores,
+        ..InstanceFigures::default()
+    };
+    let (before, now) = (with_stores(stores(3)), with_stores(stores(4)));
+    let full = Publication::read(&Publication::full(&first, &before)).unwrap();
+    let change = |now| Publication::change(&second, now, (&first, &before)).unwrap();
+    let read = Publication::read(&change(&now)).unwrap();
+    assert_eq!(full.figures(Some(&read)).unwrap(), now);
+    assert!(change(&before).len() + 20 < change(&now).len());
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::figures::InstanceFigures;
+use super::stores;
 use crate::bits::{Reader, Writer};
 use crate::packed::Packed;
 use crate::snapshot::Snapshot;
@@ -205,5 +206,6 @@ impl InstanceFigures {
         for ((function, backend), figures) in &other.functions {
             self.add(function, backend, figures);
         }
+        stores::merge(&mut self.stores, &other.stores);
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn in_use_for_long(name: &str) -> (&'static CacheMetrics, ComputeReco
         }
     }
     metrics.backend_error(Operation::Store, ErrorLabel::Full);
+    set_background_probe(|| 2);
     // Its figures are kept over restarts, and this is the first process.
     metrics.set_past(EndedHistory::default().past_of(name, "file"));
     (metrics, metrics.start_compute(Reason::Absent))

@@ -13,6 +13,7 @@ use crate::cached_function::metrics_of;
 use crate::context::{Context, sync_scope};
 use crate::problems;
 use crate::timer::{Timer, nanos};
+use crate::usage_cache::patiently;
 
 /// One instance: this process, from when it began to publish.
 pub(super) struct Member {
@@ -83,7 +84,7 @@ impl Member {
     pub(super) fn publish(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let figures = sync_scope(self.view.context, || {
-            InstanceFigures::of(metrics_of(|_| true))
+            patiently(|| InstanceFigures::of(metrics_of(|_| true)).with_stores())
         });
         let published = self.publish_figures(&mut state, &figures);
         let published = Timer::system().timeout(Some(PUBLISH_TIMEOUT), published);

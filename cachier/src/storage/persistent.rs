@@ -358,6 +358,7 @@ impl Store for Persistent {
         let stamp = found.stamp;
         let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
+        let is_leased = lease.is_some();
         let given_up = self.listeners.near.will_change(*key);
         let reply =
             self.operate_with_retry(session, Operation::Store, async move |target, bounded| {
@@ -391,7 +392,12 @@ impl Store for Persistent {
                 }
                 Ok(StoreOutcome::TooLarge)
             }
-            _ => Ok(StoreOutcome::Refused),
+            _ => {
+                if let (Some(metrics), true) = (session.function().metrics, is_leased) {
+                    metrics.lease_lost();
+                }
+                Ok(StoreOutcome::Refused)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
-use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
+use cachier_metrics::{ComputeFailure, ComputePlace, ErrorLabel, Operation, Reason};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::Counter;
@@ -250,6 +250,20 @@ fn an_overtaken_precached_value_is_reported() {
 }
 
 #[test]
+fn a_lost_lease_is_counted() {
+    double!(backend = registered("map"), enable_metrics);
+
+    with_map(|map| {
+        map.set(Fault::Refuses);
+        assert_eq!(double(1), 2);
+        assert_eq!(double::metrics().stats().leases_lost, 1);
+        map.set(Fault::None);
+        assert_eq!(double(2), 4);
+        assert_eq!(double::metrics().stats().leases_lost, 1);
+    });
+}
+
+#[test]
 fn readiness_probes_learn_which_backend_does_not_work() {
     with_map(|_| {
         let health = cachier::check();
@@ -313,7 +327,8 @@ fn a_failed_bypass_counts_as_failed_computation() {
         for metrics in [fail::metrics(), fail_later::metrics()] {
             let snapshot = metrics.snapshot();
             assert_eq!(snapshot.calls[Outcome::Bypass], 1);
-            assert_eq!(snapshot.recalculation_failures[ComputeFailure::Error], 1);
+            let errors = &snapshot.recalculation_failures[ComputeFailure::Error];
+            assert_eq!(errors[ComputePlace::Foreground], 1);
         }
     });
 }

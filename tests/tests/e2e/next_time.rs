@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cachier::testing::{Clock, isolated, isolated_async};
 use cachier::{CallOptions, ErrorKind, Outcome, cachier, register_backend};
-use cachier_metrics::{ComputeFailure, Reason, StaleUse};
+use cachier_metrics::{ComputeFailure, ComputePlace, Reason, StaleUse};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
@@ -77,8 +77,9 @@ macro_rules! refreshes {
                     }
                     assert_eq!(call(), Ok(4));
                     let failures = fails::metrics().snapshot().recalculation_failures;
-                    assert_eq!(failures[ComputeFailure::Error], 1);
-                    assert_eq!(failures[ComputeFailure::Panic], 1);
+                    for failure in [ComputeFailure::Error, ComputeFailure::Panic] {
+                        assert_eq!(failures[failure][ComputePlace::Background], 1);
+                    }
                 });
             }
         }

@@ -237,13 +237,16 @@ pub(crate) fn failures() -> Vec<Panel> {
         ),
         lines(
             "Failed computations",
-            "Per second; errors and panics of the function, and cancelled runs.",
+            "Per second; errors and panics of the function, cancelled runs, and those that took longer than their lease.",
             Kind::Stacked,
             PER_SECOND,
-            vec![query(
-                "{{result}}",
-                rate("recalculation_failures_total", "", "result"),
-            )],
+            vec![
+                query(
+                    "{{result}}, {{where}}",
+                    rate("recalculation_failures_total", "", "result, where"),
+                ),
+                query("lease lost", rate("leases_lost_total", "", "")),
+            ],
         ),
         lines(
             "Stale values",

@@ -109,6 +109,16 @@ fn program() -> Vec<Panel> {
             )],
         ),
         lines(
+            "Background tasks",
+            "Refreshes, stores and clean-ups under way or in line. Many for long: stores or functions are too slow for them.",
+            Kind::Lines,
+            COUNT,
+            vec![query(
+                "",
+                "sum(cachier_background_tasks{service=~\"$service\"})".to_owned(),
+            )],
+        ),
+        lines(
             "Export",
             "Exports that failed, and figures lost on their way, per second.",
             Kind::Lines,

@@ -9,6 +9,8 @@ use cachier::{
 use cachier_tests::forked::Forked;
 use cachier_tests::process::{hear, part, say};
 use cachier_tests::wait::until;
+#[cfg(unix)]
+use rustix::process::Signal;
 
 #[cfg(unix)]
 use crate::forks::in_own_process;
@@ -22,6 +24,14 @@ mod forking {
     use super::a_forked_child_is_an_instance;
 
     crate::on_stores!([redis: Redis, sqlite: Sqlite, file: File] { a_forked_child_is_an_instance });
+}
+#[cfg(unix)]
+mod returning {
+    use super::an_instance_that_returns_is_counted_once;
+
+    crate::on_stores!([redis: Redis, sqlite: Sqlite, file: File] {
+        an_instance_that_returns_is_counted_once
+    });
 }
 mod unreachable {
     use super::publishing_and_calls_fail_apart;
@@ -113,6 +123,40 @@ fn a_forked_child_is_an_instance(subject: &Subject) {
         until("the parent sees both", || is_seen(2, 9));
         child.finish();
     });
+}
+
+/// Others take it for ended, and it begins a new epoch where it has been stopped.
+#[cfg(unix)]
+fn an_instance_that_returns_is_counted_once(subject: &Subject) {
+    const SHORT: Duration = Duration::from_millis(100);
+    if part().is_some() {
+        publish_metrics("store", SHORT).unwrap();
+        count(7);
+        flush();
+        say("published");
+        assert_eq!(hear(), "go");
+        count(7 + 5);
+        flush();
+        say("again");
+        // Until the test is over.
+        let _ = hear();
+        return;
+    }
+    let namespace = unique("published");
+    set_global_params(global_params().namespace(&*namespace));
+    let mut stopped = subject.start("count", &namespace);
+    assert_eq!(stopped.line(), "published");
+    publish_metrics("store", SHORT).unwrap();
+    until("both are seen", || is_seen(2, 7));
+    stopped.signal(Signal::STOP);
+    let has_ended = || cluster_stats().is_ok_and(|cluster| cluster.ended_instances == 1);
+    until("it is taken for ended", has_ended);
+    assert_eq!(cluster_stats().unwrap().total().calls, 7);
+    stopped.signal(Signal::CONT);
+    stopped.tell("go");
+    assert_eq!(stopped.line(), "again");
+    until("it is seen again", || is_seen(2, 7 + 12));
+    assert_eq!(cluster_stats().unwrap().ended_instances, 1);
 }
 
 /// A call of which nobody has the value yet.

@@ -27,7 +27,7 @@ pub(super) fn unit(family: &MetricFamily<'_>) -> &'static str {
 const RATIO: &str = "1";
 
 /// The units of metrics without a base unit.
-const COUNTED: [(&str, &str); 23] = [
+const COUNTED: [(&str, &str); 25] = [
     ("calls", "{call}"),
     ("lifetime_calls", "{call}"),
     ("calls_abandoned", "{call}"),
@@ -40,6 +40,8 @@ const COUNTED: [(&str, &str); 23] = [
     ("inflight_computations", "{computation}"),
     ("refreshes_suppressed", "{refresh}"),
     ("wait_timeouts", "{wait}"),
+    ("leases_lost", "{lease}"),
+    ("background_tasks", "{task}"),
     ("size_limit_rejections", "{value}"),
     ("removals", "{entry}"),
     ("entries", "{entry}"),
