@@ -1,5 +1,6 @@
 //! A loopback proxy that simulates network faults.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -218,11 +219,14 @@ impl State {
         for (from, to, speaker) in [upwards, (server, client, Speaker::Server)] {
             let (state, last) = (Arc::clone(self), Arc::clone(&last));
             thread::spawn(move || {
+                let was_held_up = Cell::new(false);
                 let passes = |piece: &[u8]| {
                     if number < state.lost.load(Ordering::SeqCst) {
                         return false;
                     }
-                    state.hold_up(number, piece);
+                    if state.hold_up(number, piece) {
+                        was_held_up.set(true);
+                    }
                     state.note(&last, speaker);
                     match speaker {
                         Speaker::Client => !state.answers(piece, &from),
@@ -230,25 +234,33 @@ impl State {
                     }
                 };
                 let _ = state.pass_on(speaker, &from, &to, passes);
-                let _ = to.shutdown(Shutdown::Both);
+                // What was late is carried out: servers drop what they are doing for a client who has gone.
+                if !was_held_up.get() {
+                    let _ = to.shutdown(Shutdown::Both);
+                }
                 let _ = from.shutdown(Shutdown::Both);
             });
         }
         Ok(())
     }
 
-    /// Holds up a piece that comes through the connection of this number, as long as that or its request is held up.
-    fn hold_up(&self, number: u64, piece: &[u8]) {
+    /// Holds up a piece that comes through the connection of this number, as long as that or its request is held up; whether it
+    /// was.
+    fn hold_up(&self, number: u64, piece: &[u8]) -> bool {
         let held_word = self.held_word().clone();
-        let is_held = held_word.is_some_and(|word| String::from_utf8_lossy(piece).contains(&word));
-        if is_held {
+        let has_word = held_word.is_some_and(|word| String::from_utf8_lossy(piece).contains(&word));
+        if has_word {
             self.holds_request.store(true, Ordering::SeqCst);
         }
-        while number < self.held_up.load(Ordering::SeqCst)
-            || (is_held && self.held_word().is_some())
-        {
+        let is_held_up = || {
+            let is_old = number < self.held_up.load(Ordering::SeqCst);
+            is_old || (has_word && self.held_word().is_some())
+        };
+        let was_held_up = is_held_up();
+        while is_held_up() {
             thread::sleep(Duration::from_millis(5));
         }
+        was_held_up
     }
 
     fn held_word(&self) -> MutexGuard<'_, Option<String>> {
