@@ -32,7 +32,7 @@ triple!(backend = registered("store"));
 
 const SYNC: Function = Function {
     call: |number| double::call_detailed(CallOptions::new(), number),
-    invalidate: |number| double::invalidate(number),
+    invalidate: double::invalidate,
 };
 
 /// In a task, as in a server.
