@@ -27,14 +27,8 @@ pub(crate) fn outcomes() -> Vec<Panel> {
             vec![
                 query("hits", share(HITS, LOOKUPS, "")),
                 query("served without computing", share(SERVED, LOOKUPS, "")),
-                query(
-                    "hits in {{window}}: {{instance}}",
-                    format!("cachier_hit_ratio{{{SELECTED}}}"),
-                ),
-                query(
-                    "served in {{window}}: {{instance}}",
-                    format!("cachier_served_ratio{{{SELECTED}}}"),
-                ),
+                query("hits in {{window}}: {{instance}}", chosen("hit_ratio")),
+                query("served in {{window}}: {{instance}}", chosen("served_ratio")),
                 query(
                     "near tier",
                     format!(
@@ -66,36 +60,29 @@ pub(crate) fn times() -> Vec<Panel> {
             "By outcome: half of the calls, and 99 of 100, took no longer.",
             Kind::Lines,
             SECONDS,
-            vec![
-                query(
-                    "{{outcome}}, 50 %",
-                    quantile(0.5, "call_duration_seconds", "outcome"),
-                ),
-                query(
-                    "{{outcome}}, 99 %",
-                    quantile(0.99, "call_duration_seconds", "outcome"),
-                ),
-            ],
+            half_and_most(
+                ["{{outcome}}, 50 %", "{{outcome}}, 99 %"],
+                "call_duration_seconds",
+                "outcome",
+            )
+            .into(),
         ),
         lines(
             "Duration of computations and waits",
             "Of the body, and of waiting for another's computation.",
             Kind::Lines,
             SECONDS,
-            vec![
-                query(
-                    "computation, 50 %",
-                    quantile(0.5, "compute_duration_seconds", ""),
-                ),
-                query(
-                    "computation, 99 %",
-                    quantile(0.99, "compute_duration_seconds", ""),
-                ),
-                query(
-                    "wait ({{scope}}), 99 %",
-                    quantile(0.99, "wait_duration_seconds", "scope"),
-                ),
-            ],
+            half_and_most(
+                ["computation, 50 %", "computation, 99 %"],
+                "compute_duration_seconds",
+                "",
+            )
+            .into_iter()
+            .chain([query(
+                "wait ({{scope}}), 99 %",
+                quantile(0.99, "wait_duration_seconds", "scope"),
+            )])
+            .collect(),
         ),
         lines(
             "Operations of the backend",
@@ -151,7 +138,10 @@ pub(crate) fn times() -> Vec<Panel> {
             SECONDS,
             vec![query(
                 "{{instance}}",
-                format!("max by (instance) (cachier_oldest_computation_age_seconds{{{SELECTED}}})"),
+                format!(
+                    "max by (instance) ({})",
+                    chosen("oldest_computation_age_seconds")
+                ),
             )],
         ),
     ]
@@ -159,7 +149,7 @@ pub(crate) fn times() -> Vec<Panel> {
 
 /// What the cache holds.
 pub(crate) fn contents() -> Vec<Panel> {
-    let bound = |metric: &str| format!("max(cachier_{metric}{{{SELECTED}}})");
+    let bound = |metric: &str| format!("max({})", chosen(metric));
     vec![
         lines(
             "Entries",
@@ -194,20 +184,14 @@ pub(crate) fn contents() -> Vec<Panel> {
             "Serialized size of the values that were stored.",
             Kind::Lines,
             BYTES,
-            vec![
-                query("50 %", quantile(0.5, "entry_size_bytes", "")),
-                query("99 %", quantile(0.99, "entry_size_bytes", "")),
-            ],
+            half_and_most(["50 %", "99 %"], "entry_size_bytes", "").into(),
         ),
         lines(
             "Age of values",
             "Age of the values that timed calls were given.",
             Kind::Lines,
             SECONDS,
-            vec![
-                query("50 %", quantile(0.5, "entry_age_seconds", "")),
-                query("99 %", quantile(0.99, "entry_age_seconds", "")),
-            ],
+            half_and_most(["50 %", "99 %"], "entry_age_seconds", "").into(),
         ),
         lines(
             "Values too large to be stored",
@@ -270,10 +254,7 @@ pub(crate) fn failures() -> Vec<Panel> {
             about: "Durations, ages and time saved come of this share of the calls. All counts are exact.",
             kind: Kind::Number,
             unit: SHARE,
-            queries: vec![query(
-                "",
-                format!("min(cachier_sampling_ratio{{{SELECTED}}})"),
-            )],
+            queries: vec![query("", format!("min({})", chosen("sampling_ratio")))],
         },
         Panel {
             title: "Counting since",
@@ -282,8 +263,17 @@ pub(crate) fn failures() -> Vec<Panel> {
             unit: "dateTimeFromNow",
             queries: vec![query(
                 "",
-                format!("1000 * min(cachier_start_time_seconds{{{SELECTED}}})"),
+                format!("1000 * min({})", chosen("start_time_seconds")),
             )],
         },
+    ]
+}
+
+/// How long, large or old half of them are at most, and 99 of 100.
+fn half_and_most(legends: [&'static str; 2], metric: &str, by: &str) -> [Query; 2] {
+    let [half, most] = legends;
+    [
+        query(half, quantile(0.5, metric, by)),
+        query(most, quantile(0.99, metric, by)),
     ]
 }

@@ -8,6 +8,11 @@ pub(crate) const SERVED: &str = "outcome=~\"hit|stale|coalesced\"";
 pub(crate) const SELECTED: &str =
     "service=~\"$service\", backend=~\"$backend\", function=~\"$function\"";
 
+/// A gauge of each chosen function.
+pub(crate) fn chosen(metric: &str) -> String {
+    format!("cachier_{metric}{{{SELECTED}}}")
+}
+
 /// How fast a counter rises, by these labels.
 pub(crate) fn rate(metric: &str, matching: &str, by: &str) -> String {
     let comma = if matching.is_empty() { "" } else { ", " };
@@ -27,7 +32,7 @@ pub(crate) fn share(part: &str, of: &str, by: &str) -> String {
 /// A gauge, added up.
 pub(crate) fn now(metric: &str, by: &str) -> String {
     let by = grouped(by);
-    format!("sum{by}(cachier_{metric}{{{SELECTED}}})")
+    format!("sum{by}({})", chosen(metric))
 }
 
 /// What the backend holds: the same in each instance that shares it.
