@@ -2,6 +2,9 @@
 
 pub mod analytics {
     #![doc = include_str!("guide/analytics.md")]
+    #![doc = "\n# What the page looks like\n\nOf a program with eight functions, and of one of them:\n"]
+    #![doc = include_str!("guide/pictures/page.html")]
+    #![doc = include_str!("guide/pictures/page_function.html")]
 }
 pub mod choosing_a_backend {
     #![doc = include_str!("guide/choosing_a_backend.md")]
@@ -47,6 +50,10 @@ pub mod sharing_by_machines {
 }
 pub mod terminal {
     #![doc = include_str!("guide/terminal.md")]
+    #![doc = "\n# What it looks like\n\nThe table, and a function's details:\n"]
+    #![doc = include_str!("guide/pictures/top.svg")]
+    #![doc = ""]
+    #![doc = include_str!("guide/pictures/top_details.svg")]
 }
 pub mod testing {
     #![doc = include_str!("guide/testing.md")]

@@ -1,5 +1,6 @@
 //! A browser with the live page open.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cachier_servers::chromedriver::{self, Chromedriver};
@@ -108,10 +109,35 @@ impl Page {
         serde_json::from_value(self.script(&script).await).unwrap()
     }
 
+    /// The texts of all elements.
+    pub(super) async fn texts(&self, selector: &str) -> Vec<String> {
+        let script = format!(
+            "return [...document.querySelectorAll(\"{selector}\")].map((element) => element.textContent)"
+        );
+        serde_json::from_value(self.script(&script).await).unwrap()
+    }
+
+    /// Names and figures, side by side.
+    pub(super) async fn pairs(&self, selector: &str) -> BTreeMap<String, String> {
+        let names = self.texts(&format!("{selector} dt")).await;
+        let figures = self.texts(&format!("{selector} dd")).await;
+        names.into_iter().zip(figures).collect()
+    }
+
+    /// Gives the window, with its borders, this size.
+    pub(super) async fn resize(&self, width: u32, height: u32) {
+        self.client.set_window_size(width, height).await.unwrap();
+    }
+
+    /// A picture, as PNG, of what is to be seen.
+    pub(super) async fn screenshot(&self) -> Vec<u8> {
+        self.client.screenshot().await.unwrap()
+    }
+
     /// A picture of the whole page in the folder that `CACHIER_TEST_SHOTS` names, for people to look at.
     pub(super) async fn picture(&self, name: &str) {
         if let Some(folder) = std::env::var_os("CACHIER_TEST_SHOTS") {
-            let picture = self.client.screenshot().await.unwrap();
+            let picture = self.screenshot().await;
             let path = std::path::Path::new(&folder).join(format!("{name}.png"));
             std::fs::write(path, picture).unwrap();
         }

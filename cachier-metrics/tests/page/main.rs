@@ -2,6 +2,8 @@
 #![cfg(all(feature = "prometheus", not(shuttle)))]
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use cachier_metrics::*;
@@ -12,8 +14,13 @@ mod browser;
 #[allow(dead_code, reason = "not all tests need all of it")]
 #[path = "../support/client.rs"]
 mod client;
+mod pictures;
+mod shown;
 
 use browser::{Device, Page, with_page};
+
+/// For so long the functions have been there.
+const SECONDS: u32 = 20;
 
 /// A program with so many functions: each has been called a little more often than the one before.
 fn program(functions: u64) -> (PrometheusExporter, String) {
@@ -36,7 +43,8 @@ fn function(number: u64) -> &'static CacheMetrics {
         ("stale_after", "600s".to_owned()),
         ("capacity", "1000".to_owned()),
     ];
-    let metrics = CacheMetrics::create(options.settings(settings));
+    let clock = Clock::manual();
+    let metrics = CacheMetrics::create(options.settings(settings).clock(clock.clone()));
     let holding = Holding::new(Some(number), Some(number * 1000));
     metrics.set_gauges(Box::new(move || {
         let mut gauges = Gauges::default();
@@ -47,54 +55,124 @@ fn function(number: u64) -> &'static CacheMetrics {
     }));
     let call = |outcome| {
         let call = metrics.start_call(Some(Sampled::ONE), None);
+        clock.advance(Duration::from_micros(70 + number));
         call.finish(outcome, Some(1_000_000), Some(2_000_000));
     };
     (0..number).for_each(|_| call(Outcome::Hit));
     (0..3).for_each(|_| call(Outcome::Miss));
-    metrics
-        .start_compute(Reason::Absent)
-        .finish(ComputeResult::Value);
+    let computation = metrics.start_compute(Reason::Absent);
+    clock.advance(Duration::from_millis(30));
+    computation.finish(ComputeResult::Value);
     if number % 10 == 9 {
         metrics.backend_error(Operation::Load, ErrorLabel::Timeout);
     }
+    // From now on the clock stands still, so that a figure is the same whoever asks.
+    for _ in 0..SECONDS {
+        clock.advance(Duration::from_secs(1));
+        metrics.tick();
+    }
     metrics
 }
 
-/// A share as the page writes it: halves are rounded up.
-fn percent(share: f64) -> String {
-    match share > 0.999 && share < 1.0 {
-        true => format!("{:.2} %", (10_000.0 * share).round() / 100.0),
-        false => format!("{:.1} %", (1000.0 * share).round() / 10.0),
+/// The figures of each function on the page are those of the program.
+async fn the_list_is_what_the_program_says(page: &Page, exporter: &PrometheusExporter) {
+    let address = exporter.local_addr().unwrap();
+    let said = client::get(address, "/stats.json?window=minute", "").json();
+    let functions = said["functions"].as_array().unwrap();
+    let names = page.column("Function").await;
+    assert_eq!(names.len(), functions.len());
+    for (column, text) in shown::COLUMNS {
+        let shown = page.column(column).await;
+        let expected = names.iter().map(|name| {
+            let of = |function: &&Value| function["function"] == **name;
+            text(functions.iter().find(of).unwrap())
+        });
+        assert_eq!(shown, expected.collect::<Vec<_>>(), "{column}");
     }
 }
 
-/// The figures of each function on the page are those of the program.
-async fn shows_what_the_program_says(page: &Page, exporter: &PrometheusExporter) {
-    let address = exporter.local_addr().unwrap();
-    let said = client::get(address, "/stats.json?window=minute", "").json();
-    let columns = [
-        page.column("Function").await,
-        page.column("Hit rate").await,
-        page.column("Errors").await,
-        page.column("Running").await,
-        page.column("Backend").await,
-    ];
-    let functions = said["functions"].as_array().unwrap();
-    assert_eq!(columns[0].len(), functions.len());
-    for (number, name) in columns[0].iter().enumerate() {
-        let of = |function: &&Value| function["function"] == **name;
-        let function = functions.iter().find(of).unwrap();
-        let calls = |outcome: &str| function["counted"]["calls"][outcome].as_f64().unwrap();
-        let hit = calls("hit") / (calls("hit") + calls("miss"));
-        let expected = [
-            percent(hit),
-            function["counted"]["backend_errors"].to_string(),
-            function["activity"]["inflight_computations"].to_string(),
-            function["backend"].as_str().unwrap().to_owned(),
-        ];
-        let shown = columns[1..].iter().map(|column| column[number].clone());
-        assert_eq!(shown.collect::<Vec<_>>(), expected, "{name}");
+/// All that is on the page of a function is what the program says of it.
+async fn a_function_is_what_the_program_says(page: &Page, address: SocketAddr, name: &str) {
+    let said = |query: &str| {
+        let path = format!("/stats.json?function={name}&{query}");
+        client::get(address, &path, "").json()
+    };
+    let summary = &said("window=minute")["functions"][0];
+    let columns = shown::COLUMNS.iter();
+    // The backend is in the words above.
+    let columns = columns.filter(|(column, _)| *column != "Backend");
+    let expected = columns.map(|(column, text)| (column.to_string(), text(summary)));
+    assert_eq!(
+        page.pairs("#one-sums").await,
+        expected.collect::<BTreeMap<_, _>>()
+    );
+    let settings = summary["settings"].as_object().unwrap().iter();
+    let settings = settings.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
+    assert_eq!(
+        page.pairs("#settings").await,
+        settings.collect::<BTreeMap<_, _>>()
+    );
+    let all = said("series=minute");
+    let points = all["series"][0]["points"].as_array().unwrap();
+    let points = points
+        .iter()
+        .rev()
+        .map(|point| shown::calls_of_point(point).unwrap_or_else(|| "0/s".to_owned()));
+    let plotted = page
+        .texts("#plots figure:first-child tbody td:last-child")
+        .await;
+    assert_eq!(plotted, points.collect::<Vec<_>>());
+    the_counters_are_what_the_program_says(page, &all).await;
+}
+
+async fn the_counters_are_what_the_program_says(page: &Page, said: &Value) {
+    let metrics = said["metrics"].as_array().unwrap();
+    let samples = |name: &str| {
+        let metric = metrics
+            .iter()
+            .find(|metric| metric["name"] == name)
+            .unwrap();
+        metric["samples"].as_array().unwrap().iter()
+    };
+    for (title, metric, labels) in [
+        (
+            "Errors of the store",
+            "cachier_backend_errors_total",
+            &["operation", "kind"][..],
+        ),
+        (
+            "Computations, by reason",
+            "cachier_recalculations_total",
+            &["reason"],
+        ),
+        (
+            "Entries removed, by cause",
+            "cachier_removals_total",
+            &["cause"],
+        ),
+    ] {
+        let counted = samples(metric).filter(|sample| sample["value"].as_f64() > Some(0.0));
+        let expected = counted.map(|sample| {
+            let labels = labels
+                .iter()
+                .map(|label| sample["labels"][label].as_str().unwrap());
+            let labels = labels.collect::<Vec<_>>().join(", ");
+            format!("{labels}{}", shown::count(sample["value"].as_f64()))
+        });
+        let rows = page
+            .texts(&format!("#counts table[aria-label='{title}'] tr"))
+            .await;
+        assert_eq!(rows, expected.collect::<Vec<_>>(), "{title}");
     }
+    let calls = samples("cachier_call_duration_seconds");
+    let calls: f64 = calls
+        .map(|sample| sample["histogram"]["count"].as_f64().unwrap())
+        .sum();
+    let words = page.text("#distributions figure:first-child > p").await;
+    assert!(
+        words.starts_with(&format!("{}, from", shown::count(Some(calls)))),
+        "{words}"
+    );
 }
 
 #[test]
@@ -107,7 +185,7 @@ fn the_list_shows_what_the_program_says() {
             "return location.hash === '#window=minute'",
         )
         .await;
-        shows_what_the_program_says(&page, &exporter).await;
+        the_list_is_what_the_program_says(&page, &exporter).await;
         page.click("[data-key=function] button").await;
         let mut names = page.column("Function").await;
         assert!(names.is_sorted() && names.len() == 60);
@@ -135,8 +213,10 @@ fn the_list_shows_what_the_program_says() {
 
 #[test]
 fn a_function_has_a_page_of_its_own() {
-    let (_exporter, origin) = program(12);
+    let (exporter, origin) = program(12);
+    let address = exporter.local_addr().unwrap();
     with_page(&origin, Device::Desktop, async |page| {
+        page.click("[data-window=minute]").await;
         page.click("tr[data-function='shop::module_2::price_009'] a")
             .await;
         page.until(
@@ -150,14 +230,9 @@ fn a_function_has_a_page_of_its_own() {
             "return document.activeElement.id === 'one-title'",
         )
         .await;
-        assert!(page.text("#one-sums").await.contains(&percent(9.0 / 12.0)));
-        assert!(page.text("#settings").await.contains("600s"));
-        assert!(page.text("#counts").await.contains("load, timeout"));
-        assert_eq!(
-            page.script("return document.querySelectorAll('#plots figure').length")
-                .await,
-            4
-        );
+        a_function_is_what_the_program_says(&page, address, "shop::module_2::price_009").await;
+        assert_eq!(page.pairs("#settings").await["stale_after"], "600s");
+        assert_eq!(page.texts("#plots figure figcaption").await.len(), 4);
         page.click("[data-window=day]").await;
         page.until("is of a day", "return document.querySelector('[data-window=day]').getAttribute('aria-pressed') === 'true'").await;
         page.picture("function").await;

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod picture;
+mod pictures;
 mod pipes;
 mod program;
 mod screens;
