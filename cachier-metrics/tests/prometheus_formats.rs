@@ -187,6 +187,12 @@ fn other_names_are_served_on_request() {
 #[test]
 fn names_are_as_promised() {
     let (busy, _running) = in_use_for_long("golden");
+    drop(busy.start_compute(Reason::Absent));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _compute = busy.start_compute(Reason::Absent);
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err());
     let _store = store();
     let registry = MetricsRegistry::new("prometheus");
     registry.register_function(busy);

@@ -80,14 +80,14 @@ pub(super) fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
     counts.iter().map(point).collect()
 }
 
-/// Failures in the foreground exist from the beginning, those in the background with their first one.
+/// Errors in the foreground exist from the beginning, other failures with their first one: the series budget is small.
 pub(super) fn failures(
     failures: &Labelled<ComputeFailure, Labelled<ComputePlace, u64>>,
 ) -> Vec<Point<'_>> {
     let mut points = Vec::new();
     for (failure, places) in failures.iter() {
         for (place, count) in places.iter() {
-            if *count > 0 || place == ComputePlace::Foreground {
+            if *count > 0 || (failure, place) == (ComputeFailure::Error, ComputePlace::Foreground) {
                 points.push(Point {
                     labels: vec![label(failure), label(place)],
                     value: SampleValue::Count(*count),
