@@ -37,7 +37,7 @@ fn one_call(metrics: &'static CacheMetrics, clock: &Clock, seed: usize, call: us
     let load = metrics.start_operation(Operation::Load, Some(Sampled::ONE));
     clock.advance(nanos(2_000));
     drop(load);
-    if call % 10 > 0 {
+    if !call.is_multiple_of(10) {
         started.finish(Outcome::Hit, Some(5_000_000), Some(60_000_000_000));
         return;
     }
