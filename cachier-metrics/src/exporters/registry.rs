@@ -12,8 +12,8 @@ use super::reading::{About, Program, Reading};
 use crate::append_list::AppendList;
 use crate::background::background_tasks;
 use crate::labels::{
-    AbandonReason, ErrorLabel, Label, NearResult, Operation, Outcome, RemovalCause, StaleUse, Tier,
-    WaitScope,
+    AbandonReason, ComputePlace, ErrorLabel, Label, NearResult, Operation, Outcome, RemovalCause,
+    StaleUse, Tier, WaitScope,
 };
 use crate::metrics::CacheMetrics;
 use crate::pattern::NamePattern;
@@ -58,7 +58,7 @@ struct ExportCounts {
 }
 
 /// The labels of the catalogue, and those that Prometheus adds to histograms.
-pub(super) const TAKEN_LABELS: [&str; 19] = [
+pub(super) const TAKEN_LABELS: [&str; 20] = [
     "function",
     "backend",
     "store",
@@ -72,6 +72,7 @@ pub(super) const TAKEN_LABELS: [&str; 19] = [
     Outcome::KEY,
     NearResult::KEY,
     AbandonReason::KEY,
+    ComputePlace::KEY,
     StaleUse::KEY,
     RemovalCause::KEY,
     Operation::KEY,
