@@ -29,6 +29,7 @@ use crate::no_backends::Backends;
 use crate::options::GlobalParams;
 use crate::pending::PendingWork;
 use crate::problems;
+use crate::random::Random;
 use crate::readiness::readiness;
 use crate::registry::Registry;
 use crate::switches::Switches;
@@ -43,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) pending: PendingWork,
     pub(crate) backends: Backends,
     pub(crate) registry: Registry,
+    pub(crate) random: Random,
     params: PerProcess<Mutex<Arc<GlobalParams>>>,
     /// Counts changes of parameters and backends, so that functions notice them.
     revision: AtomicU64,
@@ -114,6 +116,7 @@ fn main() -> &'static Context {
             Timer::system(),
             GlobalParams::new(),
             environment::switches(),
+            Random::unforeseeable(),
         ))
     })
 }
@@ -151,6 +154,7 @@ impl Context {
         timer: &'static Timer,
         params: GlobalParams,
         switches: Switches,
+        random: Random,
     ) -> Self {
         Self {
             id,
@@ -159,6 +163,7 @@ impl Context {
             pending: PendingWork::default(),
             backends: Backends::default(),
             registry: Registry::new(switches),
+            random,
             params: PerProcess::with(Mutex::new(Arc::new(params)), copied),
             revision: AtomicU64::new(1),
         }
@@ -177,7 +182,7 @@ impl Context {
         // Near values were stored under the old parameters.
         let of_near = |params: &GlobalParams| {
             let place = (params.namespace.clone(), params.cache_dir.clone());
-            let ages = (params.stale_after, params.near_stale_after);
+            let ages = (params.stale_after, params.jitter, params.near_stale_after);
             (place, ages)
         };
         if of_near(&before) != of_near(&params) {

@@ -5,13 +5,18 @@
 
 use std::time::Duration;
 
+use cachier_backends::entry::AgeLimit;
 use cachier_metrics::Reason;
+
+use crate::stamp::Ageing;
 
 /// The rules of a function that decisions need, with defaults filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// Age from which a value is stale; `None` means never.
+    /// Age from which a value without a limit of its own is stale; `None` means never.
     pub(crate) stale_after: Option<Duration>,
+    /// Bounds the limits that values have of their own.
+    pub(crate) longest_own_limit: Option<Duration>,
     /// Oldest stale value that may be served; `None` means any.
     pub(crate) max_stale: Option<Duration>,
     /// How far past `stale_after` a value may replace a failure; `None` means not at all.
@@ -20,6 +25,36 @@ pub(crate) struct Rules {
     pub(crate) on_stale: OnStale,
     /// How long a stale value is served after a failed attempt without another one.
     pub(crate) retry_after: Duration,
+}
+
+impl Rules {
+    /// The rules for one value: those of its function, with the age from which this value is stale.
+    pub(crate) fn for_value(&self, ageing: Ageing) -> Self {
+        let limit = match ageing.limit {
+            None => self.stale_after,
+            Some(own) => [own_limit(own), self.longest_own_limit]
+                .into_iter()
+                .flatten()
+                .min(),
+        };
+        Self {
+            stale_after: limit.map(|limit| limit.saturating_sub(share_of(limit, ageing.jitter.0))),
+            ..self.clone()
+        }
+    }
+}
+
+fn own_limit(limit: AgeLimit) -> Option<Duration> {
+    match limit {
+        AgeLimit::Of(limit) => Some(limit),
+        AgeLimit::Never => None,
+    }
+}
+
+/// This share of a duration, in units of 2⁻³².
+fn share_of(duration: Duration, share: u32) -> Duration {
+    // A factor below 1, so only the rounding could exceed the duration.
+    duration.mul_f64(f64::from(share) / 2_f64.powi(32))
 }
 
 /// The treatment of a stale value.

@@ -1,3 +1,4 @@
+use cachier_backends::entry::Jitter;
 use proptest::prelude::*;
 
 use super::*;
@@ -334,6 +335,56 @@ fn only_functions_that_serve_stale_back_off() {
     assert_eq!(backoff_after_failure(&next_time), Some(second));
     assert_eq!(backoff_after_failure(&on_error), Some(second));
     assert_eq!(backoff_after_failure(&never), None);
+}
+
+#[test]
+fn a_values_own_limit_replaces_its_functions() {
+    let hours = |hours: u32| Some(HOUR * hours);
+    let own = |hours: u32| Some(AgeLimit::Of(HOUR * hours));
+    let quarter = 1 << 30;
+    // stale_after, own limit, its bound, jitter; the limit of the value
+    let table = [
+        (None, None, None, 0, None),
+        (hours(4), None, None, 0, hours(4)),
+        (hours(4), own(2), None, 0, hours(2)),
+        (hours(4), own(9), None, 0, hours(9)),
+        (hours(4), Some(AgeLimit::Never), None, 0, None),
+        (hours(4), Some(AgeLimit::Never), hours(8), 0, hours(8)),
+        (None, own(9), hours(8), 0, hours(8)),
+        (hours(0), own(2), hours(8), 0, hours(2)),
+        // The bound is that of own limits alone.
+        (hours(9), None, hours(8), 0, hours(9)),
+        (hours(4), None, None, quarter, hours(3)),
+        (hours(4), own(8), None, quarter, hours(6)),
+        (None, Some(AgeLimit::Never), hours(8), quarter, hours(6)),
+        (None, None, None, quarter, None),
+    ];
+    for (stale_after, limit, longest_own_limit, jitter, expected) in table {
+        let rules = Rules {
+            longest_own_limit,
+            ..rules(stale_after)
+        };
+        let jitter = Jitter(jitter);
+        let of_value = rules.for_value(Ageing { limit, jitter });
+        assert_eq!(
+            of_value.stale_after, expected,
+            "{rules:?} {limit:?} {jitter:?}"
+        );
+    }
+}
+
+#[test]
+fn jitter_only_ever_shortens_a_limit() {
+    for limit in [Duration::from_nanos(1), HOUR, Duration::MAX] {
+        for jitter in [Jitter(1), Jitter(u32::MAX)] {
+            let ageing = Ageing {
+                limit: None,
+                jitter,
+            };
+            let shortened = rules(Some(limit)).for_value(ageing).stale_after;
+            assert!(shortened <= Some(limit), "{limit:?} {jitter:?}");
+        }
+    }
 }
 
 fn durations() -> impl Strategy<Value = Duration> {

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tokio")]
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::gate::Gate;
 use crate::gate::Limit;
 use crate::identity::{self, FunctionSpec, Package};
 use crate::labels;
-use crate::options::{BackendName, Options, Policy, WantSize};
+use crate::options::{AgeLimits, BackendName, Options, Policy, WantSize};
+use crate::share::Share;
 use crate::span::{self, CallOf, CallSpan};
 use crate::switches::Switches;
 use crate::timer::nanos;
@@ -39,6 +40,8 @@ pub struct Function {
     pub(crate) context: &'static Context,
     pub(crate) metrics: Option<&'static CacheMetrics>,
     gate: Gate,
+    /// The most jitter that values in memory may have been stored with, in millionths.
+    most_jitter: AtomicU32,
     policy: RwLock<Arc<Policy>>,
     /// The process that made it.
     process: Process,
@@ -66,7 +69,8 @@ impl Function {
             typed_name: identity::typed_name(&spec),
             storage_name: identity::storage_name(&spec),
             package: spec.package,
-            gate: Gate::new(fresh_nanos(&policy)),
+            gate: Gate::new(fresh_nanos(&policy, policy.jitter)),
+            most_jitter: AtomicU32::new(policy.jitter.millionths()),
             verification: Verification::new(is_verified(&spec.options, &policy)),
             options: spec.options,
             policy: RwLock::new(Arc::new(policy)),
@@ -180,7 +184,10 @@ impl Function {
     /// Applies changed parameters of the program.
     pub(crate) fn update_params(&self) {
         let policy = Policy::resolve(&self.options, &self.context.params());
-        self.gate.set_max_age(fresh_nanos(&policy));
+        let jitter = policy.jitter.millionths();
+        let most = jitter.max(self.most_jitter.fetch_max(jitter, Ordering::Relaxed));
+        let most = Share::of_millionths(most);
+        self.gate.set_max_age(fresh_nanos(&policy, most));
         self.verification
             .set_enabled(is_verified(&self.options, &policy));
         if let Some(mut current) = self.policy_to_change() {
@@ -343,7 +350,10 @@ impl Function {
             CallOf {
                 function: &self.name,
                 backend: &|| self.context.backends.label(&self.options.backend),
-                ttl: policy.rules.stale_after,
+                ttl: match policy.age_limits {
+                    AgeLimits::OfFunction => policy.rules.stale_after,
+                    AgeLimits::OfValues => None,
+                },
             },
         )
     }
@@ -385,8 +395,15 @@ fn is_verified(options: &Options, policy: &Policy) -> bool {
     policy.verify && options.backend != BackendName::Memory
 }
 
-/// The age up to which the fast path may serve a value.
-fn fresh_nanos(policy: &Policy) -> u64 {
-    let bounds = [policy.rules.stale_after, policy.near_stale_after];
+/// The age up to which the fast path may serve a value. Beyond the shortest limit that jitter leaves, the decision knows more.
+fn fresh_nanos(policy: &Policy, jitter: Share) -> u64 {
+    let bounds = match policy.age_limits {
+        AgeLimits::OfFunction => [policy.shortest_limit(jitter), policy.near_stale_after],
+        AgeLimits::OfValues => [Some(OWN_LIMITS_AGE), None],
+    };
     bounds.into_iter().flatten().min().map_or(u64::MAX, nanos)
 }
+
+/// The age up to which the fast path serves values with limits of their own: the moment from which that counts is as much
+/// before the end of the limit.
+pub(crate) const OWN_LIMITS_AGE: Duration = Duration::from_nanos(1);

@@ -115,12 +115,14 @@ mod options;
 mod pending;
 mod problems;
 mod program;
+mod random;
 mod readiness;
 mod registered;
 mod registry;
 #[cfg(feature = "persistent")]
 mod sent;
 mod session;
+mod share;
 mod span;
 mod stamp;
 mod storage;
@@ -241,9 +243,9 @@ pub mod metrics {
 pub mod types {
     pub use crate::__private::{
         ArgumentInBackground, CollectsMetrics, Fit, HasFolder, InFolder, InNoFolder, KeyInMemory,
-        KeyInStore, Lookup, Metered, ReferenceInBackground, TakesFailures, Unfit, Unmetered,
-        ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore, in_background,
-        in_companion, propagated,
+        KeyInStore, LimitsAge, Lookup, Metered, ReferenceInBackground, TakesFailures, Unfit,
+        Unmetered, ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore, in_background,
+        in_companion, own_limit, propagated,
     };
 }
 #[cfg(feature = "memory")]
@@ -271,6 +273,7 @@ pub use self::program::{
 };
 #[cfg(feature = "persistent")]
 pub use self::program::{register_backend, set_default_backend};
+pub use self::share::Share;
 
 /// The README, whose code blocks are tests.
 #[cfg(all(doctest, feature = "prometheus", feature = "testing"))]

@@ -1,15 +1,16 @@
 //! The arguments of an attribute, and the parameters of the program.
 
+mod policy;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cachier_backends::Version;
 use cachier_metrics::SamplingRate;
 
-use crate::decision::{OnStale, Rules};
-use crate::environment;
-use crate::stamp::Stamp;
-use crate::timer::nanos;
+use crate::share::Share;
+
+pub(crate) use policy::Policy;
 
 /// Where a function keeps its values.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -55,6 +56,16 @@ impl Switch {
     }
 }
 
+/// What says how old a value may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AgeLimits {
+    /// The function's `stale_after`, or the program's.
+    #[default]
+    OfFunction,
+    /// Each value, through the closure of `stale_after`.
+    OfValues,
+}
+
 /// Whether to measure a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantSize {
@@ -76,6 +87,8 @@ pub struct Options {
     pub version: Version,
     pub name: Option<&'static str>,
     pub stale_after: Option<Duration>,
+    pub age_limits: AgeLimits,
+    pub jitter: Option<Share>,
     pub next_time: Switch,
     pub max_stale: Option<Duration>,
     pub stale_on_error: Option<Duration>,
@@ -109,6 +122,8 @@ impl Options {
             version: Version::Unversioned,
             name: None,
             stale_after: None,
+            age_limits: AgeLimits::OfFunction,
+            jitter: None,
             next_time: Switch::Off,
             max_stale: None,
             stale_on_error: None,
@@ -145,6 +160,9 @@ impl Options {
         };
         let all = [
             duration("stale_after", self.stale_after),
+            (self.age_limits == AgeLimits::OfValues)
+                .then(|| ("stale_after", "|value| ..".to_owned())),
+            self.jitter.map(|jitter| ("jitter", jitter.to_string())),
             switch("next_time", self.next_time),
             duration("max_stale", self.max_stale),
             duration("stale_on_error", self.stale_on_error),
@@ -181,6 +199,8 @@ impl Options {
 pub struct GlobalParams {
     /// Age from which a value is stale; `None` means never.
     pub stale_after: Option<Duration>,
+    /// Up to which share of it the age limit of a value is shortened at random.
+    pub jitter: Share,
     /// Whether functions with `next_time = auto` return a stale value at once, and recompute it in the background.
     pub next_time: bool,
     /// Oldest stale value that may be served, and for functions with `stale_after` also the expiry in the store; `None` means
@@ -235,6 +255,7 @@ impl GlobalParams {
     pub fn new() -> Self {
         Self {
             stale_after: None,
+            jitter: Share::percent(0.0),
             next_time: false,
             max_stale: None,
             stale_on_error: None,
@@ -277,6 +298,8 @@ macro_rules! setters {
 setters! {
     /// Sets the age from which a value is stale.
     stale_after: Duration => Some;
+    /// Sets up to which share of it the age limit of each value is shortened at random.
+    jitter: Share => std::convert::identity;
     /// Sets whether functions with `next_time = auto` return stale values at once.
     next_time: bool => std::convert::identity;
     /// Sets the oldest stale value that may be served.
@@ -315,165 +338,4 @@ setters! {
     breaker_pause: Duration => std::convert::identity;
     /// Sets the longest pause between two probes of an open breaker.
     breaker_max_pause: Duration => std::convert::identity;
-}
-
-/// The options of a function with the program's parameters filled in, for a call that starts now.
-#[derive(Clone, Debug)]
-pub(crate) struct Policy {
-    pub(crate) rules: Rules,
-    pub(crate) wait_for_calc_timeout: Option<Duration>,
-    pub(crate) allow_none: bool,
-    pub(crate) entry_size_limit: Option<u64>,
-    pub(crate) verify: bool,
-    pub(crate) cleanup_interval: Option<Duration>,
-    /// `None` without a near tier.
-    pub(crate) near_stale_after: Option<Duration>,
-    pub(crate) operation_timeout: Duration,
-    pub(crate) lease_period: Duration,
-    pub(crate) cache_dir: Option<PathBuf>,
-    /// `None` if nobody has named one.
-    pub(crate) namespace: Option<String>,
-}
-
-impl Policy {
-    /// The namespace of the function's keys.
-    pub(crate) fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("default")
-    }
-
-    /// The age from which the store itself may drop a value; `None` if it may be served forever.
-    pub(crate) fn expiry_age(&self) -> Option<Duration> {
-        let (stale_after, max_stale) = self.rules.stale_after.zip(self.rules.max_stale)?;
-        Some(stale_after.max(max_stale))
-    }
-
-    /// The stamp of a value that was created at this time, and computed until this moment of the monotonic clock.
-    pub(crate) fn stamp(&self, created: u64, compute_nanos: u64, ended: u64) -> Stamp {
-        let age = self.expiry_age();
-        Stamp {
-            created,
-            compute_nanos,
-            expires: age.map(|age| created.saturating_add(nanos(age))),
-            confirmed: ended,
-        }
-    }
-
-    /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may still be
-    /// served. `next_time` without `max_stale` states none, so that its stale values are removed too.
-    pub(crate) fn cleanup_age(&self) -> Option<Duration> {
-        let Rules {
-            stale_after,
-            max_stale,
-            stale_on_error,
-            on_stale,
-            retry_after: _,
-        } = self.rules;
-        let stale_after = stale_after?;
-        let grace = stale_after.saturating_add(stale_on_error.unwrap_or_default());
-        Some(match (on_stale, max_stale) {
-            (_, None) => grace,
-            (OnStale::ServeAndRefresh, Some(max_stale)) => stale_after.max(max_stale),
-            (OnStale::Recompute, Some(max_stale)) => grace.min(stale_after.max(max_stale)),
-        })
-    }
-
-    /// Resolves each argument: the attribute's, else the program's.
-    pub(crate) fn resolve(options: &Options, params: &GlobalParams) -> Self {
-        let cleanup_stale = options.cleanup_stale.unwrap_or(params.cleanup_stale);
-        Self {
-            rules: Rules {
-                stale_after: options.stale_after.or(params.stale_after),
-                max_stale: options.max_stale.or(params.max_stale),
-                stale_on_error: options.stale_on_error.or(params.stale_on_error),
-                on_stale: match options.next_time.is_on(params.next_time) {
-                    true => OnStale::ServeAndRefresh,
-                    false => OnStale::Recompute,
-                },
-                retry_after: options.retry_after.unwrap_or(params.retry_after),
-            },
-            wait_for_calc_timeout: options
-                .wait_for_calc_timeout
-                .or(params.wait_for_calc_timeout),
-            allow_none: options.allow_none.unwrap_or(params.allow_none),
-            entry_size_limit: options.entry_size_limit.or(params.entry_size_limit),
-            verify: options.verify.unwrap_or(params.verify),
-            cleanup_interval: cleanup_stale
-                .then(|| options.cleanup_interval.unwrap_or(params.cleanup_interval)),
-            near_stale_after: options
-                .near_cache
-                .map(|_| options.near_stale_after.unwrap_or(params.near_stale_after)),
-            operation_timeout: options
-                .operation_timeout
-                .unwrap_or(params.operation_timeout),
-            lease_period: params.lease_period,
-            cache_dir: options
-                .cache_dir
-                .clone()
-                .or_else(|| params.cache_dir.clone()),
-            namespace: params.namespace.clone().or_else(environment_namespace),
-        }
-    }
-}
-
-/// One that cannot be used is none here, and an error where the store is looked for.
-fn environment_namespace() -> Option<String> {
-    let name = environment::NAMESPACE.get().ok().flatten()?;
-    Some(str::to_owned(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn policy(rules: Rules) -> Policy {
-        let mut policy = Policy::resolve(&Options::new(), &GlobalParams::new());
-        policy.rules = rules;
-        policy
-    }
-
-    #[test]
-    fn expiry_and_cleanup_ages_follow_the_bounds() {
-        use OnStale::{Recompute, ServeAndRefresh};
-        let hours = |hours: u32| Some(HOUR * hours);
-        // stale_after, max_stale, stale_on_error, next_time; expiry, clean-up
-        let table = [
-            (None, None, None, Recompute, None, None),
-            (None, hours(9), None, ServeAndRefresh, None, None),
-            (hours(1), None, None, Recompute, None, hours(1)),
-            (hours(1), None, hours(2), Recompute, None, hours(3)),
-            (hours(1), None, None, ServeAndRefresh, None, hours(1)),
-            (
-                hours(1),
-                hours(5),
-                None,
-                ServeAndRefresh,
-                hours(5),
-                hours(5),
-            ),
-            (
-                hours(1),
-                hours(5),
-                hours(2),
-                ServeAndRefresh,
-                hours(5),
-                hours(5),
-            ),
-            (hours(1), hours(5), hours(2), Recompute, hours(5), hours(3)),
-            (hours(1), hours(2), hours(9), Recompute, hours(2), hours(2)),
-            (hours(4), hours(2), hours(9), Recompute, hours(4), hours(4)),
-        ];
-        for (stale_after, max_stale, stale_on_error, on_stale, expiry, cleanup) in table {
-            let policy = policy(Rules {
-                stale_after,
-                max_stale,
-                stale_on_error,
-                on_stale,
-                ..Rules::default()
-            });
-            assert_eq!(policy.expiry_age(), expiry, "{policy:?}");
-            assert_eq!(policy.cleanup_age(), cleanup, "{policy:?}");
-        }
-    }
 }

@@ -27,11 +27,12 @@ use cachier_metrics::Clock as Source;
 
 use crate::context::{self, Context, ContextId};
 use crate::options::GlobalParams;
+use crate::random::Random;
 use crate::switches::Switches;
 use crate::timer::{Timer, TimerKind};
 
-/// Runs the closure in a context of its own: empty caches, default parameters, fresh metrics, and a clock that stands still
-/// until [`Clock::advance`].
+/// Runs the closure in a context of its own: empty caches, default parameters, fresh metrics, a clock that stands still until
+/// [`Clock::advance`], and the same random numbers in each run.
 ///
 /// Background work that starts inside belongs to it. Threads and tasks that the closure spawns do not, unless they run on
 /// the same thread, as those of a current-thread runtime do.
@@ -153,6 +154,8 @@ fn new_context() -> &'static Context {
         timer,
         params,
         Switches::default(),
+        // The same in each run of a test.
+        Random::seeded(0),
     )))
 }
 

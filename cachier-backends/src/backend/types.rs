@@ -42,7 +42,8 @@ pub struct StoreRequest<'a> {
     /// The bytes to store, made by [`entry::encode`](crate::entry::encode): a backend may distinguish entries by their
     /// length and first 16 bytes, which hold a checksum of the rest.
     pub entry: &'a [u8],
-    /// When its value was computed: determines the age for removing old entries.
+    /// When its value was computed, or where that has an age limit of its own, when it gets stale: determines the age for
+    /// removing old entries.
     pub created: SystemTime,
     /// The time from which the store may drop it.
     pub expires: Option<SystemTime>,

@@ -42,7 +42,6 @@
 mod fields;
 #[cfg(feature = "persistent")]
 mod format;
-#[cfg(feature = "persistent")]
 mod header;
 mod heap;
 mod lossless;
@@ -58,7 +57,6 @@ mod value;
 pub(crate) use format::is_start;
 #[cfg(feature = "persistent")]
 pub use format::{Entry, decode, encode};
-#[cfg(feature = "persistent")]
 pub use header::{AgeLimit, Codec, Content, Header, Jitter};
 pub use heap::heap;
 #[cfg(feature = "memory")]

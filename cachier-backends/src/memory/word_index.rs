@@ -294,6 +294,7 @@ impl WordRef<'_> {
         Entry {
             value,
             created: self.created(),
+            since: self.table.since(self.position),
             compute_nanos: self.table.times(self.position).compute_nanos(),
         }
     }

@@ -9,8 +9,8 @@ use super::krate_at;
 
 use crate::fingerprint::fingerprint;
 use crate::model::{
-    Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Rate, Store, Switch, Time,
-    Version,
+    Age, Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Percentage, Rate, Store,
+    Switch, Time, Version,
 };
 
 /// The expression of the function's options.
@@ -24,7 +24,9 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
         ),
         ("version", version(cached, private)),
         ("name", value(&a.name).map(|name| some(&name.0))),
-        ("stale_after", time(&a.stale_after)),
+        ("stale_after", age_of_all(&a.stale_after)),
+        ("age_limits", age_limits(&a.stale_after, private)),
+        ("jitter", percentage(&a.jitter, private)),
         (
             "next_time",
             value(&a.next_time).map(|on| switch(*on, private)),
@@ -97,8 +99,34 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     }
 }
 
+fn age_of_all(argument: &Option<Argument<Age>>) -> Option<TokenStream> {
+    match value(argument)? {
+        Age::OfAll(time) => Some(duration(time)),
+        Age::OfEach(_) => None,
+    }
+}
+
+fn age_limits(argument: &Option<Argument<Age>>, private: &TokenStream) -> Option<TokenStream> {
+    let is_of_each = matches!(value(argument)?, Age::OfEach(_));
+    is_of_each.then(|| quote!(#private::AgeLimits::OfValues))
+}
+
+fn percentage(
+    argument: &Option<Argument<Percentage>>,
+    private: &TokenStream,
+) -> Option<TokenStream> {
+    Some(some(match value(argument)? {
+        Percentage::Known(millionths) => quote!(#private::Share::of_millionths(#millionths)),
+        Percentage::Computed(expr) => quote!(#expr),
+    }))
+}
+
 fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
-    let time = match value(argument)? {
+    value(argument).map(duration)
+}
+
+fn duration(time: &Time) -> TokenStream {
+    let time = match time {
         Time::Known(duration) => {
             // Durations in the attribute are whole milliseconds within range.
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -106,7 +134,7 @@ fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
         }
         Time::Computed(expr) => quote!(#expr),
     };
-    Some(some(time))
+    some(time)
 }
 
 fn amount(amount: &Amount) -> TokenStream {

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::ReturnType;
 
 use super::{Place, code, krate_at};
-use crate::model::{Cached, OnBackendError, Store, is_off};
+use crate::model::{Age, Cached, OnBackendError, Store, is_off};
 
 /// Where errors about the return type point.
 pub(super) fn place(cached: &Cached) -> Place {
@@ -43,6 +43,19 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
         let closure = &argument.value.0;
         code!(.cache_if(#closure))
     });
+    let own_limits = a
+        .stale_after
+        .as_ref()
+        .and_then(|argument| match &argument.value {
+            Age::OfEach(closure) => {
+                // Errors about what it returns point at it.
+                let at = Place::over(closure);
+                let krate = krate_at(cached, at.first);
+                let limit = quote_spanned!(at.first=> #krate::__private::own_limit);
+                Some(code!(.stale_after(|value| #limit(value, #closure))))
+            }
+            Age::OfAll(_) => None,
+        });
     let reaction = a.on_backend_error.as_ref();
     let propagating = reaction
         .filter(|argument| argument.value == OnBackendError::Propagate)
@@ -52,7 +65,7 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
             let krate = krate_at(cached, span);
             quote_spanned!(span.resolved_at(Span::mixed_site())=> .propagating(#krate::__private::propagated))
         });
-    code!(#spec #measured #cache_if #propagating)
+    code!(#spec #measured #cache_if #own_limits #propagating)
 }
 
 fn new_spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {

@@ -163,7 +163,7 @@ fn the_runtime_is_found_by_the_given_path() {
             "fn f<T>(a: u8) -> Fallible<T> { todo!() }",
         ),
         (
-            "skip(self), cache_if = |_| true",
+            "skip(self), cache_if = |_| true, stale_after = |_| HOUR, jitter = \"10%\"",
             "fn f(&self, a: u8) -> Fallible<T> { todo!() }",
         ),
         (

@@ -6,8 +6,8 @@ use syn::Ident;
 use super::choices::{Backend, OnBackendError};
 use super::unknown::unknown_argument;
 use super::values::{
-    ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Predicate, Rate,
-    Size, Skipped, Switch, Time, Version,
+    Age, ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Percentage,
+    Predicate, Rate, Size, Skipped, Switch, Time, Version,
 };
 use crate::diagnostics::Errors;
 use crate::parse::ParsedArgument;
@@ -51,7 +51,8 @@ macro_rules! arguments {
 
 arguments! {
     backend: Backend = "backend";
-    stale_after: Time = "stale_after";
+    stale_after: Age = "stale_after";
+    jitter: Percentage = "jitter";
     next_time: Switch = "next_time";
     max_stale: Time = "max_stale";
     stale_on_error: Time = "stale_on_error";

@@ -25,4 +25,6 @@ pub(crate) use companion_error::CompanionError;
 pub(crate) use key::{KeyParameter, StandsFor, bound_names};
 pub(crate) use parameters::{MAX_KEY_ARGUMENTS, Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
-pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Switch, Time, Version};
+pub(crate) use values::{
+    Age, Amount, Companion, Flag, KeyClosure, Percentage, Rate, Switch, Time, Version,
+};

@@ -30,7 +30,7 @@ fn refused(source: &str, message: &str, place: &str) {
 #[test]
 fn every_argument_is_accepted() {
     accepted(
-        "backend = \"redis\", stale_after = \"10m\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
+        "backend = \"redis\", stale_after = \"10m\", jitter = \"10%\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
          retry_after = \"5s\", wait_for_calc_timeout = \"5s\", \
          allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
          cleanup_stale = true, cleanup_interval = \"1d\", capacity = 10, capacity_bytes = 1 << 20, near_cache = 10_000, \
@@ -67,24 +67,68 @@ fn switches_may_be_left_to_the_parameters() {
 
 #[test]
 fn durations_are_literals_or_expressions() {
-    let time = |source| accepted(source).stale_after.unwrap().value;
+    let time = |source| accepted(source).max_stale.unwrap().value;
     assert!(
-        matches!(time("stale_after = \"1h30m\""), Time::Known(d) if d == Duration::from_secs(5400))
+        matches!(time("max_stale = \"1h30m\""), Time::Known(d) if d == Duration::from_secs(5400))
     );
     assert!(matches!(
-        time("stale_after = Duration::from_secs(3)"),
+        time("max_stale = Duration::from_secs(3)"),
         Time::Computed(_)
     ));
-    let message =
-        "`stale_after` expects a duration with its unit, for example `stale_after = \"10m\"`";
+    let message = "`max_stale` expects a duration with its unit, for example `max_stale = \"10m\"`";
+    refused("max_stale = 10", message, "10");
+    refused("max_stale", message, "max_stale");
+    refused("max_stale = |value| 3", message, "|value| 3");
+    refused("max_stale(\"3d\")", message, "(\"3d\")");
+    refused(
+        "max_stale = \"3 days\"",
+        "not a duration: unknown unit ` days`; write whole numbers with the units d, h, m, s, ms, such as \"90s\" or \"1h30m\"",
+        "\"3 days\"",
+    );
+}
+
+#[test]
+fn an_age_may_be_of_each_value() {
+    let age = |source| accepted(source).stale_after.unwrap().value;
+    assert!(matches!(
+        age("stale_after = \"1h30m\""),
+        Age::OfAll(Time::Known(_))
+    ));
+    assert!(matches!(
+        age("stale_after = own_age"),
+        Age::OfAll(Time::Computed(_))
+    ));
+    assert!(matches!(
+        age("stale_after = |value| value.age"),
+        Age::OfEach(_)
+    ));
+    let message = "`stale_after` expects a duration with its unit, or a closure from the value to a duration, for example `stale_after = \"10m\"`";
     refused("stale_after = 10", message, "10");
     refused("stale_after", message, "stale_after");
     refused("stale_after = || 3", message, "|| 3");
-    refused("stale_after(\"3d\")", message, "(\"3d\")");
     refused(
-        "stale_after = \"3 days\"",
-        "not a duration: unknown unit ` days`; write whole numbers with the units d, h, m, s, ms, such as \"90s\" or \"1h30m\"",
-        "\"3 days\"",
+        "stale_after = async |value| 3",
+        "`stale_after` cannot be async",
+        "async",
+    );
+}
+
+#[test]
+fn shares_are_percentages_or_expressions() {
+    let share = |source| accepted(source).jitter.unwrap().value;
+    assert!(matches!(
+        share("jitter = \"2.5%\""),
+        Percentage::Known(25_000)
+    ));
+    assert!(matches!(share("jitter = SPREAD"), Percentage::Computed(_)));
+    let message = "`jitter` expects a share of at most \"100%\", for example `jitter = \"10%\"`";
+    refused("jitter = 0.1", message, "0.1");
+    refused("jitter = -1", message, "-1");
+    refused("jitter", message, "jitter");
+    refused(
+        "jitter = \"10\"",
+        "not a share: it does not end in `%`; write a percentage, such as \"10%\" or \"2.5%\"",
+        "\"10\"",
     );
 }
 
@@ -350,6 +394,6 @@ fn invisible_groups_around_values_are_ignored() {
     let arguments = Arguments::new(&written, &mut errors);
     assert!(matches!(
         arguments.stale_after.unwrap().value,
-        Time::Known(_)
+        Age::OfAll(Time::Known(_))
     ));
 }

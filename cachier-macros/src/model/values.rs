@@ -41,6 +41,19 @@ pub(crate) enum Time {
     Computed(Box<Expr>),
 }
 
+/// A duration for all values, or `|value| ...` for each its own.
+pub(crate) enum Age {
+    OfAll(Time),
+    OfEach(Box<ExprClosure>),
+}
+
+/// `"10%"`, or an expression of type `Share`.
+pub(crate) enum Percentage {
+    /// In millionths.
+    Known(u32),
+    Computed(Box<Expr>),
+}
+
 /// `"10KB"`, or an integer expression in bytes.
 pub(crate) struct Size(pub(crate) Amount);
 
@@ -133,6 +146,43 @@ impl ArgumentValue for Time {
                 .map(Self::Known)
                 .map_err(|problem| Error::new(text.span(), format!("not a duration: {problem}"))),
             Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(parsed)),
+            computed => Ok(Self::Computed(Box::new(computed.clone()))),
+        }
+    }
+}
+
+impl ArgumentValue for Age {
+    const EXPECTED: &'static str =
+        "expects a duration with its unit, or a closure from the value to a duration";
+    const EXAMPLE: &'static str = " = \"10m\"";
+
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
+            Expr::Closure(_) => match closure::<Self>(parsed)? {
+                closure if closure.inputs.len() == 1 => Ok(Self::OfEach(Box::new(closure))),
+                _ => Err(wrong::<Self>(parsed)),
+            },
+            Expr::Lit(ExprLit { lit, .. }) if !matches!(lit, Lit::Str(_)) => {
+                Err(wrong::<Self>(parsed))
+            }
+            _ => Time::parse(parsed).map(Self::OfAll),
+        }
+    }
+}
+
+impl ArgumentValue for Percentage {
+    const EXPECTED: &'static str = "expects a share of at most \"100%\"";
+    const EXAMPLE: &'static str = " = \"10%\"";
+
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) => parse::percentage(&text.value())
+                .map(Self::Known)
+                .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
+            Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<Self>(parsed)),
             computed => Ok(Self::Computed(Box::new(computed.clone()))),
         }
     }

@@ -6,6 +6,7 @@ mod duration;
 mod function;
 mod header;
 mod implementation;
+mod percentage;
 mod size;
 mod words;
 
@@ -15,5 +16,6 @@ pub(crate) use duration::duration;
 pub(crate) use function::{Function, function, is_cachier};
 pub(crate) use header::Header;
 pub(crate) use implementation::{Implementation, Member, implementation};
+pub(crate) use percentage::percentage;
 pub(crate) use size::size;
 pub(crate) use words::has_word;

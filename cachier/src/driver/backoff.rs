@@ -41,7 +41,7 @@ impl FailedBackoff {
 impl<T: Store> CallDriver<T> {
     /// The backoff that applies to what is stored, if that is stale.
     pub(super) fn backoff_of(&self, stored: Stored) -> Option<Backoff> {
-        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        let (rules, max_age) = (self.rules(), self.session.options.max_age);
         match stored {
             Stored::Aged(age) if !is_fresh(age, rules.stale_after, max_age) => {
                 self.current_backoff()

@@ -234,12 +234,12 @@ impl<T: Store> CallDriver<T> {
 
     /// How to use a value that this call waited for.
     fn sharing(&self, found: &Found<T::Value>) -> Sharing {
-        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        let rules = self.session.policy.rules.for_value(found.stamp.ageing);
         share(
             self.age(found),
             self.session.budget.waited(),
-            rules,
-            max_age,
+            &rules,
+            self.session.options.max_age,
         )
     }
 
@@ -284,9 +284,10 @@ impl<T: Store> CallDriver<T> {
         slot: &mut dyn Slot<T::Value>,
     ) -> Option<Completion> {
         let stored = Stored::Aged(self.age(&found));
-        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        let rules = self.session.policy.rules.for_value(found.stamp.ageing);
+        let max_age = self.session.options.max_age;
         self.lookup = LookupState::Needed;
-        if decide_result(ResultKind::Failed, stored, rules, max_age) != ResultAction::ServeStale {
+        if decide_result(ResultKind::Failed, stored, &rules, max_age) != ResultAction::ServeStale {
             return None;
         }
         self.found = Some(found);
@@ -299,8 +300,8 @@ impl<T: Store> CallDriver<T> {
         error: &SharedError,
         slot: &mut dyn Slot<T::Value>,
     ) -> Option<Completion> {
-        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
-        let action = decide_result(ResultKind::Failed, self.fallback(), rules, max_age);
+        let (rules, max_age) = (self.rules(), self.session.options.max_age);
+        let action = decide_result(ResultKind::Failed, self.fallback(), &rules, max_age);
         if action == ResultAction::ServeStale
             && let Some((_, completion)) = self.serve_fallback(slot)
         {

@@ -4,6 +4,7 @@ use std::mem::{self, forget};
 use std::time::Instant;
 
 use cachier_backends::ErrorKind;
+use cachier_backends::entry::AgeLimit;
 use cachier_metrics::Reason;
 
 use super::publish::{
@@ -59,7 +60,7 @@ impl<T: Store> CallDriver<T> {
     pub(super) fn end_in_child(&mut self, mut run: RunningFunction<T>) -> State<T> {
         forget((self.leader.take(), self.lease.take()));
         forget((run.unshared.take(), run.needed.take()));
-        State::Done(self.end_run(run, ResultKind::Unstorable).completion())
+        State::Done(self.end_run(run, ResultKind::Unstorable, None).completion())
     }
 
     /// Decides what to do with the result.
@@ -70,13 +71,13 @@ impl<T: Store> CallDriver<T> {
         slot: &mut dyn Slot<T::Value>,
     ) -> PlannedResult<T> {
         let unshared = run.unshared.take();
-        let computation = self.end_run(run, kind);
+        let computation = self.end_run(run, kind, slot.age_limit());
         self.back_off_after(kind);
         if T::IS_REMOTE {
             self.enter(Phase::Storing);
         }
-        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
-        let plan = match decision::decide_result(kind, self.fallback(), rules, max_age) {
+        let (rules, max_age) = (self.rules(), self.session.options.max_age);
+        let plan = match decision::decide_result(kind, self.fallback(), &rules, max_age) {
             ResultAction::Store => self.plan_value(slot, computation, unshared.as_ref()),
             ResultAction::Share => ResultPlan::Share(self.share_result(slot, computation.stamp)),
             ResultAction::Remove => {
@@ -223,8 +224,13 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// Records the end of the run.
-    fn end_run(&self, mut run: RunningFunction<T>, kind: ResultKind) -> Computation {
-        let stamp = run.end(self.core, &self.session.policy, kind);
+    fn end_run(
+        &self,
+        mut run: RunningFunction<T>,
+        kind: ResultKind,
+        limit: Option<AgeLimit>,
+    ) -> Computation {
+        let stamp = run.end(self.core, &self.session.policy, kind, limit);
         if run.reason == Reason::Refresh && kind == ResultKind::Failed {
             trace::refresh_failed(&self.core.function.name);
         }

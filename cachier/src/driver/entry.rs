@@ -196,7 +196,10 @@ fn fitting<T: Store>(
 ) -> Result<Found<T::Value>, Error> {
     let now = core.function.context.clock.now();
     let created = core.store.created_at(&core.function, now);
-    let stamp = session.policy.stamp(created, 0, now);
+    let ageing = session
+        .policy
+        .ageing(slot.age_limit(), &core.function.context.random);
+    let stamp = session.policy.stamp(created, 0, now, ageing);
     let want_size = core.function.wants_size(&session.policy);
     let found = encode_checked(&core.function, slot, stamp, want_size)
         .inspect_err(|error| note_unfaithful(session, error))?;

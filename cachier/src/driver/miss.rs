@@ -101,7 +101,7 @@ impl<T: Store> MissDriver<T> {
         slot: &mut dyn Slot<T::Value>,
     ) -> Option<CallDriver<T>> {
         let (function, leader) = (self.function.as_mut()?, self.leader.as_ref()?);
-        let stamp = function.end(self.core, &self.policy, kind);
+        let stamp = function.end(self.core, &self.policy, kind, slot.age_limit());
         let is_wanted = !function.has_forked() && !leader.is_superseded();
         let found = is_wanted.then(|| self.to_keep(leader.key(), kind, slot, stamp));
         match found.flatten() {

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use cachier_backends::entry::AgeLimit;
 use cachier_backends::process::Process;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 
 use super::core::Core;
 use crate::call::Completion;
-use crate::decision::{Backoff, ClaimState, Freshness, ResultKind, Stored};
+use crate::decision::{Backoff, ClaimState, Freshness, ResultKind, Rules, Stored};
 use crate::flight::{
     ComputationId, Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation, Validity,
     current, depend,
@@ -183,6 +184,13 @@ impl<T: Store> CallDriver<T> {
             .age(&self.core.function, found.stamp.created)
     }
 
+    /// The rules for the value that this call has found, if any.
+    pub(super) fn rules(&self) -> Rules {
+        let ageing = self.found.as_ref().map(|found| found.stamp.ageing);
+        let rules = &self.session.policy.rules;
+        rules.for_value(ageing.unwrap_or_default())
+    }
+
     /// The value to serve in place of a failure, even if the store has failed since.
     pub(super) fn fallback(&self) -> Stored {
         match &self.found {
@@ -243,15 +251,22 @@ impl<T: Store> RunningFunction<T> {
         }
     }
 
-    /// It has run, with a result of this kind: the stamp of that.
-    pub(super) fn end(&mut self, core: &Core<T>, policy: &Policy, kind: ResultKind) -> Stamp {
+    /// It has run, with a result of this kind, which may have an age limit of its own: the stamp of that.
+    pub(super) fn end(
+        &mut self,
+        core: &Core<T>,
+        policy: &Policy,
+        kind: ResultKind,
+        limit: Option<AgeLimit>,
+    ) -> Stamp {
         let function = &core.function;
         let ended = function.context.clock.now();
         if let Some(recorder) = self.recorder.take() {
             recorder.finish(labels::result(kind));
         }
         let created = core.store.created_at(function, ended);
-        policy.stamp(created, ended.saturating_sub(self.begun), ended)
+        let ageing = policy.ageing(limit, &function.context.random);
+        policy.stamp(created, ended.saturating_sub(self.begun), ended, ageing)
     }
 
     /// Whether this is a child process forked by the function.

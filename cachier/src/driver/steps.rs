@@ -105,8 +105,8 @@ impl<T: Store> CallDriver<T> {
             }
             let stored = self.stored();
             self.saw_stale |= self.is_stale(stored);
-            let (backoff, rules) = (self.backoff_of(stored), &self.session.policy.rules);
-            match decide(stored, backoff, self.claim_state, rules, max_age, intent) {
+            let (backoff, rules) = (self.backoff_of(stored), self.rules());
+            match decide(stored, backoff, self.claim_state, &rules, max_age, intent) {
                 Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
                 Action::ServeStale(age, backoff) => {
@@ -152,7 +152,7 @@ impl<T: Store> CallDriver<T> {
     }
 
     fn is_stale(&self, stored: Stored) -> bool {
-        let stale_after = self.session.policy.rules.stale_after;
+        let stale_after = self.rules().stale_after;
         matches!(stored, Stored::Aged(age) if !is_fresh(age, stale_after, self.session.options.max_age))
     }
 

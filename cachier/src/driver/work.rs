@@ -1,6 +1,7 @@
 //! The driver's view of a function: it runs it and exchanges values, and never sees the result's type.
 
 use cachier_backends::Error;
+use cachier_backends::entry::AgeLimit;
 
 use super::refresh_request::RefreshSpawner;
 use crate::decision::ResultKind;
@@ -15,6 +16,8 @@ use crate::verification::Finding;
 pub trait Slot<V> {
     /// Makes an encoded value the result.
     fn serve(&mut self, found: Found<V>) -> Result<(), Error>;
+    /// The age limit that the computed result has of its own.
+    fn age_limit(&self) -> Option<AgeLimit>;
     /// Encodes the computed result, with its size if that is known and wanted.
     fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
     /// Checks that the computed result survives the round trip through its encoded form.

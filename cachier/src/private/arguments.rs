@@ -5,7 +5,7 @@ use cachier_backends::Error;
 use super::instance::{Instance, StoreKind};
 use super::return_type::ReturnType;
 use super::value_codec::ValueCodec;
-use crate::stamp::Stamp;
+use crate::stamp::{Ageing, Stamp};
 use crate::storage::Store;
 
 /// A value found without the driver, with its times.
@@ -59,6 +59,7 @@ impl<V> DetailedHit<V> {
             compute_nanos: self.compute_nanos,
             expires: None,
             confirmed: self.computed,
+            ageing: Ageing::default(),
         }
     }
 }

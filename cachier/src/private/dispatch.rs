@@ -15,7 +15,7 @@ use super::value_codec::ValueCodec;
 use super::value_spec::ValueSpec;
 use super::work::{AsyncCall, Deferred, Invocation, ResultSlot, RunMode, SyncBody, SyncCall};
 use crate::call::{Call, CallMode, CallOptions, Completion};
-use crate::decision::{Freshness, Source, accept};
+use crate::decision::is_fresh;
 use crate::driver::{
     BlockingDriver, DriveBlocking, EntryOperation, PreparedRequest, Request, Response, TaskDriver,
     Work, drive,
@@ -180,7 +180,7 @@ impl<S: StoreKind> Site<S> {
         let instance = self.instance();
         let function = &instance.core.function;
         let (request, stored) = operation.into_parts();
-        let mut value = stored.map(|stored| spec.return_type.wrap_stored(stored));
+        let mut value = None;
         let ready = request.immediate_max_age(function).and_then(|max_age| {
             let hit = arguments.detailed_hit(instance);
             let ready = ready_at_hand(
@@ -210,9 +210,14 @@ impl<S: StoreKind> Site<S> {
             ready,
             key,
         };
+        let slot = ResultSlot::new(spec, codec, value);
+        let slot = match stored {
+            Some(stored) => slot.with_stored(stored),
+            None => slot,
+        };
         Box::new(Prepared {
             driver: prepared.into(),
-            work: ResultSlot::new(spec, codec, value).into(),
+            work: slot.into(),
         })
     }
 }
@@ -226,11 +231,8 @@ fn ready_at_hand(
 ) -> Option<Completion> {
     let now = function.context.clock.now();
     let age = |stamp: &Stamp| Duration::from_nanos(now.saturating_sub(stamp.created));
-    let rules = &function.policy().rules;
-    let is_fresh = |stamp: &Stamp| {
-        accept(age(stamp), Source::Storage, rules, max_age) == Some(Freshness::Fresh)
-    };
-    let stamp = stamp.filter(is_fresh);
+    // It is at hand because it is within its age limit.
+    let stamp = stamp.filter(|stamp| is_fresh(age(stamp), None, max_age));
     if tier == Tier::Near
         && let Some(metrics) = function.metrics
     {

@@ -85,14 +85,15 @@ pub use self::site::Site;
 #[cfg(feature = "persistent")]
 pub use self::stored_arguments::StoredArguments;
 pub use self::value_codec::{SizeProbe, Unmeasured};
-pub use self::value_spec::{TakesFailures, ValueSpec, propagated};
+pub use self::value_spec::{LimitsAge, OwnLimit, TakesFailures, ValueSpec, own_limit, propagated};
 pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};
 pub use crate::flight::SharedError;
 pub use crate::identity::{
     FunctionSpec, Package, crate_of, identity_of_function, identity_of_method, name_of,
 };
-pub use crate::options::{BackendName, OnBackendError, Options, Switch};
+pub use crate::options::{AgeLimits, BackendName, OnBackendError, Options, Switch};
 pub use crate::session::CallStart;
+pub use crate::share::Share;
 #[cfg(feature = "memory")]
 pub use crate::storage::memory::{ErasedMemory, Memory};
 #[cfg(all(feature = "memory", feature = "persistent"))]

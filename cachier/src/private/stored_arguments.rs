@@ -109,6 +109,8 @@ impl<V: Serialize + DeserializeOwned> ValueCodec<V> for CborCodec {
         let mut header = Header::new(moment(stamp.created));
         header.compute = Some(Duration::from_nanos(stamp.compute_nanos));
         header.expires = stamp.expires.map(moment);
+        header.age_limit = stamp.ageing.limit;
+        header.jitter = stamp.ageing.jitter;
         let bytes = Some(value.len() as u64);
         Ok(Found {
             value: Encoded::computed(header, value),

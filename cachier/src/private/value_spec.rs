@@ -1,6 +1,9 @@
 //! The attribute's description of its function's values.
 
+use std::time::Duration;
+
 use cachier_backends::Error;
+use cachier_backends::entry::AgeLimit;
 use serde::Serialize;
 
 use super::equality::RoundTrip;
@@ -12,6 +15,8 @@ pub struct ValueSpec<S: ReturnType> {
     pub return_type: S,
     /// Which values to cache.
     pub cache_if: Option<fn(&S::Stored) -> bool>,
+    /// The age limit of a value, where that is not the function's.
+    age_limit: Option<fn(&S::Stored) -> OwnLimit>,
     /// How to measure values.
     pub measure: Measure<S::Value>,
     /// How to compare a value with its round trip, where that is checked.
@@ -34,6 +39,7 @@ impl<S: ReturnType> ValueSpec<S> {
         Self {
             return_type,
             cache_if: None,
+            age_limit: None,
             measure: None,
             round_trips: None,
             propagate: None,
@@ -44,6 +50,18 @@ impl<S: ReturnType> ValueSpec<S> {
     pub fn cache_if(mut self, holds: fn(&S::Stored) -> bool) -> Self {
         self.cache_if = Some(holds);
         self
+    }
+
+    /// Gives each value an age limit of its own.
+    pub fn stale_after(mut self, limit: fn(&S::Stored) -> OwnLimit) -> Self {
+        self.age_limit = Some(limit);
+        self
+    }
+
+    /// The age limit that a value has of its own.
+    pub(super) fn age_limit_of(&self, value: &S::Value) -> Option<AgeLimit> {
+        let (limit, stored) = (self.age_limit?, self.return_type.stored_ref(value)?);
+        Some(limit(stored).0)
     }
 
     /// Measures values, which the attribute bounds in bytes.
@@ -58,6 +76,68 @@ impl<S: ReturnType> ValueSpec<S> {
     /// Returns the failure of a backend, for `on_backend_error = "propagate"`.
     pub fn propagating(mut self, propagated: fn(Error) -> S::Return) -> Self {
         self.propagate = Some(propagated);
+        self
+    }
+}
+
+/// The age limit that a value has of its own.
+pub struct OwnLimit(AgeLimit);
+
+/// The age limit that the closure of `stale_after` gives a value.
+///
+/// ```
+/// use cachier::cachier;
+/// use std::time::Duration;
+///
+/// #[cachier(backend = "memory", stale_after = |days| Duration::from_secs(86_400) * *days)]
+/// fn half(days: u32) -> u32 {
+///     days / 2
+/// }
+///
+/// assert_eq!(half(8), 4);
+/// ```
+#[inline]
+pub fn own_limit<V: ?Sized, L: LimitsAge>(value: &V, limit: impl FnOnce(&V) -> L) -> OwnLimit {
+    OwnLimit(match limit(value).longest() {
+        Some(limit) => AgeLimit::Of(limit),
+        None => AgeLimit::Never,
+    })
+}
+
+/// What the closure of `stale_after` returns: a [`Duration`], or an `Option` of it, where `None` is "never stale".
+///
+/// ```
+/// use cachier::cachier;
+/// use std::time::Duration;
+///
+/// /// A page that says how long it is valid, or is valid for ever.
+/// #[cachier(backend = "memory", stale_after = |page| page.1)]
+/// fn page(number: u64) -> (String, Option<Duration>) {
+///     (format!("page {number}"), (number > 0).then_some(Duration::from_secs(60)))
+/// }
+/// # page(1);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no age limit",
+    label = "returns neither `Duration` nor `Option<Duration>`",
+    note = "the closure of `stale_after` returns a `Duration`, or an `Option<Duration>` in which `None` is \"never stale\""
+)]
+pub trait LimitsAge {
+    /// The longest age of a value that is fresh.
+    #[doc(hidden)]
+    fn longest(self) -> Option<Duration>;
+}
+
+#[diagnostic::do_not_recommend]
+impl LimitsAge for Duration {
+    fn longest(self) -> Option<Duration> {
+        Some(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl LimitsAge for Option<Duration> {
+    fn longest(self) -> Option<Duration> {
         self
     }
 }

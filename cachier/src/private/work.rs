@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use cachier_backends::entry::AgeLimit;
 use cachier_backends::{Error, ErrorKind, Operation};
 
 use super::return_type::ReturnType;
@@ -83,6 +84,8 @@ pub struct ResultSlot<S: ReturnType, F> {
     /// `None` for a call without a key, which neither loads nor stores.
     codec: Option<F>,
     value: Option<S::Value>,
+    /// The age limit that the computed value has of its own.
+    age_limit: Option<AgeLimit>,
     /// A result that is never stored: an error. Set alone.
     other: Option<S::Return>,
 }
@@ -93,7 +96,18 @@ impl<S: ReturnType, F> ResultSlot<S, F> {
             spec,
             codec,
             value,
+            age_limit: None,
             other: None,
+        }
+    }
+
+    /// The slot with what a user stores by hand.
+    pub(crate) fn with_stored(self, stored: S::Stored) -> Self {
+        let value = self.spec.return_type.wrap_stored(stored);
+        Self {
+            age_limit: self.spec.age_limit_of(&value),
+            value: Some(value),
+            ..self
         }
     }
 
@@ -123,6 +137,9 @@ impl<S: ReturnType, F> ResultSlot<S, F> {
         match self.spec.return_type.split(returned) {
             Ok(value) => {
                 let storable = self.is_storable(&value, cacheable);
+                if storable {
+                    self.age_limit = self.spec.age_limit_of(&value);
+                }
                 self.value = Some(value);
                 if storable {
                     ResultKind::Storable
@@ -158,6 +175,10 @@ impl<S: ReturnType, F: ValueCodec<S::Value>> Slot<F::Encoded> for ResultSlot<S, 
     fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<F::Encoded>, Error> {
         let value = self.value.as_ref().ok_or_else(nothing_to_keep)?;
         self.codec().encode(value, stamp, size, self.spec.measure)
+    }
+
+    fn age_limit(&self) -> Option<AgeLimit> {
+        self.age_limit
     }
 
     fn round_trips(&self, found: &Found<F::Encoded>) -> Result<(), Finding> {

@@ -8,7 +8,7 @@ use cachier_backends::entry::{self, Content, Header};
 use cachier_backends::{Error, Key};
 
 use super::Found;
-use crate::stamp::Stamp;
+use crate::stamp::{Ageing, Stamp};
 use crate::timer::nanos;
 
 /// How far in the future a creation time may lie and still count as now, because clocks of machines differ.
@@ -81,6 +81,10 @@ pub(super) fn read(
         compute_nanos: entry.header.compute.map_or(0, nanos),
         expires: entry.header.expires.map(since_epoch),
         confirmed,
+        ageing: Ageing {
+            limit: entry.header.age_limit,
+            jitter: entry.header.jitter,
+        },
     };
     let size = entry.value.len();
     let value_at = bytes.len() - size;

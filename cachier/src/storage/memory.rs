@@ -10,16 +10,20 @@ use cachier_metrics::RemovalCause;
 use once_cell::race::OnceBox;
 
 use super::erased::{AnyKey, AnyValue, MemorySize};
+use super::since::Times;
 use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated, store::Insertion};
 use crate::flight::Recheck;
-use crate::function::Function;
+use crate::function::{Function, OWN_LIMITS_AGE};
+use crate::options::AgeLimits;
 use crate::session::Session;
 use crate::stamp::Stamp;
+use crate::timer::nanos;
 use crate::trace;
 
 /// The values of one function.
 pub struct Memory<K, V> {
     pub(crate) store: MemoryStore<K, V>,
+    limits: AgeLimits,
     /// Whether the large store has been reported.
     warned: AtomicBool,
 }
@@ -37,6 +41,7 @@ where
         let bounds = Bounds::new(options.capacity, options.capacity_bytes);
         Self {
             store: MemoryStore::new(bounds),
+            limits: options.age_limits,
             warned: AtomicBool::new(false),
         }
     }
@@ -207,10 +212,15 @@ impl Store for ErasedMemory {
     }
 
     async fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> Result<u64, Error> {
-        let now = self.now(session.function());
-        let cutoff = now.saturating_sub(crate::timer::nanos(older_than));
+        let function = session.function();
+        let counted_from_age = match function.options.age_limits {
+            AgeLimits::OfFunction => Duration::ZERO,
+            AgeLimits::OfValues => OWN_LIMITS_AGE,
+        };
+        let age = older_than.saturating_add(counted_from_age);
+        let cutoff = self.now(function).saturating_sub(nanos(age));
         let removed = self.values().remove_older_than(cutoff);
-        end_if_lost(session.function(), self.values().is_lost())?;
+        end_if_lost(function, self.values().is_lost())?;
         Ok(removed)
     }
 
@@ -252,11 +262,16 @@ where
 {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>> {
         let entry = self.store.peek(key.get::<K>())?;
+        let times = Times {
+            created: entry.created,
+            since: entry.since,
+        };
         let stamp = Stamp {
             created: entry.created,
             compute_nanos: entry.compute_nanos,
             expires: None,
             confirmed: entry.created,
+            ageing: times.ageing(self.limits),
         };
         Some(Found {
             value: AnyValue::new(entry.value),
@@ -282,13 +297,10 @@ where
     ) {
         let bytes = Self::bytes(key, &found.value);
         let key = key.get::<K>().clone();
-        let Stamp {
-            created,
-            compute_nanos,
-            ..
-        } = found.stamp;
-        let entry = NewEntry::new(found.value.into_inner::<V>(), created, compute_nanos)
-            .fresh_since(since(function, created))
+        let Found { value, stamp, .. } = found;
+        let Times { created, since } = Times::new(function, stamp);
+        let entry = NewEntry::new(value.into_inner::<V>(), created, stamp.compute_nanos)
+            .fresh_since(since)
             .sized(bytes);
         // What is not kept is dropped, and what is wrong is told, after the commit, which holds a lock.
         let mut entering = Some((key, entry));
@@ -327,14 +339,6 @@ where
 
     fn is_lost(&self) -> bool {
         self.store.is_lost()
-    }
-}
-
-/// The moment since which a value counts as fresh. Exact only where ages have a limit: the other values take less memory.
-fn since(function: &Function, created: u64) -> u64 {
-    match function.fresh_nanos() {
-        u64::MAX => created - created % 1000,
-        _ => created,
     }
 }
 

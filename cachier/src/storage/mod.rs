@@ -18,6 +18,8 @@ pub(crate) mod near;
 mod near_watcher;
 #[cfg(feature = "persistent")]
 pub(crate) mod persistent;
+#[cfg(feature = "memory")]
+mod since;
 mod store;
 #[cfg(feature = "persistent")]
 mod target;

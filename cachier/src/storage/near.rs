@@ -12,6 +12,7 @@ use cachier_backends::process::PerProcess;
 use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
 
+use super::since::near_moment;
 use crate::function::Function;
 use crate::stamp::Stamp;
 use crate::timer::nanos;
@@ -165,8 +166,11 @@ where
         value: V,
         stamp: Stamp,
     ) {
-        let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos)
-            .fresh_since(near_moment(function, stamp));
+        let Some(since) = near_moment(function, stamp) else {
+            self.store.remove(&key.key);
+            return;
+        };
+        let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos).fresh_since(since);
         let mut entering = Some((key.key.clone(), entry));
         let inserted = self.store.insert_or_leave(&mut entering);
         if log.keys.len() > self.log_size {
@@ -321,18 +325,6 @@ impl<K: Clone> ChangeLog<K> {
     }
 }
 
-/// The moment from which an entry's near age counts, so that one comparison covers both bounds: the value must be younger
-/// than `stale_after`, and its last confirmation by the store younger than `near_stale_after`.
-fn near_moment(function: &Function, stamp: Stamp) -> u64 {
-    let near_for = function.fresh_nanos();
-    let usable_until = match function.policy().rules.stale_after {
-        Some(stale_after) => stamp.created.saturating_add(nanos(stale_after)),
-        None => u64::MAX,
-    };
-    // Fresh while now - moment <= near_for, that is until moment + near_for.
-    stamp.confirmed.min(usable_until.saturating_sub(near_for))
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
@@ -343,6 +335,7 @@ mod tests {
     use crate::context;
     use crate::identity::{FunctionSpec, Package};
     use crate::options::Options;
+    use crate::stamp::Ageing;
 
     fn hash(byte: u8) -> KeyHash {
         KeyHash::from_bytes([byte; 32])
@@ -476,6 +469,7 @@ mod tests {
                 compute_nanos: 0,
                 expires: None,
                 confirmed: 0,
+                ageing: Ageing::default(),
             };
             near.insert_loaded(&function, epoch, &key, 1, stamp);
         };

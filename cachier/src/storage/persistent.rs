@@ -364,7 +364,7 @@ impl Store for Persistent {
             self.operate_with_retry(session, Operation::Store, async move |target, bounded| {
                 let key = target.key(*key);
                 let entry = found.value.entry(&key);
-                let mut request = StoreRequest::new(&entry, moment(stamp.created));
+                let mut request = StoreRequest::new(&entry, moment(stamp.cleanup_moment()));
                 request.expires = stamp.expires.map(moment);
                 request.lease = lease.map(Lease::share);
                 request.capacity_bytes = session.function().options.capacity_bytes;

@@ -1,4 +1,4 @@
-//! Durations have units, the larger ones first.
+//! Durations have units, the larger ones first; shares are percentages.
 
 use cachier::cachier;
 
@@ -20,6 +20,36 @@ fn three_faults(id: u64) -> u64 {
 
 #[cachier(stale_after = "99999999999999999999s", max_stale = "999999999999999d")]
 fn too_long(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = || "10m")]
+fn of_no_value(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = |value| value * 60)]
+fn no_duration_of_a_value(id: u64) -> u64 {
+    id
+}
+
+#[cachier(backend = "memory", stale_after = |value| value.age)]
+fn no_age_of_a_value(id: u64) -> u64 {
+    id
+}
+
+#[cachier(jitter = 0.1)]
+fn no_percentage(id: u64) -> u64 {
+    id
+}
+
+#[cachier(jitter = "110%")]
+fn more_than_all(id: u64) -> u64 {
+    id
+}
+
+#[cachier(backend = "memory", jitter = 10 * 2)]
+fn not_a_share(id: u64) -> u64 {
     id
 }
 

@@ -171,11 +171,11 @@ fn on_a_store() -> Vec<Function> {
         [sync refreshed = 2, ByError, Everybody, NO_TIMEOUT,
             [backend = registered("store"), stale_after = "100ms", next_time, retry_after = "50ms"]]
         [async refreshed_async = 3, ByError, Everybody, NO_TIMEOUT,
-            [backend = registered("store"), stale_after = "100ms", next_time, retry_after = "50ms"]]
+            [backend = registered("store"), stale_after = "100ms", jitter = "20%", next_time, retry_after = "50ms"]]
         [sync stale = 4, ByError, Everybody, NO_TIMEOUT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
         [async stale_async = 5, ByError, Everybody, NO_TIMEOUT,
-            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
+            [backend = registered("store"), stale_after = |_| Duration::from_millis(100), stale_on_error = "1h", retry_after = "50ms"]]
         [sync near = 6, Never, ThisProcessAndOthersLater, NO_TIMEOUT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
         [async near_async = 7, Never, ThisProcessAndOthersLater, NO_TIMEOUT,
@@ -192,11 +192,12 @@ fn in_memory() -> Vec<Function> {
         [sync plain = 0, ByPanic, ThisProcess, NO_TIMEOUT, [backend = "memory"]]
         [async plain_async = 1, ByPanic, ThisProcess, NO_TIMEOUT, [backend = "memory"]]
         [sync refreshed = 2, ByError, ThisProcess, NO_TIMEOUT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
-        [async refreshed_async = 3, ByError, ThisProcess, NO_TIMEOUT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
+        [async refreshed_async = 3, ByError, ThisProcess, NO_TIMEOUT,
+            [backend = "memory", stale_after = "100ms", jitter = "20%", next_time, retry_after = "50ms"]]
         [sync stale = 4, ByError, ThisProcess, NO_TIMEOUT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
         [async stale_async = 5, ByError, ThisProcess, NO_TIMEOUT,
-            [backend = "memory", stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
+            [backend = "memory", stale_after = |_| Duration::from_millis(100), stale_on_error = "1h", retry_after = "50ms"]]
         [sync few = 6, Never, ThisProcess, NO_TIMEOUT, [backend = "memory", capacity = 3]]
         [async few_async = 7, Never, ThisProcess, NO_TIMEOUT, [backend = "memory", capacity = 3]]
         [sync impatient = 8, ByPanic, ThisProcess, SHORT_TIMEOUT, [backend = "memory", wait_for_calc_timeout = CALL_TIMEOUT]]

@@ -36,6 +36,7 @@ mod history_hostile;
 mod idle_runtimes;
 mod invalidation;
 mod isolation;
+mod jitter;
 mod keys;
 mod large_values;
 mod last_changes;
@@ -43,6 +44,7 @@ mod misses;
 mod near;
 mod next_time;
 mod outcomes;
+mod own_limits;
 mod parameters;
 mod problems;
 #[cfg(target_os = "linux")]

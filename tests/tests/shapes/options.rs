@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{CallOptions, Error, Outcome, cachier};
+use cachier::{CallOptions, Error, Outcome, Share, cachier};
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 const LIMIT: u64 = 1 << 20;
@@ -16,6 +16,7 @@ fn an_hour() -> Duration {
 #[cachier(
     backend = "memory",
     stale_after = an_hour(),
+    jitter = "0%",
     next_time = true,
     max_stale = "1d",
     stale_on_error = "1h30m",
@@ -111,6 +112,8 @@ impl From<Error> for Failure {
     backend = "file",
     near_cache = 100,
     near_stale_after = "10s",
+    stale_after = |text| an_hour() * text.len() as u32,
+    jitter = Share::percent(0.0),
     version = none,
     capacity_bytes = 10_000_000,
     cache_if = |text| text.len() < 10,

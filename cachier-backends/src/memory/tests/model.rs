@@ -188,6 +188,7 @@ fn shown<V: Clone>(entry: &NewEntry<V>) -> Entry<V> {
     Entry {
         value: entry.value.clone(),
         created: entry.created,
+        since: entry.since,
         compute_nanos: entry.compute_nanos,
     }
 }

@@ -19,6 +19,7 @@ use crate::sync::{Mutex, lock};
 const KEY: u8 = 7;
 const RULES: Rules = Rules {
     stale_after: Some(Duration::from_secs(60)),
+    longest_own_limit: None,
     max_stale: None,
     stale_on_error: None,
     on_stale: OnStale::ServeAndRefresh,
