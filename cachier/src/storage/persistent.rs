@@ -470,12 +470,8 @@ impl Store for Persistent {
 
     fn shared_name(&self, function: &Function) -> Option<String> {
         let target = self.target(function).ok()?;
-        let (store, scope) = (target.handle.store_name(), &target.scope);
-        Some(format!(
-            "{store}/{}/{}",
-            scope.namespace(),
-            scope.function()
-        ))
+        let (namespace, name) = (target.scope.namespace(), target.scope.function());
+        Some(format!("{}/{namespace}/{name}", target.handle.store_name()))
     }
 
     /// Does not count for a closed breaker: it may need rights that calls do without, and more time than they have.

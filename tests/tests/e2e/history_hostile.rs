@@ -59,8 +59,11 @@ fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
 }
 
-/// What stands in a file's place, and may lead to somebody's diary.
-const HOSTILE: [(&str, fn(&Path, &Path)); 5] = [
+/// Puts something at a path, which may lead to somebody's diary.
+type Put = fn(&Path, &Path);
+
+/// What stands in a file's place.
+const HOSTILE: [(&str, Put); 5] = [
     ("link", |path, diary| symlink(diary, path).unwrap()),
     ("hard link", |path, diary| {
         fs::hard_link(diary, path).unwrap()
@@ -104,8 +107,10 @@ fn find(folder: &Path, name: &str) -> PathBuf {
     }
     let files = fs::read_dir(folder).unwrap();
     let mut paths = files.map(|file| file.unwrap().path());
-    let is_it =
-        |path: &PathBuf| path.to_str().unwrap().ends_with(name) && !path.ends_with("ended.lock");
+    let is_it = |path: &PathBuf| {
+        let path = path.to_str().unwrap();
+        path.ends_with(name) && !path.contains("/ended.") && !path.contains(".trail.")
+    };
     paths.find(is_it).unwrap()
 }
 

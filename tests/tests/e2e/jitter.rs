@@ -65,7 +65,7 @@ macro_rules! spreads {
             #[test]
             fn no_value_outlives_its_limit() {
                 in_folder(|_| {
-                    (0..100).for_each(|key| drop(double(key)));
+                    (0..100).for_each(|key| _ = double(key));
                     Clock::advance(HOUR);
                     for key in 0..100 {
                         let call = double::call_detailed(CallOptions::new(), key);

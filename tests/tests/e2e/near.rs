@@ -186,14 +186,13 @@ fn invalidations_elsewhere_are_seen_in_time() {
     }
 
     with_map(|map| {
-        let functions: [(fn() -> u64, fn() -> bool); 2] = [
-            (|| count(1), || count::invalidate(1).unwrap()),
-            (
-                || block_on(count_async(1)),
-                || block_on(count_async::invalidate(1)).unwrap(),
-            ),
-        ];
-        for (value, invalidate) in functions {
+        type Function = (fn() -> u64, fn() -> bool);
+        let of_threads: Function = (|| count(1), || count::invalidate(1).unwrap());
+        let of_tasks: Function = (
+            || block_on(count_async(1)),
+            || block_on(count_async::invalidate(1)).unwrap(),
+        );
+        for (value, invalidate) in [of_threads, of_tasks] {
             assert_eq!(value(), 1);
             Clock::advance(11 * SECOND);
             map.set(Fault::LoadsSlowly(8 * SECOND));

@@ -212,7 +212,7 @@ macro_rules! own_limits {
                 }
 
                 in_folder(|_| {
-                    (0..100).for_each(|number| drop(same(number)));
+                    (0..100).for_each(|number| _ = same(number));
                     let outcome = |number| same::call_detailed(CallOptions::new(), number).outcome;
                     Clock::advance(HOUR / 2);
                     assert!((0..100).all(|number| outcome(number) == Outcome::Hit));

@@ -30,8 +30,8 @@ fn users(id: u64) -> u64 {
 /// The command of a row, for the function of these tests.
 fn command(row: &str, namespace: &str) -> String {
     let rows = RUNBOOK.lines().map(str::trim);
-    let row = rows.filter_map(|line| line.strip_prefix(&format!("| {row} | ")));
-    let row = row.last().expect("the runbook has a row for it");
+    let mut rows = rows.filter_map(|line| line.strip_prefix(&format!("| {row} | ")));
+    let row = rows.next_back().expect("the runbook has a row for it");
     let command = row.split('`').nth(1).expect("it has a command");
     let command = command.replace(r"\|", "|");
     assert!(command.contains("default/shop"), "{command}");

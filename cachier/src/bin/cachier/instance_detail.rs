@@ -39,11 +39,11 @@ impl Detail {
             let name = format!("backend errors operation={}", operation.label());
             self.add_labelled(&name, kinds);
         }
+        for (place, results) in all.recalculation_failures.iter() {
+            let name = format!("recalculation failures where={}", place.label());
+            self.add_labelled(&name, results);
+        }
         for (name, count) in [
-            (
-                "recalculation failures",
-                all.recalculation_failures.values().sum(),
-            ),
             ("refreshes suppressed", all.refreshes_suppressed),
             ("wait timeouts", all.wait_timeouts),
             ("size limit rejections", all.size_limit_rejections),
