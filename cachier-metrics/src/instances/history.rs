@@ -74,7 +74,7 @@ impl History {
         let is_bounded = file.metadata()?.len() <= Self::MAX_BYTES;
         let mut bytes = Vec::new();
         file.take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
-        if bytes != MAGIC {
+        if !MAGIC.starts_with(&bytes) {
             return Ok(Err(Unreadable::Foreign));
         }
         if !is_bounded {

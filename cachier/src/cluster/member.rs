@@ -61,9 +61,6 @@ impl Member {
 
     /// The same instance, which publishes in other intervals.
     pub(super) fn in_intervals(&self, interval: Duration) -> Arc<Self> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.publisher.set_interval(interval);
-        drop(state);
         Arc::new(Self {
             view: View::new(self.view.context, interval, self.view.place.share()),
             begun: self.begun,
@@ -89,15 +86,16 @@ impl Member {
         let published = self.publish_figures(&mut state, &figures);
         let published = Timer::system().timeout(Some(PUBLISH_TIMEOUT), published);
         let published = block_on(published).unwrap_or_else(|| Err(timed_out()));
-        if let Err(error) = published {
-            let problem = format!("figures for other instances could not be stored: {error}");
-            problems::report("published metrics", &problem);
-        }
         let is_time_to_look = state.until_look == 0;
         if is_time_to_look {
             state.until_look = look_after(state.members);
         }
         drop(state);
+        // Whoever listens to problems may ask for figures.
+        if let Err(error) = published {
+            let problem = format!("figures for other instances could not be stored: {error}");
+            problems::report("published metrics", &problem);
+        }
         if is_time_to_look {
             // A reader of all figures also folds those of ended instances.
             self.view.refresh();
@@ -120,6 +118,7 @@ impl Member {
             self.look_after_ledger(state, uptime, has_paused).await?;
         }
         state.until_ledger -= 1;
+        state.publisher.set_interval(self.view.interval);
         let (form, bytes) = state.publisher.publish(figures, uptime);
         let (instance, _) = state.publisher.epoch();
         self.view

@@ -10,7 +10,7 @@ use event_listener::Event;
 
 use super::place::{Change, Place};
 use super::reading::{slots_of, timed_out};
-use crate::background::{WorkerPool, run_on_thread};
+use crate::background::{WorkerPool, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::context::Context;
 use crate::timer::{Timer, nanos};
@@ -75,7 +75,8 @@ impl View {
             view: Arc::clone(self),
             stats: Err(not_computed()),
         };
-        run_on_thread(self.context, WorkerPool::Storage, move || {
+        // Without a thread it is dropped, and so answers at once.
+        let _ = run_on_thread_if_any(self.context, WorkerPool::Storage, move || {
             let read = Timer::system().timeout(Some(READ_TIMEOUT), computing.view.read());
             computing.stats = block_on(read).unwrap_or_else(|| Err(timed_out()));
             drop(computing);

@@ -45,7 +45,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());
-    let is_figures = |file: &PathBuf| file.extension().is_some_and(|end| end == "metrics");
+    let is_figures = |file: &PathBuf| {
+        let name = text(file);
+        name.ends_with(".metrics") && !name.ends_with(".trail.metrics")
+    };
     files.filter(is_figures).collect()
 }
 

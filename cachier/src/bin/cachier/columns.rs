@@ -164,7 +164,7 @@ impl Column {
     }
 
     /// Texts from A to Z, numbers the largest first, what is unknown last.
-    pub(crate) fn compare(self, one: &Row, other: &Row) -> Ordering {
+    fn compare(self, one: &Row, other: &Row) -> Ordering {
         let by_name = || (&one.name, &one.backend).cmp(&(&other.name, &other.backend));
         let by_this = match self {
             Self::Function => Ordering::Equal,
@@ -176,6 +176,30 @@ impl Column {
         };
         by_this.then_with(by_name)
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Direction {
+    #[default]
+    Usual,
+    Reversed,
+}
+
+impl Direction {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Usual => Self::Reversed,
+            Self::Reversed => Self::Usual,
+        }
+    }
+}
+
+/// Puts rows in order.
+pub(crate) fn sort(rows: &mut [Row], (column, direction): (Column, Direction)) {
+    rows.sort_by(|one, other| match direction {
+        Direction::Usual => column.compare(one, other),
+        Direction::Reversed => column.compare(other, one),
+    });
 }
 
 /// The columns that fit, with their widths; the one that is sorted by is among them.
@@ -204,7 +228,34 @@ pub(crate) fn fitting(width: usize, sort: Column, longest_name: usize) -> Vec<(C
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
+    use crate::rows::{Grouping, rows};
+
+    #[test]
+    fn rows_are_sorted_by_any_column() {
+        let functions = [("b", "file", 5), ("a", "file", 5), ("Long", "memory", 9)];
+        let functions = functions.map(|(name, backend, hits)| {
+            let counted = json!({ "seconds": 60.0, "calls": { "hit": hits } });
+            json!({ "function": name, "backend": backend, "counted": counted })
+        });
+        let all = json!({ "version": 1, "functions": functions });
+        let all = crate::figures::parse(&all).unwrap();
+        let sorted = |column, direction| {
+            let mut rows = rows([(0, "x", &all)], Grouping::BySource, "");
+            sort(&mut rows, (column, direction));
+            let names: Vec<_> = rows.iter().map(|row| &*row.name).collect();
+            names.join(" ")
+        };
+        assert_eq!(sorted(Column::Calls, Direction::Usual), "Long a b");
+        assert_eq!(sorted(Column::Calls, Direction::Reversed), "b a Long");
+        assert_eq!(sorted(Column::Function, Direction::Usual), "Long a b");
+        assert_eq!(sorted(Column::Backend, Direction::Usual), "a b Long");
+        // What is unknown comes last, whichever it is.
+        assert_eq!(sorted(Column::HitTime, Direction::Usual), "Long a b");
+    }
 
     fn words(width: usize, sort: Column) -> String {
         let columns = fitting(width, sort, 100);

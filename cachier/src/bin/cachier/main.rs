@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use arguments::{Command, Form, Places, Show};
 use endpoint::Endpoint;
 use files::Files;
-use place::{Kind, StoreAddress};
+use place::StoreAddress;
 use source::Source;
 
 mod arguments;
@@ -22,6 +22,7 @@ mod once;
 mod place;
 mod poll;
 mod rows;
+mod screen;
 mod source;
 mod state;
 #[cfg(feature = "persistent")]
@@ -105,16 +106,8 @@ fn stores(
 
 #[cfg(not(feature = "persistent"))]
 fn stores(addresses: &[StoreAddress], _: Option<&str>) -> Result<Vec<Box<dyn Source>>, String> {
-    let missing = addresses.iter().map(|address| is_missing(address.kind));
+    let missing = addresses.iter().map(|address| address.kind.missing());
     Err(missing.collect())
-}
-
-/// Of a store that this program was built without.
-fn is_missing(kind: Kind) -> String {
-    let feature = kind.feature();
-    format!(
-        "this program was built without stores of its kind: cargo install --path cachier --features cli,{feature}"
-    )
 }
 
 /// Whether there is a terminal on which one can draw.

@@ -6,9 +6,9 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::arguments::Options;
-use crate::columns::{Column, fitting};
+use crate::columns::{self, Column, Direction, fitting};
 use crate::figures::Figures;
-use crate::rows::{Direction, Grouping, Row, rows};
+use crate::rows::{Grouping, Row, rows};
 use crate::source::{Source, Window};
 use crate::text::{harmless, shortened};
 
@@ -49,13 +49,9 @@ pub(crate) fn table(sources: &[Box<dyn Source>], options: &Options, width: usize
     let known =
         known.filter_map(|(number, (name, answer))| Some((number, *name, answer.as_ref().ok()?)));
     let known: Vec<(usize, &str, &Figures)> = known.collect();
-    let sort = (options.sort, Direction::Usual);
-    let rows = rows(
-        known.iter().copied(),
-        Grouping::BySource,
-        &options.filter,
-        sort,
-    );
+    let known_sources = known.iter().copied();
+    let mut rows = rows(known_sources, Grouping::BySource, &options.filter);
+    columns::sort(&mut rows, (options.sort, Direction::Usual));
     let mut text = match known.is_empty() {
         true => String::new(),
         false => lines(&rows, options, width),

@@ -99,6 +99,14 @@ impl Kind {
             Self::S3 => "s3",
         }
     }
+
+    /// What is said where the program was built without it.
+    pub(crate) fn missing(self) -> String {
+        let feature = self.feature();
+        format!(
+            "this program was built without stores of its kind: cargo install --path cachier --features cli,{feature}"
+        )
+    }
 }
 
 impl fmt::Debug for StoreAddress {

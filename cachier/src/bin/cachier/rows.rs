@@ -1,6 +1,5 @@
 //! The rows of the table. Pure.
 
-use crate::columns::Column;
 use crate::figures::{Activity, Counted, Figures, Function, Held};
 use crate::text::harmless;
 
@@ -68,12 +67,11 @@ impl Row {
     }
 }
 
-/// The functions of all sources, each with its name, whose names contain the filter, in order.
+/// The functions of all sources, each with its name, whose names contain the filter.
 pub(crate) fn rows<'a>(
     sources: impl IntoIterator<Item = (usize, &'a str, &'a Figures)>,
     grouping: Grouping,
     filter: &str,
-    sort: (Column, Direction),
 ) -> Vec<Row> {
     let sources: Vec<_> = sources.into_iter().collect();
     let is_named = grouping == Grouping::BySource && sources.len() > 1;
@@ -83,33 +81,12 @@ pub(crate) fn rows<'a>(
         functions.map(move |function| Row::of(function, source, is_named.then_some(*name)))
     });
     let filter = filter.to_lowercase();
-    let mut rows: Vec<Row> = each
+    let rows = each
         .filter(|row| row.name.to_lowercase().contains(&filter))
         .collect();
-    if grouping == Grouping::Together {
-        rows = together(rows);
-    }
-    let (column, direction) = sort;
-    rows.sort_by(|one, other| match direction {
-        Direction::Usual => column.compare(one, other),
-        Direction::Reversed => column.compare(other, one),
-    });
-    rows
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Direction {
-    #[default]
-    Usual,
-    Reversed,
-}
-
-impl Direction {
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::Usual => Self::Reversed,
-            Self::Reversed => Self::Usual,
-        }
+    match grouping {
+        Grouping::BySource => rows,
+        Grouping::Together => together(rows),
     }
 }
 
@@ -152,28 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_sorted_and_filtered() {
-        let all = figures(&[
-            ("b", "file", 5, 1),
-            ("a", "file", 5, 2),
-            ("Long", "memory", 9, 3),
-        ]);
-        let sorted = |filter: &str, column, direction| {
-            let rows = rows(
-                [(0, "x", &all)],
-                Grouping::BySource,
-                filter,
-                (column, direction),
-            );
-            names(&rows).join(" ")
-        };
-        assert_eq!(sorted("", Column::Calls, Direction::Usual), "Long a b");
-        assert_eq!(sorted("", Column::Calls, Direction::Reversed), "b a Long");
-        assert_eq!(sorted("", Column::Function, Direction::Usual), "Long a b");
-        assert_eq!(sorted("", Column::Backend, Direction::Usual), "a b Long");
-        assert_eq!(sorted("lON", Column::Entries, Direction::Usual), "Long");
-        // What is unknown comes last, whichever it is.
-        assert_eq!(sorted("", Column::HitTime, Direction::Usual), "Long a b");
+    fn a_filter_knows_no_case() {
+        let all = figures(&[("b", "file", 5, 1), ("Long", "memory", 9, 3)]);
+        let found = rows([(0, "x", &all)], Grouping::BySource, "lON");
+        assert_eq!(names(&found), ["Long"]);
     }
 
     #[test]
@@ -181,14 +140,13 @@ mod tests {
         let one = figures(&[("f", "file", 60, 7), ("g", "memory", 0, 7)]);
         let other = figures(&[("f", "file", 120, 9), ("g", "memory", 0, 9)]);
         let sources = [(0, "one", &one), (1, "other", &other)];
-        let sort = (Column::Function, Direction::Usual);
-        let each = rows(sources, Grouping::BySource, "", sort);
+        let each = rows(sources, Grouping::BySource, "");
         assert_eq!(
             names(&each),
             ["f @ one", "f @ other", "g @ one", "g @ other"]
         );
         assert_eq!(each[1].source, Some(1));
-        let all = rows(sources, Grouping::Together, "", sort);
+        let all = rows(sources, Grouping::Together, "");
         assert_eq!(names(&all), ["f", "g"]);
         assert_eq!(all[0].counted.all_calls(), 180);
         assert_eq!(all[0].activity.waiting_calls, 2);

@@ -57,6 +57,14 @@ impl Window {
         }
     }
 
+    /// What is told of calls in it: their number, or their rate.
+    pub(crate) fn calls_word(self) -> &'static str {
+        match self {
+            Self::Start => "calls",
+            _ => "calls/s",
+        }
+    }
+
     /// For people.
     pub(crate) fn phrase(self) -> String {
         match self {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::arguments::Options;
+use crate::columns::{self, Direction};
 use crate::coverage::Coverage;
 use crate::detail::Detail;
 use crate::figures::Figures;
 use crate::poll::{Answer, Wanted};
-use crate::rows::{Direction, Grouping, Row, rows};
+use crate::rows::{Grouping, Row, rows};
 
 pub(crate) struct State {
     pub(crate) options: Options,
@@ -103,8 +104,9 @@ impl State {
             Some((figures, _)) => (number, &*source.name, figures),
             None => (number, &*source.name, &NOTHING),
         });
-        let sort = (self.options.sort, self.direction);
-        rows(known, self.grouping, &self.options.filter, sort)
+        let mut rows = rows(known, self.grouping, &self.options.filter);
+        columns::sort(&mut rows, (self.options.sort, self.direction));
+        rows
     }
 
     /// The place of the chosen row: the first one, until another is chosen.

@@ -66,7 +66,7 @@ fn register(name: &str, store: &StoreAddress) -> Result<(), String> {
         #[cfg(feature = "s3")]
         Kind::S3 => register_backend(name, s3(address)),
         #[allow(unreachable_patterns, reason = "where all features are on")]
-        other => return Err(crate::is_missing(other)),
+        other => return Err(other.missing()),
     };
     registered.map_err(|error| error.to_string())
 }

@@ -10,9 +10,10 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::arguments::Show;
 use crate::poll::{Answer, Pollers};
+use crate::screen::Theme;
 use crate::source::Source;
 use crate::state::{Flow, State};
-use crate::view::{Theme, draw};
+use crate::view::draw;
 
 /// How often the screen is drawn when nothing happens: ages grow.
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);

@@ -3,65 +3,25 @@
 use std::time::Duration;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::Line;
+use ratatui::style::{Modifier, Style};
 
-use crate::columns::{Column, fitting};
+use crate::columns::{Column, Direction, fitting};
 use crate::once::cells;
-use crate::rows::{Direction, Grouping, Row};
-use crate::source::Window;
+use crate::rows::{Grouping, Row};
+use crate::screen::{BOLD, Screen, Theme};
 use crate::state::{Known, Mode, State};
 use crate::text::{self, harmless, known};
 use crate::view_detail::draw_detail;
-
-/// How figures are set off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Theme {
-    Colours,
-    /// With what every terminal can do.
-    Plain,
-}
 
 /// The most lines for what is wrong.
 const MAX_PROBLEMS: usize = 3;
 const TABLE_KEYS: &str = "↑↓ choose  Enter details  s r sort  / filter  w window  g group  q quit";
 const DETAIL_KEYS: &str = "Esc back  w window  q quit";
 
-impl Theme {
-    fn colour(self, colour: Color) -> Style {
-        match self {
-            Self::Colours => Style::new().fg(colour),
-            Self::Plain => Style::new(),
-        }
-    }
-
-    pub(crate) fn bad(self) -> Style {
-        self.colour(Color::Red).add_modifier(Modifier::BOLD)
-    }
-
-    pub(crate) fn bar(self) -> Style {
-        self.colour(Color::Cyan)
-    }
-
-    fn quiet(self) -> Style {
-        match self {
-            Self::Colours => Style::new().fg(Color::DarkGray),
-            Self::Plain => Style::new(),
-        }
-    }
-}
-
-pub(crate) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const CHOSEN: Style = Style::new().add_modifier(Modifier::REVERSED);
 
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
-    let area = frame.area();
-    let mut screen = Screen {
-        frame,
-        area,
-        line: area.y,
-    };
+    let mut screen = Screen::new(frame);
     let rows = state.rows();
     screen.add(heading(state), BOLD);
     screen.add(totals(state, &rows), Style::new());
@@ -87,40 +47,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) {
                 harmless(&state.options.filter)
             );
             screen.footer(&typed, BOLD);
-        }
-    }
-}
-
-/// The lines of the screen, from above. What does not fit is left out.
-pub(crate) struct Screen<'a, 'b> {
-    frame: &'a mut Frame<'b>,
-    pub(crate) area: Rect,
-    line: u16,
-}
-
-impl Screen<'_, '_> {
-    pub(crate) fn add(&mut self, text: String, style: Style) {
-        self.add_line(Line::styled(text, style));
-    }
-
-    pub(crate) fn add_line(&mut self, line: Line<'_>) {
-        if self.left() > 0 {
-            let place = Rect::new(self.area.x, self.line, self.area.width, 1);
-            self.frame.render_widget(line, place);
-            self.line += 1;
-        }
-    }
-
-    /// The lines that are left above the footer.
-    pub(crate) fn left(&self) -> usize {
-        self.area.bottom().saturating_sub(1 + self.line).into()
-    }
-
-    fn footer(&mut self, text: &str, style: Style) {
-        if self.area.height > 0 {
-            let place = Rect::new(self.area.x, self.area.bottom() - 1, self.area.width, 1);
-            self.frame
-                .render_widget(Line::styled(text.to_owned(), style), place);
         }
     }
 }
@@ -174,15 +100,8 @@ fn totals(state: &State, rows: &[Row]) -> String {
     format!(
         "{} functions{filter}  {calls} {}  {hits} hits  {running} running  {waiting} waiting",
         rows.len(),
-        calls_word(state.options.window),
+        state.options.window.calls_word(),
     )
-}
-
-pub(crate) fn calls_word(window: Window) -> &'static str {
-    match window {
-        Window::Start => "calls",
-        _ => "calls/s",
-    }
 }
 
 /// Of which instances the figures are, where they are those of several.

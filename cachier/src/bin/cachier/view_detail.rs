@@ -6,10 +6,10 @@ use ratatui::text::{Line, Span};
 use crate::columns::Column;
 use crate::detail::{Detail, Point, bars, sparkline};
 use crate::rows::Row;
+use crate::screen::{BOLD, Screen, Theme};
 use crate::source::Window;
 use crate::state::State;
 use crate::text::{self, harmless, shortened};
-use crate::view::{BOLD, Screen, Theme, calls_word};
 
 pub(crate) fn draw_detail(screen: &mut Screen<'_, '_>, state: &State, theme: Theme) {
     let Some(row) = state.detailed() else {
@@ -41,7 +41,7 @@ fn now(row: &Row, window: Window) -> [String; 2] {
         format!(" (the oldest for {})", text::duration(age))
     });
     let held = &row.held;
-    let calls = calls_word(window);
+    let calls = window.calls_word();
     let per_hour = match window {
         Window::Start => "",
         _ => " an hour",
