@@ -380,7 +380,7 @@ fn files_and_folders_are_read_for_tools() {
         std::fs::write(path(name), bytes).unwrap();
         assert!(refused(name).contains(expected), "{}", refused(name));
     }
-    assert!(MetricsFile::open(&path("3.metrics")).is_err());
+    assert!(MetricsFile::open(&path("missing.metrics")).is_err());
 }
 
 #[cfg(unix)]

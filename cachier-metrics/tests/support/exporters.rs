@@ -64,7 +64,7 @@ fn prometheus(functions: &[&'static CacheMetrics]) -> Exporter {
         series.insert(name, value.parse::<f64>().unwrap());
     }
     let figures = series.iter().filter_map(|(name, value)| {
-        let (metric, labels) = name.split_once('{').unwrap();
+        let (metric, labels) = name.split_once('{').unwrap_or((name, ""));
         let figure = match metric.strip_suffix("_count") {
             Some(histogram) => {
                 let sum = series[&*format!("{histogram}_sum{{{labels}")];
@@ -83,7 +83,10 @@ fn prometheus(functions: &[&'static CacheMetrics]) -> Exporter {
         figures: figures.collect(),
         name_of: |family, sample| {
             let labels = labels(sample, |label, value| format!("{label}=\"{value}\""));
-            format!("{}{{{}}}", family.full_name(), labels.join(","))
+            match labels.is_empty() {
+                true => family.full_name().to_string(),
+                false => format!("{}{{{}}}", family.full_name(), labels.join(",")),
+            }
         },
     }
 }

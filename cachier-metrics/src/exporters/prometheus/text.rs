@@ -2,7 +2,7 @@
 //!
 //! Not by the crate `prometheus-client`: it has no start timestamps, and what it encodes must be registered in its types.
 
-use std::fmt::{Arguments, Write};
+use std::fmt::{self, Arguments, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::exemplars::{Observed, between};
@@ -78,9 +78,11 @@ impl Text {
         for sample in &family.samples {
             let labels = labels(&sample.labels);
             match &sample.value {
-                SampleValue::Count(count) => self.line(format_args!("{full}{{{labels}}} {count}")),
+                SampleValue::Count(count) => {
+                    self.line(format_args!("{full}{} {count}", InBraces(&labels)))
+                }
                 SampleValue::Number(number) => {
-                    self.line(format_args!("{full}{{{labels}}} {number}"));
+                    self.line(format_args!("{full}{} {number}", InBraces(&labels)));
                 }
                 SampleValue::Histogram(histogram) => {
                     let bounds = match sample.extent {
@@ -190,6 +192,18 @@ fn canonical(bound: f64) -> String {
             format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
         }
         _ => format!("{bound:?}"),
+    }
+}
+
+/// Labels as they stand behind a name: none are nothing.
+struct InBraces<'a>(&'a str);
+
+impl fmt::Display for InBraces<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            labels => write!(f, "{{{labels}}}"),
+        }
     }
 }
 
