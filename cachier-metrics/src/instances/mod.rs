@@ -23,6 +23,8 @@ mod sample;
 mod stats;
 mod stores;
 #[cfg(all(test, not(shuttle)))]
+mod stores_tests;
+#[cfg(all(test, not(shuttle)))]
 mod tests;
 mod trail;
 
