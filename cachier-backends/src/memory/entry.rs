@@ -34,8 +34,6 @@ pub struct Entry<V> {
     pub value: V,
     /// When it was computed, in nanoseconds of the caller's clock.
     pub created: u64,
-    /// The time since which it counts as fresh, in nanoseconds of the caller's clock.
-    pub since: u64,
     /// How long computing it took, in nanoseconds.
     pub compute_nanos: u64,
 }

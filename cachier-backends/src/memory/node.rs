@@ -42,7 +42,6 @@ impl<K, V> Node<K, V> {
         Entry {
             value,
             created: self.created,
-            since: self.since,
             compute_nanos: self.compute.nanos(),
         }
     }

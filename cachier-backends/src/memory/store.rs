@@ -158,14 +158,24 @@ where
     where
         Q: BorrowedKey<K> + Sync + ?Sized,
     {
+        self.peek_since(key).map(|(entry, _)| entry)
+    }
+
+    /// The same, with the time since which the entry counts as fresh.
+    pub fn peek_since<Q>(&self, key: &Q) -> Option<(Entry<V>, u64)>
+    where
+        Q: BorrowedKey<K> + Sync + ?Sized,
+    {
         guarded(|guard| match self.contents.words() {
             Some(index) if const { Contents::<K, V>::CAN_BE_WORDS } => {
                 let any = None::<fn(u64) -> bool>;
-                self.take_word(index, key, any, |value, found| found.entry(value))
+                self.take_word(index, key, any, |value, found| {
+                    (found.entry(value), found.fresh_since())
+                })
             }
             _ => {
                 let node = self.node(key, &guard)?;
-                Some(node.entry(node.value.clone()))
+                Some((node.entry(node.value.clone()), node.since))
             }
         })?
     }

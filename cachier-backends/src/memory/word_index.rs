@@ -289,12 +289,16 @@ impl WordRef<'_> {
         times.created_near(self.table.since(self.position))
     }
 
+    /// The time since which it counts as fresh, or that of one that has replaced it.
+    pub(super) fn fresh_since(self) -> u64 {
+        self.table.since(self.position)
+    }
+
     /// The value with its times, or those of one that has replaced it.
     pub(super) fn entry<V>(self, value: V) -> Entry<V> {
         Entry {
             value,
             created: self.created(),
-            since: self.table.since(self.position),
             compute_nanos: self.table.times(self.position).compute_nanos(),
         }
     }

@@ -66,7 +66,7 @@ mod tests {
             is_live,
         };
         let all = ClusterFigures {
-            figures: figures_of([everything()]),
+            figures: figures_of([everything(), everything()]),
             instances: vec![
                 state(true, Some(Duration::from_millis(1500))),
                 state(false, None),

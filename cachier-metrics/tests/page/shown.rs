@@ -4,8 +4,11 @@ use serde_json::Value;
 
 const UNKNOWN: &str = "–";
 
+/// What the page shows of a function.
+type Shown = fn(&Value) -> String;
+
 /// The columns of the list with figures, and what each shows of a function.
-pub(super) const COLUMNS: [(&str, fn(&Value) -> String); 15] = [
+pub(super) const COLUMNS: [(&str, Shown); 15] = [
     ("Verdict", |of| {
         match number(of, "/counted/backend_errors") {
             Some(0.0) => "works".to_owned(),

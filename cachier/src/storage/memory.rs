@@ -261,11 +261,9 @@ where
     V: Clone + Send + Sync + 'static,
 {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>> {
-        let entry = self.store.peek(key.get::<K>())?;
-        let times = Times {
-            created: entry.created,
-            since: entry.since,
-        };
+        let (entry, since) = self.store.peek_since(key.get::<K>())?;
+        let created = entry.created;
+        let times = Times { created, since };
         let stamp = Stamp {
             created: entry.created,
             compute_nanos: entry.compute_nanos,

@@ -188,7 +188,6 @@ fn shown<V: Clone>(entry: &NewEntry<V>) -> Entry<V> {
     Entry {
         value: entry.value.clone(),
         created: entry.created,
-        since: entry.since,
         compute_nanos: entry.compute_nanos,
     }
 }
