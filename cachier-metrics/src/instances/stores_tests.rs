@@ -80,6 +80,7 @@ fn a_person_reads_of_stores_in_lines() {
         };
         let cluster = ClusterFigures {
             figures,
+            unreadable: 1,
             ..ClusterFigures::default()
         };
         ClusterStats::from(&cluster).to_string()
@@ -123,5 +124,6 @@ fn nothing_is_counted_between_equals() {
     let some = Packed::of(&snapshot);
     let none = Packed::between(&snapshot, &snapshot);
     assert!(none.is_empty());
+    assert!(Packed::of(&Snapshot::default()).is_empty());
     assert_eq!((none.and(&some), some.and(&none)), (some.clone(), some));
 }
