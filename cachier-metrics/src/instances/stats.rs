@@ -125,15 +125,11 @@ impl fmt::Display for ClusterStats {
             if let (Some(busy), Some(max)) = (store.busy_connections, store.max_connections) {
                 write!(f, ", {busy} of {max} connections in use")?;
             }
-            writeln!(
-                f,
-                "{}",
-                if store.breaker_open {
-                    ", breaker open"
-                } else {
-                    ""
-                }
-            )?;
+            let breaker = match store.breaker_open {
+                true => ", breaker open",
+                false => "",
+            };
+            writeln!(f, "{breaker}")?;
         }
         Ok(())
     }
