@@ -47,6 +47,8 @@ fn the_accepted_format_is_served() {
 
 #[test]
 fn gzip_is_served_to_those_who_accept_it() {
+    // As other tests do, perhaps between the two answers.
+    set_background_probe(|| 2);
     let (exporter, address) = serving(PrometheusExporter::builder());
     // Of no store that other tests list meanwhile.
     let options = MetricsOptions::new("zipped", "memory").clock(Clock::manual());
