@@ -53,6 +53,8 @@ fn instance(state: &InstanceState) -> Value {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::time::Duration;
 
     use super::*;
