@@ -143,9 +143,9 @@ mod tests {
         let each = rows(sources, Grouping::BySource, "");
         assert_eq!(
             names(&each),
-            ["f @ one", "f @ other", "g @ one", "g @ other"]
+            ["f @ one", "g @ one", "f @ other", "g @ other"]
         );
-        assert_eq!(each[1].source, Some(1));
+        assert_eq!(each[2].source, Some(1));
         let all = rows(sources, Grouping::Together, "");
         assert_eq!(names(&all), ["f", "g"]);
         assert_eq!(all[0].counted.all_calls(), 180);
