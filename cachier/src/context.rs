@@ -26,7 +26,7 @@ use crate::environment;
 use crate::history;
 #[cfg(not(feature = "persistent"))]
 use crate::no_backends::Backends;
-use crate::options::GlobalParams;
+use crate::options::{GlobalParams, Params};
 use crate::pending::PendingWork;
 use crate::problems;
 use crate::random::Random;
@@ -45,7 +45,7 @@ pub(crate) struct Context {
     pub(crate) backends: Backends,
     pub(crate) registry: Registry,
     pub(crate) random: Random,
-    params: PerProcess<Mutex<Arc<GlobalParams>>>,
+    params: PerProcess<Mutex<Arc<Params>>>,
     /// Counts changes of parameters and backends, so that functions notice them.
     revision: AtomicU64,
 }
@@ -95,7 +95,7 @@ fn main() -> &'static Context {
         set_warning_handler(problems::report);
         set_tick_listener(|| {
             if let Some(main) = MAIN.get() {
-                history::tick(main.params().metrics_dir.as_deref());
+                history::tick(main.params().program.metrics_dir.as_deref());
             }
         });
         set_background_probe(|| MAIN.get().map_or(0, |main| main.pending.tasks()));
@@ -164,28 +164,26 @@ impl Context {
             backends: Backends::default(),
             registry: Registry::new(switches),
             random,
-            params: PerProcess::with(Mutex::new(Arc::new(params)), copied),
+            params: PerProcess::with(Mutex::new(Arc::new(Params::new(params))), copied),
             revision: AtomicU64::new(1),
         }
     }
 
-    pub(crate) fn params(&self) -> Arc<GlobalParams> {
+    pub(crate) fn params(&self) -> Arc<Params> {
         Arc::clone(&self.params.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn set_params(&self, params: GlobalParams) {
-        let params = Arc::new(params);
+    /// Changes the parameters of the program, or its policies.
+    pub(crate) fn change_params(&self, change: impl FnOnce(&mut Params)) {
         let mut current = self.params.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut params = (**current).clone();
+        change(&mut params);
+        let params = Arc::new(params);
         let before = mem::replace(&mut *current, Arc::clone(&params));
         drop(current);
         self.params_changed();
         // Near values were stored under the old parameters.
-        let of_near = |params: &GlobalParams| {
-            let place = (params.namespace.clone(), params.cache_dir.clone());
-            let ages = (params.stale_after, params.jitter, params.near_stale_after);
-            (place, ages)
-        };
-        if of_near(&before) != of_near(&params) {
+        if before.of_near() != params.of_near() {
             self.registry.clear_near();
         }
     }
@@ -193,11 +191,11 @@ impl Context {
     /// When breakers open, and for how long.
     #[cfg(feature = "persistent")]
     pub(crate) fn breaker_limits(&self) -> Limits {
-        let params = self.params();
+        let program = &self.params().program;
         Limits {
-            threshold: params.breaker_threshold,
-            first_pause: params.breaker_pause,
-            max_pause: params.breaker_max_pause,
+            threshold: program.breaker_threshold,
+            first_pause: program.breaker_pause,
+            max_pause: program.breaker_max_pause,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cachier_backends::entry::AgeLimit;
 use cachier_metrics::Reason;
 
+use crate::refresh_after::RefreshAfter;
 use crate::stamp::Ageing;
 
 /// The rules of a function that decisions need, with defaults filled in.
@@ -21,6 +22,10 @@ pub(crate) struct Rules {
     pub(crate) max_stale: Option<Duration>,
     /// How far past `stale_after` a value may replace a failure; `None` means not at all.
     pub(crate) stale_on_error: Option<Duration>,
+    /// Age from which a fresh value is recomputed in the background; `None` means not at all.
+    pub(crate) refresh_after: Option<RefreshAfter>,
+    /// How long before its age limit this call refreshes a value, where that is drawn.
+    pub(crate) early_lead: Duration,
     /// The treatment of stale values.
     pub(crate) on_stale: OnStale,
     /// How long a stale value is served after a failed attempt without another one.
@@ -42,6 +47,36 @@ impl Rules {
             ..self.clone()
         }
     }
+
+    /// The age from which a fresh value is recomputed in the background.
+    pub(crate) fn refresh_age(&self) -> Option<Duration> {
+        let limit = self.stale_after;
+        match self.refresh_after? {
+            RefreshAfter::Age(age) => Some(age),
+            RefreshAfter::Share(share) => limit.map(|limit| share.of_duration(limit)),
+            RefreshAfter::Early => limit.map(|limit| limit.saturating_sub(self.early_lead)),
+        }
+    }
+
+    /// Whether a value of this age is due to be recomputed in the background, were it fresh.
+    pub(crate) fn is_due(&self, age: Duration) -> bool {
+        self.refresh_age().is_some_and(|from| age >= from)
+    }
+}
+
+/// How long before its age limit a call refreshes a value that took so long to compute, with 32 bits drawn at random: XFetch
+/// ([`RefreshAfter::Early`]).
+pub(crate) fn early_lead(compute_nanos: u64, drawn: u32) -> Duration {
+    // Above 0 and at most 1.
+    let evenly = (f64::from(drawn) + 1.0) / 2_f64.powi(32);
+    let nanos = compute_nanos as f64 * -evenly.ln();
+    // Negative zero is none; too much for the type is its maximum.
+    Duration::from_nanos(nanos as u64)
+}
+
+/// The longest lead that can be drawn for a value that took so long to compute.
+pub(crate) fn longest_lead(compute_nanos: u64) -> Duration {
+    early_lead(compute_nanos, 0)
 }
 
 fn own_limit(limit: AgeLimit) -> Option<Duration> {
@@ -121,8 +156,8 @@ pub(crate) enum ClaimState {
 pub(crate) enum Action {
     /// Serve the stored value of this age, which is fresh.
     Serve(Duration),
-    /// Serve the stored value of this age, which is stale; start a recomputation unless one is running.
-    ServeStaleAndRefresh(Duration),
+    /// Serve the stored value of this age; start a recomputation unless one is running.
+    ServeAndRefresh(Freshness, Duration),
     /// Serve the stored value of this age, which is stale; do not recompute it, for this reason.
     ServeStale(Duration, Backoff),
     /// Claim the key, or find out who has it.
@@ -157,11 +192,16 @@ pub(crate) fn decide(
         Stored::Unknown => Reason::Unavailable,
         Stored::Absent | Stored::Unseen => Reason::Absent,
         Stored::Aged(age) => match accept(age, Source::Storage, rules, max_age) {
-            Some(Freshness::Fresh) => return Action::Serve(age),
+            Some(Freshness::Fresh) => {
+                return match (rules.is_due(age), backoff) {
+                    (true, None) => Action::ServeAndRefresh(Freshness::Fresh, age),
+                    _ => Action::Serve(age),
+                };
+            }
             Some(Freshness::Stale) => {
                 return match backoff {
                     Some(backoff) => Action::ServeStale(age, backoff),
-                    None => Action::ServeStaleAndRefresh(age),
+                    None => Action::ServeAndRefresh(Freshness::Stale, age),
                 };
             }
             None if backoff == Some(Backoff::Failed) && may_serve_stale(age, rules, max_age) => {
@@ -237,10 +277,11 @@ fn may_serve_stale(age: Duration, rules: &Rules, max_age: Option<Duration>) -> b
     accept(age, Source::Failure, rules, max_age).is_some()
 }
 
-/// How long a failed recomputation is not retried; `None` if no stale value could be served meanwhile.
+/// How long a failed recomputation is not retried; `None` if no other value could be served meanwhile.
 pub(crate) fn backoff_after_failure(rules: &Rules) -> Option<Duration> {
     let serves_stale = rules.on_stale == OnStale::ServeAndRefresh || rules.stale_on_error.is_some();
-    (serves_stale && !rules.retry_after.is_zero()).then_some(rules.retry_after)
+    let serves_another = serves_stale || rules.refresh_after.is_some();
+    (serves_another && !rules.retry_after.is_zero()).then_some(rules.retry_after)
 }
 
 /// The treatment of another caller's value.
@@ -330,3 +371,10 @@ pub(crate) fn decide_result(
 #[cfg(test)]
 #[path = "decision_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "decision_model_tests.rs"]
+mod model_tests;
+#[cfg(test)]
+#[path = "decision_refresh_tests.rs"]
+mod refresh_tests;

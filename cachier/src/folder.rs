@@ -112,11 +112,11 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{GlobalParams, Options};
+    use crate::options::{GlobalParams, Options, Params};
 
     #[test]
     fn named_folders_are_shared_others_per_package() {
-        let policy = |params: GlobalParams| Policy::resolve(&Options::new(), &params);
+        let policy = |params: GlobalParams| Policy::resolve(&Options::new(), &Params::new(params));
         let (one, other) = (Package::built_in("app", 1), Package::built_in("app", 2));
         let of = |params: GlobalParams, package| {
             let (policy, package) = (policy(params), Some(package));

@@ -25,6 +25,8 @@ use crate::timer::nanos;
 use crate::trace;
 use crate::usage_cache::UsageCache;
 use crate::verification::{Finding, Verification};
+#[cfg(feature = "memory")]
+use crate::{options::EarlyRefresh, refresh_after::RefreshAfter};
 use once_cell::race::OnceBox;
 
 /// One annotated function in one context.
@@ -42,6 +44,8 @@ pub struct Function {
     gate: Gate,
     /// The most jitter that values in memory may have been stored with, in millionths.
     most_jitter: AtomicU32,
+    /// The longest time that a value in memory took to compute, in nanoseconds; kept for `refresh_after = early` alone.
+    slowest: AtomicU64,
     policy: RwLock<Arc<Policy>>,
     /// The process that made it.
     process: Process,
@@ -69,8 +73,9 @@ impl Function {
             typed_name: identity::typed_name(&spec),
             storage_name: identity::storage_name(&spec),
             package: spec.package,
-            gate: Gate::new(fresh_nanos(&policy, policy.jitter)),
+            gate: Gate::new(fresh_nanos(&policy, policy.jitter, 0)),
             most_jitter: AtomicU32::new(policy.jitter.millionths()),
+            slowest: AtomicU64::new(0),
             verification: Verification::new(is_verified(&spec.options, &policy)),
             options: spec.options,
             policy: RwLock::new(Arc::new(policy)),
@@ -185,13 +190,42 @@ impl Function {
     pub(crate) fn update_params(&self) {
         let policy = Policy::resolve(&self.options, &self.context.params());
         let jitter = policy.jitter.millionths();
-        let most = jitter.max(self.most_jitter.fetch_max(jitter, Ordering::Relaxed));
-        let most = Share::of_millionths(most);
-        self.gate.set_max_age(fresh_nanos(&policy, most));
+        self.most_jitter.fetch_max(jitter, Ordering::SeqCst);
+        self.set_max_age(&policy);
         self.verification
             .set_enabled(is_verified(&self.options, &policy));
         if let Some(mut current) = self.policy_to_change() {
             *current = Arc::new(policy);
+        }
+    }
+
+    /// Notes how long a value took to compute that is about to be kept in memory.
+    #[cfg(feature = "memory")]
+    pub(crate) fn note_compute(&self, nanos: u64) {
+        if self.options.refresh_after == EarlyRefresh::Off {
+            return;
+        }
+        let policy = self.policy();
+        let needs_it = policy.rules.refresh_after == Some(RefreshAfter::Early);
+        if needs_it && self.slowest.fetch_max(nanos, Ordering::SeqCst) < nanos {
+            self.set_max_age(&policy);
+        }
+    }
+
+    /// Sets the age up to which hits ask no decision, again if others have noted anything meanwhile.
+    fn set_max_age(&self, policy: &Policy) {
+        let noted = || {
+            let jitter = self.most_jitter.load(Ordering::SeqCst);
+            (jitter, self.slowest.load(Ordering::SeqCst))
+        };
+        loop {
+            let (jitter, slowest) = noted();
+            let jitter_of = Share::of_millionths(jitter);
+            self.gate
+                .set_max_age(fresh_nanos(policy, jitter_of, slowest));
+            if noted() == (jitter, slowest) {
+                return;
+            }
         }
     }
 
@@ -395,13 +429,20 @@ fn is_verified(options: &Options, policy: &Policy) -> bool {
     policy.verify && options.backend != BackendName::Memory
 }
 
-/// The age up to which the fast path may serve a value. Beyond the shortest limit that jitter leaves, the decision knows more.
-fn fresh_nanos(policy: &Policy, jitter: Share) -> u64 {
-    let bounds = match policy.age_limits {
-        AgeLimits::OfFunction => [policy.shortest_limit(jitter), policy.near_stale_after],
-        AgeLimits::OfValues => [Some(OWN_LIMITS_AGE), None],
+/// The age up to which the fast path may serve a value. Beyond the shortest limit that jitter leaves, and where a hit may start a
+/// recomputation, the decision knows more.
+fn fresh_nanos(policy: &Policy, jitter: Share, slowest: u64) -> u64 {
+    let bound = match (policy.age_limits, policy.near_stale_after) {
+        // The moments from which near copies count tell the rest.
+        (AgeLimits::OfFunction, Some(near)) => {
+            let limit = policy.shortest_limit(jitter);
+            Some(limit.map_or(near, |limit| limit.min(near)))
+        }
+        (AgeLimits::OfFunction, None) => policy.undecided_until(jitter, slowest),
+        (AgeLimits::OfValues, None) if policy.rules.refresh_after.is_some() => Some(Duration::ZERO),
+        (AgeLimits::OfValues, _) => Some(OWN_LIMITS_AGE),
     };
-    bounds.into_iter().flatten().min().map_or(u64::MAX, nanos)
+    bound.map_or(u64::MAX, nanos)
 }
 
 /// The age up to which the fast path serves values with limits of their own: the moment from which that counts is as much

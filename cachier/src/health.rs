@@ -16,7 +16,7 @@ use crate::budget::Bounded;
 use crate::builtin;
 use crate::context::{self, Context};
 use crate::environment::{self, Concern};
-use crate::options::{GlobalParams, Options, Policy};
+use crate::options::{GlobalParams, Options, Params, Policy};
 
 /// Whether one backend can be used right now.
 ///
@@ -31,9 +31,10 @@ use crate::options::{GlobalParams, Options, Policy};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BackendHealth {
-    /// The name that attributes use; `environment` for a variable that cannot be used and concerns more than one.
+    /// The name that attributes use; `environment` for a variable that cannot be used and concerns more than one, `policy` for
+    /// one that is missing, or that a function cannot follow.
     pub name: String,
-    /// Its path or address, without credentials; empty where there is none, or the name of the variable.
+    /// Its path or address, without credentials; empty where there is none, or the name of the variable or the policy.
     pub store: String,
     /// Whether the circuit breaker answers for it at the moment.
     pub breaker_open: bool,
@@ -168,7 +169,7 @@ fn known(context: &'static Context) -> Known {
     let params = context.params();
     let backends = &context.backends;
     for unusable in environment::unusable(|_| true) {
-        if let Some(name) = concerned(unusable.concern, backends, &params) {
+        if let Some(name) = concerned(unusable.concern, backends, &params.program) {
             known.miss(name, unusable.variable, unusable.error);
         }
     }
@@ -182,10 +183,11 @@ fn known(context: &'static Context) -> Known {
         let resolved = backends.resolve(&place.options.backend, &policy, place.package, opened);
         known.add(&backends.label(&place.options.backend), resolved);
     }
-    for name in backends.named(&params) {
+    for name in backends.named(&params.program) {
         let opened = backends.open(&name, &policy(context), &known.stores);
         known.add(&name, opened);
     }
+    known.miss_policies(context, &params);
     known
 }
 
@@ -218,6 +220,15 @@ impl Known {
                 }
             }
             Err(error) => self.miss(name, "", error),
+        }
+    }
+
+    /// What of the policies of functions cannot count.
+    fn miss_policies(&mut self, context: &Context, params: &Params) {
+        for (function, options) in context.registry.options() {
+            if let Some((policy, error)) = params.problem_of(&function, &options) {
+                self.miss("policy", policy, error);
+            }
         }
     }
 

@@ -117,6 +117,7 @@ mod problems;
 mod program;
 mod random;
 mod readiness;
+mod refresh_after;
 mod registered;
 mod registry;
 #[cfg(feature = "persistent")]
@@ -269,10 +270,11 @@ pub use self::options::GlobalParams;
 pub use self::problems::on_problem;
 pub use self::program::{
     disable, disable_caching, enable_caching, expect, flush, flush_async, global_params,
-    is_caching_enabled, set_global_params,
+    is_caching_enabled, register_policy, set_global_params,
 };
 #[cfg(feature = "persistent")]
 pub use self::program::{register_backend, set_default_backend};
+pub use self::refresh_after::RefreshAfter;
 pub use self::share::Share;
 
 /// The README, whose code blocks are tests.

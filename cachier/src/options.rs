@@ -1,5 +1,6 @@
 //! The arguments of an attribute, and the parameters of the program.
 
+mod params;
 mod policy;
 
 use std::path::PathBuf;
@@ -8,8 +9,10 @@ use std::time::Duration;
 use cachier_backends::Version;
 use cachier_metrics::SamplingRate;
 
+use crate::refresh_after::RefreshAfter;
 use crate::share::Share;
 
+pub(crate) use params::Params;
 pub(crate) use policy::Policy;
 
 /// Where a function keeps its values.
@@ -56,6 +59,28 @@ impl Switch {
     }
 }
 
+/// Whether a hit may recompute its value in the background, which asks of types what `next_time` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum EarlyRefresh {
+    /// Not compiled in: the program's parameters cannot turn it on.
+    #[default]
+    Off,
+    /// From there on, whatever the parameters say.
+    After(RefreshAfter),
+    /// Compiled in; the program's parameters decide (`auto`).
+    Auto,
+}
+
+impl EarlyRefresh {
+    fn or(self, in_params: Option<RefreshAfter>) -> Option<RefreshAfter> {
+        match self {
+            Self::Off => None,
+            Self::After(after) => Some(after),
+            Self::Auto => in_params,
+        }
+    }
+}
+
 /// What says how old a value may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum AgeLimits {
@@ -86,9 +111,11 @@ pub struct Options {
     pub backend: BackendName,
     pub version: Version,
     pub name: Option<&'static str>,
+    pub policy: Option<&'static str>,
     pub stale_after: Option<Duration>,
     pub age_limits: AgeLimits,
     pub jitter: Option<Share>,
+    pub refresh_after: EarlyRefresh,
     pub next_time: Switch,
     pub max_stale: Option<Duration>,
     pub stale_on_error: Option<Duration>,
@@ -121,9 +148,11 @@ impl Options {
             backend: BackendName::Default,
             version: Version::Unversioned,
             name: None,
+            policy: None,
             stale_after: None,
             age_limits: AgeLimits::OfFunction,
             jitter: None,
+            refresh_after: EarlyRefresh::Off,
             next_time: Switch::Off,
             max_stale: None,
             stale_on_error: None,
@@ -159,10 +188,16 @@ impl Options {
             Switch::Auto => Some((name, "auto".to_owned())),
         };
         let all = [
+            self.policy.map(|name| ("policy", name.to_owned())),
             duration("stale_after", self.stale_after),
             (self.age_limits == AgeLimits::OfValues)
                 .then(|| ("stale_after", "|value| ..".to_owned())),
             self.jitter.map(|jitter| ("jitter", jitter.to_string())),
+            match self.refresh_after {
+                EarlyRefresh::Off => None,
+                EarlyRefresh::After(after) => Some(("refresh_after", after.to_string())),
+                EarlyRefresh::Auto => Some(("refresh_after", "auto".to_owned())),
+            },
             switch("next_time", self.next_time),
             duration("max_stale", self.max_stale),
             duration("stale_on_error", self.stale_on_error),
@@ -201,6 +236,9 @@ pub struct GlobalParams {
     pub stale_after: Option<Duration>,
     /// Up to which share of it the age limit of a value is shortened at random.
     pub jitter: Share,
+    /// From which age on a hit of a function with `refresh_after = auto` starts a recomputation in the background; `None` means
+    /// not before the value is stale.
+    pub refresh_after: Option<RefreshAfter>,
     /// Whether functions with `next_time = auto` return a stale value at once, and recompute it in the background.
     pub next_time: bool,
     /// Oldest stale value that may be served, and for functions with `stale_after` also the expiry in the store; `None` means
@@ -256,6 +294,7 @@ impl GlobalParams {
         Self {
             stale_after: None,
             jitter: Share::percent(0.0),
+            refresh_after: None,
             next_time: false,
             max_stale: None,
             stale_on_error: None,
@@ -300,6 +339,8 @@ setters! {
     stale_after: Duration => Some;
     /// Sets up to which share of it the age limit of each value is shortened at random.
     jitter: Share => std::convert::identity;
+    /// Sets from which age on a hit of a function with `refresh_after = auto` starts a recomputation in the background.
+    refresh_after: RefreshAfter => Some;
     /// Sets whether functions with `next_time = auto` return stale values at once.
     next_time: bool => std::convert::identity;
     /// Sets the oldest stale value that may be served.

@@ -22,7 +22,7 @@ use crate::options::GlobalParams;
 /// ```
 #[doc(alias = "set_default_params")]
 pub fn set_global_params(params: GlobalParams) {
-    context::current().set_params(params);
+    context::current().change_params(|all| all.program = params);
 }
 
 /// The current parameters.
@@ -37,7 +37,36 @@ pub fn set_global_params(params: GlobalParams) {
 #[must_use]
 #[doc(alias = "get_global_params")]
 pub fn global_params() -> GlobalParams {
-    (*context::current().params()).clone()
+    context::current().params().program.clone()
+}
+
+/// Registers parameters under a name, for functions with `policy = "name"`, from the next call on; in place of those that had
+/// the name.
+///
+/// Such a function takes from them whatever its attribute leaves out. What no attribute has stays the program's: the namespace,
+/// the folder of figures, the period of leases, the limits of circuit breakers; so does the folder of files where the policy
+/// names none. What asks something of types is compiled in by the attribute alone: [`check`](crate::check) tells of a policy
+/// that sets `next_time` or `refresh_after` for a function without it, and of one that is named and not registered, in whose
+/// place the parameters of the program count.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachier::{GlobalParams, cachier, register_policy};
+///
+/// #[cachier(backend = "memory", policy = "sessions", next_time = auto)]
+/// fn session(user: u64) -> String {
+///     format!("of {user}")
+/// }
+///
+/// let minutes = |minutes| Duration::from_secs(60 * minutes);
+/// register_policy("sessions", GlobalParams::new().stale_after(minutes(10)).next_time(true));
+/// session(7);
+/// // At night, when the source is slow:
+/// register_policy("sessions", GlobalParams::new().stale_after(minutes(60)).next_time(true));
+/// ```
+pub fn register_policy(name: impl Into<String>, params: GlobalParams) {
+    let name = name.into();
+    context::current().change_params(|all| _ = all.policies.insert(name, params));
 }
 
 /// Enables all caches, including those disabled by pattern or by `CACHIER_DISABLED`.
@@ -224,7 +253,7 @@ pub async fn flush_async() {
 
 /// Has the figures of the program kept over restarts, as a part of the work that a flush waits for.
 fn keep_history(context: &'static Context) {
-    let folder = context.params().metrics_dir.clone();
+    let folder = context.params().program.metrics_dir.clone();
     if context.id == ContextId::MAIN && history::is_on(folder.as_deref()) {
         run_on_thread(context, WorkerPool::Storage, move || {
             history::keep_on_flush(folder.as_deref());

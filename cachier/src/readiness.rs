@@ -11,14 +11,14 @@ use crate::handle::Place;
 use crate::labels;
 #[cfg(not(feature = "persistent"))]
 use crate::no_backends::Backends;
-use crate::options::{GlobalParams, OnBackendError, Policy};
+use crate::options::{OnBackendError, Params, Policy};
 use crate::registry::Registry;
 
 /// The stores in use, and what of the configuration can never work.
 pub(crate) fn readiness(
     backends: &Backends,
     registry: &Registry,
-    params: &GlobalParams,
+    params: &Params,
 ) -> Vec<StoreReadiness> {
     let places = registry.places();
     let counting = places
@@ -39,7 +39,7 @@ pub(crate) fn readiness(
 }
 
 /// Settings that can never work: variables that concern every function, and stores that functions cannot have.
-fn impossible(backends: &Backends, params: &GlobalParams, places: &[Place]) -> Vec<StoreReadiness> {
+fn impossible(backends: &Backends, params: &Params, places: &[Place]) -> Vec<StoreReadiness> {
     let stops_all = environment::unusable(|concern| concern == Concern::EveryFunction);
     let mut all: Vec<_> = stops_all
         .map(|unusable| misconfigured("environment", unusable.variable, &unusable.error))

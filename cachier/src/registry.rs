@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cachier_backends::process::{PerProcess, copied};
 
 use crate::handle::{ExpectedFunction, Handle, Place};
-use crate::options::BackendName;
+use crate::options::{BackendName, Options};
 use crate::registered::RegisteredFunction;
 use crate::switches::Switches;
 
@@ -105,12 +105,27 @@ impl Registry {
     /// Where values are kept of the functions that have been called or are expected, as far as in stores. Functions that are
     /// switched off keep none.
     pub(crate) fn places(&self) -> Vec<Place> {
+        let mut places = self.places_by_name();
+        places.retain(|(_, place)| place.options.backend != BackendName::Memory);
+        places.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The options of the functions that have been called or are expected and are not switched off, with their names.
+    pub(crate) fn options(&self) -> impl Iterator<Item = (String, Options)> + use<> {
+        let places = self.places_by_name().into_iter();
+        places.map(|(name, place)| (name, place.options))
+    }
+
+    fn places_by_name(&self) -> Vec<(String, Place)> {
         let mut expected = self.expected();
         expected.retain(|function| self.is_on(function));
         let expected = expected.into_iter();
-        let mut places: Vec<Place> = expected.map(|function| function.place.clone()).collect();
-        places.extend(self.functions().values().filter_map(|known| known.place()));
-        places.retain(|place| place.options.backend != BackendName::Memory);
+        let mut places: Vec<_> = expected
+            .map(|function| (function.name.clone(), function.place.clone()))
+            .collect();
+        let functions = self.functions();
+        let called = functions.values();
+        places.extend(called.filter_map(|known| Some((known.name().to_owned(), known.place()?))));
         places
     }
 
@@ -147,7 +162,6 @@ mod tests {
     use crate::call::CallMode;
     use crate::handle::AnnotatedFunction;
     use crate::identity::{FunctionSpec, Package};
-    use crate::options::Options;
 
     /// A function that is never called, by its number.
     struct Stub(#[expect(dead_code, reason = "one of its own for each address")] u8);

@@ -1,6 +1,7 @@
 //! Shares: percentages that are whole millionths.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A share between nothing and all, such as that of [`jitter`](crate::GlobalParams::jitter).
 ///
@@ -41,6 +42,13 @@ impl Share {
 
     pub(crate) fn millionths(self) -> u32 {
         self.0
+    }
+
+    /// This share of a duration, to the nanosecond.
+    pub(crate) fn of_duration(self, duration: Duration) -> Duration {
+        let nanos = duration.as_nanos() * u128::from(self.0) / u128::from(ALL);
+        // At most the duration itself.
+        Duration::from_nanos_u128(nanos)
     }
 
     /// This share of a number.

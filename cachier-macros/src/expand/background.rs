@@ -20,9 +20,9 @@ pub(super) fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
     });
     let sent = receiver.into_iter().chain(parameters);
     let (taken, lent): (Vec<_>, Vec<_>) = sent.map(|sent| (sent.taken, sent.lent)).unzip();
-    // Types that cannot go there are errors at `next_time`.
-    let asking = cached.arguments.next_time.as_ref();
-    let span = asking.map_or_else(Span::call_site, |argument| argument.span());
+    // Types that cannot go there are errors at the argument that asks for it.
+    let asking = cached.arguments.recomputes_by();
+    let span = asking.map_or_else(Span::call_site, |name| name.span());
     let krate = krate_at(cached, span);
     let inside = span.resolved_at(Span::mixed_site());
     let call = match cached.is_async() {

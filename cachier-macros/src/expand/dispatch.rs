@@ -50,7 +50,7 @@ pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
     let (this, names) = (signature::this(cached), signature::names(cached));
     let inputs = inputs(cached);
     let later = cached
-        .is_next_time()
+        .has_background()
         .then(|| background::later(cached, body));
     let later = later.map(|later| code!(, #later));
     code!((#this #names) => (#inputs), #body(#inputs) #later)

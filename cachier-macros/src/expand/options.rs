@@ -9,8 +9,8 @@ use super::krate_at;
 
 use crate::fingerprint::fingerprint;
 use crate::model::{
-    Age, Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Percentage, Rate, Store,
-    Switch, Time, Version,
+    Age, Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Percentage, Rate,
+    RefreshAfter, Store, Switch, Time, Version,
 };
 
 /// The expression of the function's options.
@@ -24,9 +24,14 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
         ),
         ("version", version(cached, private)),
         ("name", value(&a.name).map(|name| some(&name.0))),
+        ("policy", value(&a.policy).map(|name| some(&name.0))),
         ("stale_after", age_of_all(&a.stale_after)),
         ("age_limits", age_limits(&a.stale_after, private)),
         ("jitter", percentage(&a.jitter, private)),
+        (
+            "refresh_after",
+            value(&a.refresh_after).map(|after| refresh_after(after, private)),
+        ),
         (
             "next_time",
             value(&a.next_time).map(|on| switch(*on, private)),
@@ -101,7 +106,7 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
 
 fn age_of_all(argument: &Option<Argument<Age>>) -> Option<TokenStream> {
     match value(argument)? {
-        Age::OfAll(time) => Some(duration(time)),
+        Age::OfAll(time) => Some(some(duration(time))),
         Age::OfEach(_) => None,
     }
 }
@@ -121,20 +126,41 @@ fn percentage(
     }))
 }
 
+fn refresh_after(after: &RefreshAfter, private: &TokenStream) -> TokenStream {
+    let after = match after {
+        RefreshAfter::Auto => return quote!(#private::EarlyRefresh::Auto),
+        RefreshAfter::Early => quote!(#private::RefreshAfter::Early),
+        RefreshAfter::Age(time) => {
+            let (age, span) = (duration(time), place_of(time));
+            quote_spanned!(span=> #private::RefreshAfter::from(#age))
+        }
+        RefreshAfter::Share(millionths) => {
+            quote!(#private::RefreshAfter::Share(#private::Share::of_millionths(#millionths)))
+        }
+    };
+    quote!(#private::EarlyRefresh::After(#after))
+}
+
+fn place_of(time: &Time) -> Span {
+    match time {
+        Time::Known(_) => Span::mixed_site(),
+        Time::Computed(expr) => at(expr),
+    }
+}
+
 fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
-    value(argument).map(duration)
+    value(argument).map(duration).map(some)
 }
 
 fn duration(time: &Time) -> TokenStream {
-    let time = match time {
+    match time {
         Time::Known(duration) => {
             // Durations in the attribute are whole milliseconds within range.
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             quote!(::core::time::Duration::from_millis(#milliseconds))
         }
         Time::Computed(expr) => quote!(#expr),
-    };
-    some(time)
+    }
 }
 
 fn amount(amount: &Amount) -> TokenStream {

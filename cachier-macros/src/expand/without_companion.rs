@@ -31,7 +31,7 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
 
 /// The function's body, and how the runtime runs it.
 fn run(cached: &Cached) -> (TokenStream, TokenStream) {
-    if cached.is_next_time() {
+    if cached.has_background() {
         let run = dispatch::run(cached, &code!(body));
         return (body_with_parameters(cached), run);
     }

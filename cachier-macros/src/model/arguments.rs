@@ -7,7 +7,7 @@ use super::choices::{Backend, OnBackendError};
 use super::unknown::unknown_argument;
 use super::values::{
     Age, ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Percentage,
-    Predicate, Rate, Size, Skipped, Switch, Time, Version,
+    Predicate, Rate, RefreshAfter, Size, Skipped, Switch, Time, Version,
 };
 use crate::diagnostics::Errors;
 use crate::parse::ParsedArgument;
@@ -53,6 +53,7 @@ arguments! {
     backend: Backend = "backend";
     stale_after: Age = "stale_after";
     jitter: Percentage = "jitter";
+    refresh_after: RefreshAfter = "refresh_after";
     next_time: Switch = "next_time";
     max_stale: Time = "max_stale";
     stale_on_error: Time = "stale_on_error";
@@ -73,6 +74,7 @@ arguments! {
     version: Version = "version";
     verify: Flag = "verify";
     name: Name = "name";
+    policy: Name = "policy";
     enable_metrics: Flag = "enable_metrics";
     sampling_rate: Rate = "sampling_rate" | "metrics_sampling_rate";
     operation_timeout: Time = "operation_timeout";

@@ -4,9 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, GenericParam, Ident, Receiver, ReturnType, Type};
 
-use super::{
-    Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role, Switch,
-};
+use super::{Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role};
 use crate::package::Package;
 use crate::parse::{Function, Header};
 
@@ -110,9 +108,9 @@ impl<'a> Cached<'a> {
         )
     }
 
-    /// Whether stale values can be recomputed in the background.
-    pub(crate) fn is_next_time(&self) -> bool {
-        is_compiled_in(&self.arguments.next_time)
+    /// Whether values can be recomputed in the background.
+    pub(crate) fn has_background(&self) -> bool {
+        self.arguments.recomputes_by().is_some()
     }
 
     pub(crate) fn allows_none(&self) -> bool {
@@ -181,13 +179,6 @@ pub(crate) fn is_on(flag: &Option<Argument<Flag>>) -> bool {
 /// Whether a flag is off explicitly, which nothing overrides.
 pub(crate) fn is_off(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| !flag.value.0)
-}
-
-/// Whether a switch is on, or may be turned on by the program's parameters.
-pub(crate) fn is_compiled_in(switch: &Option<Argument<Switch>>) -> bool {
-    switch
-        .as_ref()
-        .is_some_and(|switch| switch.value != Switch::Off)
 }
 
 fn has_type_parameters(function: &Function) -> bool {

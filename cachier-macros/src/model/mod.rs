@@ -3,6 +3,7 @@
 
 mod arguments;
 mod attributes;
+mod background;
 mod cached;
 mod choices;
 mod companion_error;
@@ -19,12 +20,12 @@ mod values;
 
 pub(crate) use arguments::{Argument, Arguments};
 pub(crate) use attributes::{Destination, LINTS};
-pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_compiled_in, is_off, is_on};
+pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use companion_error::CompanionError;
 pub(crate) use key::{KeyParameter, StandsFor, bound_names};
 pub(crate) use parameters::{MAX_KEY_ARGUMENTS, Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
 pub(crate) use values::{
-    Age, Amount, Companion, Flag, KeyClosure, Percentage, Rate, Switch, Time, Version,
+    Age, Amount, Companion, Flag, KeyClosure, Percentage, Rate, RefreshAfter, Switch, Time, Version,
 };

@@ -47,6 +47,14 @@ pub(crate) enum Age {
     OfEach(Box<ExprClosure>),
 }
 
+/// `"8m"`, `"80%"`, `early`, or an expression of type `Duration` or `Share`; `auto` leaves it to the program's parameters.
+pub(crate) enum RefreshAfter {
+    Auto,
+    Early,
+    Age(Time),
+    Share(u32),
+}
+
 /// `"10%"`, or an expression of type `Share`.
 pub(crate) enum Percentage {
     /// In millionths.
@@ -184,6 +192,30 @@ impl ArgumentValue for Percentage {
                 .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
             Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<Self>(parsed)),
             computed => Ok(Self::Computed(Box::new(computed.clone()))),
+        }
+    }
+}
+
+impl ArgumentValue for RefreshAfter {
+    const EXPECTED: &'static str =
+        "expects a duration with its unit, a share of `stale_after`, `early` or `auto`";
+    const EXAMPLE: &'static str = " = \"80%\"";
+
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
+            Expr::Path(word) if word.path.is_ident("auto") => Ok(Self::Auto),
+            Expr::Path(word) if word.path.is_ident("early") => Ok(Self::Early),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) if text.value().ends_with('%') => parse::percentage(&text.value())
+                .map(Self::Share)
+                .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
+            Expr::Lit(ExprLit { lit, .. }) if !matches!(lit, Lit::Str(_)) => {
+                Err(wrong::<Self>(parsed))
+            }
+            Expr::Closure(_) => Err(wrong::<Self>(parsed)),
+            _ => Time::parse(parsed).map(Self::Age),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The number of arguments, and receivers that cannot go to the background.
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, CompanionKind, MAX_KEY_ARGUMENTS, Parameter, Role, is_compiled_in};
+use crate::model::{Arguments, CompanionKind, MAX_KEY_ARGUMENTS, Parameter, Role};
 use crate::parse::Function;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -18,15 +18,17 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
             format!("the companion of a method holds at most {MAX_KEY_ARGUMENTS} arguments; take several as one struct, or write `companion = false`"),
         );
     }
-    if let (CompanionKind::None, Some(receiver), true) = (
+    if let (CompanionKind::None, Some(receiver), Some(name)) = (
         &companion,
         function.signature.receiver(),
-        is_compiled_in(&arguments.next_time),
+        arguments.recomputes_by(),
     ) {
         errors.at(
             receiver.self_token.span,
-            "`next_time` takes `self` to the background, which needs the companion; leave `companion = false` out (the impl of a \
-             trait then needs `#[cachier::methods]`), or move the body into an inherent method, and cache that",
+            format!(
+                "`{name}` takes `self` to the background, which needs the companion; leave `companion = false` out (the impl of \
+                 a trait then needs `#[cachier::methods]`), or move the body into an inherent method, and cache that"
+            ),
         );
     }
 }

@@ -2,12 +2,12 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    FnArg, ParenthesizedGenericArguments, PatType, Receiver, ReceiverKind, Safety, Signature, Type,
-    TypeFnPtr, TypeReference,
+    FnArg, Ident, ParenthesizedGenericArguments, PatType, Receiver, ReceiverKind, Safety,
+    Signature, Type, TypeFnPtr, TypeReference,
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Parameter, Placement, is_compiled_in};
+use crate::model::{Arguments, Parameter, Placement};
 use crate::parse::{Function, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -20,8 +20,8 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
             FnArg::Typed(argument) => check_argument(argument, arguments, errors),
         }
     }
-    if is_compiled_in(&arguments.next_time) {
-        check_background(arguments, function, errors);
+    if let Some(name) = arguments.recomputes_by() {
+        check_background(name, arguments, function, errors);
     }
 }
 
@@ -94,8 +94,8 @@ fn check_receiver(receiver: &Receiver, arguments: &Arguments, errors: &mut Error
             "say what `self` means for the key: `skip(self)` where the result does not depend on it, else \
              `key = |self, ..| ..` with what it depends on",
         );
-    } else if exclusive && is_compiled_in(&arguments.next_time) {
-        errors.at(place, MUT_IN_BACKGROUND);
+    } else if let (true, Some(name)) = (exclusive, arguments.recomputes_by()) {
+        errors.at(place, mut_in_background(name));
     }
 }
 
@@ -117,24 +117,31 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
             &argument.ty,
             format!("what is written through `&mut` would be missing on a hit; leave it out of the key with `skip({name})` where that is right"),
         );
-    } else if is_compiled_in(&arguments.next_time) {
-        errors.over(&argument.ty, MUT_IN_BACKGROUND);
+    } else if let Some(name) = arguments.recomputes_by() {
+        errors.over(&argument.ty, mut_in_background(name));
     }
 }
 
 /// Rejects arguments that borrow behind a reference or inside a type: no clone frees them.
-fn check_background(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+fn check_background(name: &Ident, arguments: &Arguments, function: &Function, errors: &mut Errors) {
     for parameter in Parameter::all(arguments, function) {
         if parameter.is_encoded() && !is_exclusive(&parameter.ty) {
-            errors.over(&parameter.ty, BORROWED_IN_BACKGROUND);
+            errors.over(
+                &parameter.ty,
+                format!(
+                    "`{name}` recomputes in the background, after the call, so an argument may borrow by one outer `&` only; take \
+                     what is owned, such as `&[String]` for `&[&str]`"
+                ),
+            );
         }
     }
 }
 
-const BORROWED_IN_BACKGROUND: &str = "`next_time` recomputes in the background, after the call, so an argument may borrow by one outer `&` only; \
-                                      take what is owned, such as `&[String]` for `&[&str]`";
-
-const MUT_IN_BACKGROUND: &str = "`next_time` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`";
+fn mut_in_background(name: &Ident) -> String {
+    format!(
+        "`{name}` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`"
+    )
+}
 
 /// Whether a type contains `&mut`.
 fn is_exclusive(ty: &Type) -> bool {

@@ -10,7 +10,7 @@ use syn::{
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Parameter, Role, Store, is_compiled_in};
+use crate::model::{Arguments, Parameter, Role, Store};
 use crate::parse::Function;
 
 /// Kept types outlive the call. Traits that are not well known may demand that of a type, which is left to the compiler.
@@ -21,13 +21,14 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     let mut kept = Kept {
         borrowing,
         traits: &KEY,
-        by: "memory keeps it longer",
+        by: "memory keeps it longer".to_owned(),
         errors,
     };
     if Store::of(arguments) != Store::Persistent {
         check_in_memory(arguments, function, &mut kept);
     }
-    if is_compiled_in(&arguments.next_time) {
+    if let Some(name) = arguments.recomputes_by() {
+        kept.by = format!("`{name}` computes with it later");
         check_in_background(arguments, function, &mut kept);
     }
 }
@@ -45,7 +46,6 @@ fn check_in_memory(arguments: &Arguments, function: &Function, kept: &mut Kept) 
 }
 
 fn check_in_background(arguments: &Arguments, function: &Function, kept: &mut Kept) {
-    kept.by = "`next_time` computes with it later";
     kept.traits = &SENT;
     for parameter in Parameter::all(arguments, function) {
         kept.visit_type(&parameter.ty);
@@ -166,7 +166,7 @@ struct Kept<'e> {
     /// The traits of a part that is kept, each with what implies it.
     traits: &'static [&'static [&'static str]],
     /// Its keeper, and the purpose.
-    by: &'static str,
+    by: String,
     errors: &'e mut Errors,
 }
 
@@ -181,7 +181,7 @@ impl Kept<'_> {
     }
 
     fn report(&mut self, ty: TokenStream, name: &str, example: &str) {
-        let by = self.by;
+        let by = &self.by;
         self.errors.over(
             ty,
             format!("{name} may borrow from what is gone after the call, and {by}; add `'static` to its bounds: `{example}`"),

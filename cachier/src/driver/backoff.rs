@@ -9,7 +9,9 @@ use super::core::Core;
 use super::state::{CallDriver, State};
 use super::work::Slot;
 use crate::call::Completion;
-use crate::decision::{Backoff, Freshness, ResultKind, Stored, backoff_after_failure, is_fresh};
+use crate::decision::{
+    Backoff, Freshness, ResultKind, Rules, Stored, backoff_after_failure, is_fresh,
+};
 use crate::storage::Store;
 
 impl<T: Store> Core<T> {
@@ -39,13 +41,12 @@ impl FailedBackoff {
 }
 
 impl<T: Store> CallDriver<T> {
-    /// The backoff that applies to what is stored, if that is stale.
-    pub(super) fn backoff_of(&self, stored: Stored) -> Option<Backoff> {
-        let (rules, max_age) = (self.rules(), self.session.options.max_age);
+    /// The backoff that applies to what is stored, if that is stale or due for a refresh.
+    pub(super) fn backoff_of(&self, stored: Stored, rules: &Rules) -> Option<Backoff> {
+        let max_age = self.session.options.max_age;
+        let needs_another = |age| rules.is_due(age) || !is_fresh(age, rules.stale_after, max_age);
         match stored {
-            Stored::Aged(age) if !is_fresh(age, rules.stale_after, max_age) => {
-                self.current_backoff()
-            }
+            Stored::Aged(age) if needs_another(age) => self.current_backoff(),
             _ => None,
         }
     }

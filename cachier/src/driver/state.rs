@@ -8,7 +8,7 @@ use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 
 use super::core::Core;
 use crate::call::Completion;
-use crate::decision::{Backoff, ClaimState, Freshness, ResultKind, Rules, Stored};
+use crate::decision::{Backoff, ClaimState, Freshness, ResultKind, Rules, Stored, early_lead};
 use crate::flight::{
     ComputationId, Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation, Validity,
     current, depend,
@@ -16,6 +16,7 @@ use crate::flight::{
 use crate::function::Function;
 use crate::labels;
 use crate::options::Policy;
+use crate::refresh_after::RefreshAfter;
 use crate::session::Session;
 use crate::stamp::Stamp;
 use crate::storage::{self, Found, Store};
@@ -76,8 +77,10 @@ pub(super) enum LookupState {
 
 /// A step that does not wait.
 pub(super) enum Step<Found> {
-    /// Serve the stored value of this age; refresh a stale one in the background.
-    Serve(Freshness, Duration),
+    /// Serve the stored value of this age, which is fresh.
+    Serve(Duration),
+    /// Serve the stored value of this age, and refresh it in the background.
+    ServeAndRefresh(Freshness, Duration),
     /// Serve the stale value of this age, and do not refresh it.
     ServeStale(Duration, Backoff),
     /// Take the result of another flight, if this call can use it.
@@ -189,6 +192,16 @@ impl<T: Store> CallDriver<T> {
         let ageing = self.found.as_ref().map(|found| found.stamp.ageing);
         let rules = &self.session.policy.rules;
         rules.for_value(ageing.unwrap_or_default())
+    }
+
+    /// The same for a decision, which takes a draw where the value is refreshed at random.
+    pub(super) fn rules_with_lead(&self) -> Rules {
+        let mut rules = self.rules();
+        if let (Some(RefreshAfter::Early), Some(found)) = (rules.refresh_after, &self.found) {
+            let drawn = self.core.function.context.random.bits();
+            rules.early_lead = early_lead(found.stamp.compute_nanos, drawn);
+        }
+        rules
     }
 
     /// The value to serve in place of a failure, even if the store has failed since.

@@ -78,9 +78,10 @@ impl<T: Store> CallDriver<T> {
         work: &mut dyn Work<T>,
     ) -> Transition<Completion> {
         let completion = match step {
-            Step::Serve(freshness, age) => {
+            Step::Serve(age) => self.serve(work.slot(), Freshness::Fresh, age),
+            Step::ServeAndRefresh(freshness, age) => {
                 let completion = self.serve(work.slot(), freshness, age);
-                if freshness == Freshness::Stale && completion.is_some() {
+                if completion.is_some() {
                     self.refresh(work);
                 }
                 completion
@@ -105,10 +106,13 @@ impl<T: Store> CallDriver<T> {
             }
             let stored = self.stored();
             self.saw_stale |= self.is_stale(stored);
-            let (backoff, rules) = (self.backoff_of(stored), self.rules());
+            let rules = self.rules_with_lead();
+            let backoff = self.backoff_of(stored, &rules);
             match decide(stored, backoff, self.claim_state, &rules, max_age, intent) {
-                Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
-                Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
+                Action::Serve(age) => return Step::Serve(age),
+                Action::ServeAndRefresh(freshness, age) => {
+                    return Step::ServeAndRefresh(freshness, age);
+                }
                 Action::ServeStale(age, backoff) => {
                     if self.leader.is_some() {
                         boxed_cold(|| self.finish_flight(FlightResult::Abandoned)).await;

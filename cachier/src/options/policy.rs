@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cachier_backends::entry::{AgeLimit, Jitter};
 
-use super::{AgeLimits, GlobalParams, Options};
-use crate::decision::{OnStale, Rules};
+use super::{AgeLimits, Options, Params};
+use crate::decision::{OnStale, Rules, longest_lead};
 use crate::environment;
 use crate::random::Random;
 use crate::share::Share;
@@ -79,6 +79,22 @@ impl Policy {
         Some(Duration::from_nanos(longest - jitter.of(longest)))
     }
 
+    /// The age up to which no value in memory needs a decision: with this much jitter, and where computing took so long at most;
+    /// `None` means any.
+    pub(crate) fn undecided_until(&self, jitter: Share, slowest_nanos: u64) -> Option<Duration> {
+        let limit = self.shortest_limit(jitter);
+        let shortest = Rules {
+            stale_after: limit,
+            early_lead: longest_lead(slowest_nanos),
+            ..self.rules.clone()
+        };
+        // Up to, but not at it.
+        let before = shortest
+            .refresh_age()
+            .map(|age| age.saturating_sub(Duration::from_nanos(1)));
+        limit.into_iter().chain(before).min()
+    }
+
     /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may still be
     /// served. `next_time` without `max_stale` states none, so that its stale values are removed too. For values with limits of
     /// their own, the time since they got stale.
@@ -89,6 +105,8 @@ impl Policy {
             stale_on_error,
             on_stale,
             longest_own_limit: _,
+            refresh_after: _,
+            early_lead: _,
             retry_after: _,
         } = self.rules;
         let stale_after = stale_after?;
@@ -100,8 +118,10 @@ impl Policy {
         })
     }
 
-    /// Resolves each argument: the attribute's, else the program's.
-    pub(crate) fn resolve(options: &Options, params: &GlobalParams) -> Self {
+    /// Resolves each argument: the attribute's, else that of the policy which the attribute names, else the program's. What no
+    /// attribute has is the program's.
+    pub(crate) fn resolve(options: &Options, of_all: &Params) -> Self {
+        let (params, program) = (of_all.of(options), &of_all.program);
         let cleanup_stale = options.cleanup_stale.unwrap_or(params.cleanup_stale);
         Self {
             rules: Rules {
@@ -113,6 +133,8 @@ impl Policy {
                 longest_own_limit: options.max_stale,
                 max_stale: options.max_stale.or(params.max_stale),
                 stale_on_error: options.stale_on_error.or(params.stale_on_error),
+                refresh_after: options.refresh_after.or(params.refresh_after),
+                early_lead: Duration::ZERO,
                 on_stale: match options.next_time.is_on(params.next_time) {
                     true => OnStale::ServeAndRefresh,
                     false => OnStale::Recompute,
@@ -135,12 +157,13 @@ impl Policy {
             operation_timeout: options
                 .operation_timeout
                 .unwrap_or(params.operation_timeout),
-            lease_period: params.lease_period,
+            lease_period: program.lease_period,
             cache_dir: options
                 .cache_dir
                 .clone()
-                .or_else(|| params.cache_dir.clone()),
-            namespace: params.namespace.clone().or_else(environment_namespace),
+                .or_else(|| params.cache_dir.clone())
+                .or_else(|| program.cache_dir.clone()),
+            namespace: program.namespace.clone().or_else(environment_namespace),
         }
     }
 }
@@ -154,11 +177,13 @@ fn environment_namespace() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::GlobalParams;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn policy(rules: Rules) -> Policy {
-        let mut policy = Policy::resolve(&Options::new(), &GlobalParams::new());
+        let params = Params::new(GlobalParams::new());
+        let mut policy = Policy::resolve(&Options::new(), &params);
         policy.rules = rules;
         policy
     }
@@ -235,7 +260,7 @@ mod tests {
         let params = GlobalParams::new()
             .stale_after(HOUR)
             .jitter(Share::percent(25.0));
-        let policy = Policy::resolve(&Options::new(), &params);
+        let policy = Policy::resolve(&Options::new(), &Params::new(params));
         assert_eq!(policy.shortest_limit(policy.jitter), Some(HOUR * 3 / 4));
         let random = Random::seeded(7);
         let drawn = [(); 1000].map(|()| policy.ageing(None, &random).jitter);

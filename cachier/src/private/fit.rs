@@ -123,7 +123,7 @@ demands! {
     )]
     KeyInStore;
 
-    /// Arguments by value of functions with `next_time` are `Send + 'static`.
+    /// Arguments by value of functions with `next_time` or `refresh_after` are `Send + 'static`.
     ///
     /// ```
     /// # use cachier::cachier;
@@ -136,15 +136,15 @@ demands! {
     /// # price("tea".into(), 1);
     /// ```
     #[diagnostic::on_unimplemented(
-        message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
+        message = "`{T}` cannot be taken to the background, where `next_time` and `refresh_after` recompute",
         label = "not `Send + 'static`",
         note = "take an `Arc` in place of an `Rc`, a `Box<dyn Trait + Send>` in place of a `Box<dyn Trait>`; write bounds such as `T: Send + 'static` or `impl Trait + Send + 'static`",
-        note = "or leave `next_time` out, so that who finds a stale value waits for a new one"
+        note = "or leave those out, so that who finds a stale value waits for a new one"
     )]
     ArgumentInBackground;
 
-    /// Arguments behind a `&` of functions with `next_time` are `Clone` (or [`ToOwned`]), `Send` and `'static`, of async ones
-    /// also `Sync`.
+    /// Arguments behind a `&` of functions with `next_time` or `refresh_after` are `Clone` (or [`ToOwned`]), `Send` and `'static`,
+    /// of async ones also `Sync`.
     ///
     /// ```
     /// # use cachier::cachier;
@@ -159,11 +159,11 @@ demands! {
     /// # price(&Pool, 1);
     /// ```
     #[diagnostic::on_unimplemented(
-        message = "`{T}` cannot be taken to the background, where `next_time` recomputes",
+        message = "`{T}` cannot be taken to the background, where `next_time` and `refresh_after` recompute",
         label = "not `Clone + Send + 'static`, or not `Sync`, which an `async fn` also needs",
         note = "derive `Clone`, or take it in an `Arc`; a type parameter has bounds such as `T: Clone + Send + Sync + 'static`",
         note = "what is not `Send + Sync` is replaced first: an `Rc` by an `Arc`, a `Cell` or `RefCell` by an atomic or a `Mutex`, a `dyn Trait` by `dyn Trait + Send + Sync`",
-        note = "or leave `next_time` out, so that who finds a stale value waits for a new one"
+        note = "or leave those out, so that who finds a stale value waits for a new one"
     )]
     ReferenceInBackground;
 

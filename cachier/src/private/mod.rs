@@ -91,7 +91,8 @@ pub use crate::flight::SharedError;
 pub use crate::identity::{
     FunctionSpec, Package, crate_of, identity_of_function, identity_of_method, name_of,
 };
-pub use crate::options::{AgeLimits, BackendName, OnBackendError, Options, Switch};
+pub use crate::options::{AgeLimits, BackendName, EarlyRefresh, OnBackendError, Options, Switch};
+pub use crate::refresh_after::RefreshAfter;
 pub use crate::session::CallStart;
 pub use crate::share::Share;
 #[cfg(feature = "memory")]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use cachier_backends::entry::{AgeLimit, Jitter};
 
+#[cfg(feature = "persistent")]
+use crate::decision::{Rules, longest_lead};
 use crate::function::{Function, OWN_LIMITS_AGE};
 use crate::options::AgeLimits;
 use crate::stamp::{Ageing, Stamp};
@@ -32,6 +34,7 @@ impl Times {
         let Stamp {
             created, ageing, ..
         } = stamp;
+        function.note_compute(stamp.compute_nanos);
         match function.options.age_limits {
             AgeLimits::OfValues => {
                 let rules = function.policy().rules.for_value(ageing);
@@ -101,8 +104,9 @@ impl Times {
     }
 }
 
-/// The moment from which a near copy's age counts, so that one comparison covers both bounds: the value must be younger
-/// than its age limit, and its last confirmation by the store younger than `near_stale_after`.
+/// The moment from which a near copy's age counts, so that one comparison covers all bounds: the value must be younger
+/// than its age limit and than where a hit may refresh it, and its last confirmation by the store younger than
+/// `near_stale_after`.
 ///
 /// `None` if the age limit ends too soon after the start of the clock for that.
 #[cfg(feature = "persistent")]
@@ -111,11 +115,18 @@ pub(super) fn near_moment(function: &Function, stamp: Stamp) -> Option<u64> {
     let after = |moment: u64, time: Option<Duration>| {
         time.map_or(u64::MAX, |time| moment.saturating_add(nanos(time)))
     };
-    let limit = policy.rules.for_value(stamp.ageing).stale_after;
-    if limit == Some(Duration::ZERO) {
+    let rules = Rules {
+        early_lead: longest_lead(stamp.compute_nanos),
+        ..policy.rules.for_value(stamp.ageing)
+    };
+    if rules.stale_after == Some(Duration::ZERO) {
         return None;
     }
-    let usable_until = after(stamp.created, limit);
+    let before_refresh = rules
+        .refresh_age()
+        .map(|age| age.saturating_sub(Duration::from_nanos(1)));
+    let usable_until =
+        after(stamp.created, rules.stale_after).min(after(stamp.created, before_refresh));
     let confirmed_until = after(stamp.confirmed, policy.near_stale_after);
     // Fresh while now - moment <= near_for, that is until moment + near_for.
     usable_until.min(confirmed_until).checked_sub(near_for)

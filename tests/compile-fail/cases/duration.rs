@@ -58,4 +58,29 @@ fn not_a_duration(id: u64) -> u64 {
     id
 }
 
+#[cachier(refresh_after = 0.8)]
+fn no_part_of_the_limit(id: u64) -> u64 {
+    id
+}
+
+#[cachier(refresh_after)]
+fn refreshed_at_some_time(id: u64) -> u64 {
+    id
+}
+
+#[cachier(refresh_after = "110%")]
+fn refreshed_past_the_limit(id: u64) -> u64 {
+    id
+}
+
+#[cachier(refresh_after = soon)]
+fn refreshed_soon(id: u64) -> u64 {
+    id
+}
+
+#[cachier(policy = "")]
+fn of_no_policy(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -46,13 +46,15 @@ mod next_time;
 mod outcomes;
 mod own_limits;
 mod parameters;
+#[cfg(unix)]
+mod policies;
 mod problems;
 #[cfg(target_os = "linux")]
 mod process_id;
 mod prometheus;
 mod python_faults;
-#[cfg(unix)]
 mod readiness;
+mod refresh_after;
 mod registering;
 mod registry;
 mod retry_after;

@@ -56,7 +56,7 @@ impl Caller {
         loop {
             match decide(self.load(), None, self.claim_state, &RULES, max_age, intent) {
                 Action::Serve(_) | Action::ServeStale(..) => return self.serve(),
-                Action::ServeStaleAndRefresh(_) => {
+                Action::ServeAndRefresh(..) => {
                     let (process, seen) = (self.process, self.seen().unwrap());
                     let value = self.serve();
                     process.refresh(seen);

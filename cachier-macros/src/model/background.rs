@@ -1,0 +1,15 @@
+//! Recomputation in the background, and what asks for it.
+
+use syn::Ident;
+
+use super::{Arguments, Switch};
+
+impl Arguments {
+    /// The name of the argument that has values recomputed in the background, or lets the program's parameters decide that.
+    pub(crate) fn recomputes_by(&self) -> Option<&Ident> {
+        let next_time = self.next_time.as_ref();
+        let next_time = next_time.filter(|switch| switch.value != Switch::Off);
+        let refresh_after = self.refresh_after.as_ref().map(|after| &after.name);
+        next_time.map(|switch| &switch.name).or(refresh_after)
+    }
+}
