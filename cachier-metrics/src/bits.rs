@@ -90,7 +90,7 @@ impl Writer {
         }
     }
 
-    /// A number of which so many low digits are nothing in particular.
+    /// A number whose low digits, this many, are arbitrary.
     fn split(&mut self, number: u64, low: u32) {
         self.number(number >> low);
         self.digits(number.into(), low);

@@ -33,7 +33,7 @@ impl CacheMetrics {
         Some(all)
     }
 
-    /// Sets what other processes have counted, or sets it anew.
+    /// Sets or replaces what other processes have counted.
     #[doc(hidden)]
     pub fn set_past(&self, past: Past) {
         self.past.set(past);

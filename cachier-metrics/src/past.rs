@@ -16,13 +16,13 @@ use crate::sync::{Mutex, MutexGuard, lock};
 #[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Past {
-    /// All of it.
+    /// All counts.
     lifetime: Snapshot,
     /// When the first of them began, in nanoseconds since 1970; `u64::MAX` without any.
     started: u64,
     /// What was counted when, on the last day.
     steps: Vec<PastStep>,
-    /// What began before is forgotten, in nanoseconds since 1970; 0 for nothing.
+    /// Steps that began before this are ignored, in nanoseconds since 1970; 0 for none.
     forgotten: u64,
 }
 
@@ -47,7 +47,7 @@ impl Past {
         }
     }
 
-    /// Forgets what was counted up to a moment, for windows: a step that reaches over it as well.
+    /// Removes counts up to a moment from windows, including a step that spans it.
     pub fn forget_until(&mut self, moment: u64) {
         self.forgotten = self.forgotten.max(moment);
     }
@@ -70,12 +70,12 @@ impl Past {
         &self.lifetime
     }
 
-    /// Since 1970.
+    /// When the first process began, since 1970.
     pub(crate) fn started(&self) -> Duration {
         Duration::from_nanos(self.started)
     }
 
-    /// Adds what was counted at this time, with how much of it is covered. Processes that ran at once cover it once.
+    /// Adds what was counted in this time, and how much of it is covered. The time of concurrent processes counts once.
     pub(crate) fn add_within(&self, time: &Range<u64>, to: &mut Snapshot) {
         let (mut covered, saved) = (0_u64, to.time_saved);
         for step in self.steps_within(time) {
@@ -111,7 +111,7 @@ pub(crate) struct KnownPast(PerProcess<Mutex<Known>>);
 #[derive(Default)]
 struct Known {
     past: Option<Arc<Past>>,
-    /// When windows were last begun anew, in nanoseconds since 1970; 0 if never.
+    /// When windows were last reset, in nanoseconds since 1970; 0 if never.
     forgotten: u64,
 }
 
@@ -130,7 +130,7 @@ impl KnownPast {
         known.past = Some(Arc::new(past));
     }
 
-    /// Windows begin anew at this moment, lifetimes go on. Later processes read so as well.
+    /// Resets windows at this moment; lifetimes go on. Later processes do the same.
     pub(crate) fn forget_until(&self, moment: SystemTime) {
         let moment = nanos(moment.duration_since(UNIX_EPOCH).unwrap_or_default());
         let mut known = self.lock();
@@ -140,7 +140,7 @@ impl KnownPast {
         }
     }
 
-    /// When that was, in nanoseconds since 1970; 0 if never.
+    /// When windows were last reset, in nanoseconds since 1970; 0 if never (for the next process).
     pub(crate) fn forgotten(&self) -> u64 {
         self.lock().forgotten
     }

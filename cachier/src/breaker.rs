@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Breaker {
-    /// Operations go through; so many have failed in a row.
+    /// Operations go through; holds how many have failed in a row.
     Closed { failures: u32 },
     /// Operations are refused until this moment, in nanoseconds.
     Open { until: u64, pause: Duration },

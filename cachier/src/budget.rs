@@ -34,7 +34,7 @@ pub(crate) struct Budget {
 pub struct Bounded(());
 
 impl Bounded {
-    /// For what no call waits for, and whoever asks bounds himself: renewals of leases, checks, figures for other instances.
+    /// For operations that no call waits for, limited by their caller: lease renewals, checks, figures for other instances.
     pub(crate) const OUTSIDE_CALLS: Self = Self(());
 }
 

@@ -31,7 +31,7 @@ impl Packages {
         DefaultFolder::among(self.0.path(), package, Some(1))
     }
 
-    /// A folder with an entry, last used so long ago.
+    /// A folder with an entry, last used this long ago.
     fn used(&self, package: &str, ago: Duration) -> PathBuf {
         let folder = self.folder(package);
         let entries = folder.path().join("default/function/none");

@@ -100,7 +100,7 @@ impl HeapSize {
         }
     }
 
-    /// A header in place, and so many bytes in the heap.
+    /// An inline header, and this many bytes on the heap.
     fn behind_header(bytes: u64) -> Self {
         let allocation = if bytes > 0 { ALLOCATION } else { 0 };
         Self {

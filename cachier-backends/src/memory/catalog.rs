@@ -23,7 +23,7 @@ impl Catalog {
         self.positions[id as usize] = position;
     }
 
-    /// Numbers the items anew, without gaps; returns the new id of each former one, [`NO_ID`] for those that were vacant.
+    /// Renumbers the items without gaps; returns the new id of each former one, [`NO_ID`] for those that were vacant.
     pub(super) fn renumber(&mut self) -> Vec<u32> {
         let mut positions = Vec::with_capacity(self.positions.len() - self.vacant.len());
         let mut number = |position: &Position| {

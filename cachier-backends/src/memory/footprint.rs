@@ -25,7 +25,7 @@ pub(super) fn of_node<K: Hash, V>(key: &K, value_heap: u64) -> u64 {
     node + SHARED + TABLE_SHARE + WRITER_RECORD + heap_of_key(key) + value_heap
 }
 
-/// The bytes of so many machine words, with tables of this size.
+/// The bytes of this many entries of machine words, with tables of this size.
 pub(super) fn of_words(entries: u64, tables: u64) -> u64 {
     tables + entries * WRITER_RECORD
 }

@@ -18,7 +18,7 @@ impl Ids {
         ids.map_or(0, |ids| ids[slot].load(Relaxed))
     }
 
-    /// Sets the id of one of so many slots.
+    /// Sets the id of a slot. `slots` is the number of slots.
     pub(super) fn set(&self, slot: usize, slots: usize, id: u32) {
         let none = || (0..slots).map(|_| AtomicU32::new(0)).collect();
         if id != 0 || self.0.get().is_some() {

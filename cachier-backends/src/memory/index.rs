@@ -77,7 +77,7 @@ impl<T: Item> Index<T> {
         self.table(guard).positions()
     }
 
-    /// Adds an item for a new key to so many items.
+    /// Adds an item with a new key. `items` is the number of items before.
     pub(super) fn insert(
         &self,
         items: usize,
@@ -120,7 +120,7 @@ impl<T: Item> Index<T> {
         self.publish(Table::new(1), guard)
     }
 
-    /// Puts another table into use, of so many buckets.
+    /// Switches to another table with this many buckets.
     fn resize(&self, buckets: usize, moved: Moved<'_>, guard: &Guard) {
         let (old, new) = (self.table(guard), Table::new(buckets));
         for slot in old.positions() {

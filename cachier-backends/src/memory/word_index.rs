@@ -1,12 +1,12 @@
-//! Entries whose key and value are one word each, in place: a lookup follows no pointer, and takes no guard unless there
+//! Entries whose key and value are one word each, in place: a lookup follows no pointer, and takes a guard only if there
 //! are very many.
 //!
 //! The table in use is replaced as a whole when it is full or nearly empty:
 //!
-//! - A *small* table stays for as long as the index: who has just looked which one is in use may still be reading it.
-//!   Out of use it is closed, so that such a reader notices, and looks again; it is opened again once it is filled anew.
-//! - A *large* one is read under a guard, which a lookup there can afford, as it waits for memory. It does not change any
-//!   more when it is out of use, and is freed when no guard is left that may see it.
+//! - A *small* table lives as long as the index: a reader that has just found it in use may still be reading it.
+//!   While out of use it is closed, so that such a reader notices and looks again; it is reopened once it is refilled.
+//! - A *large* table is read under a guard, which costs little there, as the lookup waits for memory. It does not change
+//!   once it is out of use, and is freed when no guard that may see it is left.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -26,14 +26,14 @@ use super::word_sizes::{SMALL, bytes_up_to, most_items};
 pub(super) struct WordIndex {
     /// The number of the small table in use, or [`LARGE`].
     current: AtomicUsize,
-    /// Made when they are first needed, of growing size. Together they take less than 2 MB. The one that
+    /// Created on first use, each twice the size of the one before. Together they take less than 2 MB. The one that
     /// stands for the large table is always closed: a lookup notices as it notices a writer, without a branch for it.
     small: [SmallTable; TABLES],
     large: AtomicShared<Table>,
     hash: WordHash,
 }
 
-/// Its size is a power of two, so that a lookup finds one without a multiplication.
+/// The size of this type is a power of two, so that indexing needs no multiplication.
 #[repr(align(128))]
 struct SmallTable(OnceLock<Table>);
 
@@ -54,7 +54,7 @@ struct Table {
     buckets: Vec<WordBucket>,
     // Parallel to the slots, in separate arrays: a hit touches only what it needs.
     times: Vec<AtomicU64>,
-    /// Since when an entry counts as fresh; absent while all do since the microsecond of their creation.
+    /// Since when each entry counts as fresh; absent while that is every entry's creation, to the microsecond.
     since: OnceLock<Box<[AtomicU64]>>,
     ids: Ids,
 }
@@ -77,7 +77,7 @@ pub(super) struct WordRef<'a> {
     state: State,
 }
 
-/// A writer was at work, or the table is large: what was read does not belong together. Look again, under a guard.
+/// The read is inconsistent, as a writer was active or the table is large: look again under a guard.
 pub(super) struct TornRead;
 
 /// The result of a lookup.
@@ -113,7 +113,7 @@ impl WordIndex {
         small.find_fresh(hash, key, fresh)
     }
 
-    /// The same, in whichever table is in use. Under the lock of the writers it is never unsteady.
+    /// The same in the table in use, large or small. Never a torn read under the writers' lock.
     pub(super) fn find_fresh_under<'a>(
         &'a self,
         guard: &'a Guard,
@@ -157,7 +157,7 @@ impl WordIndex {
         self.table(guard).uses(position)
     }
 
-    /// Adds an item whose key is not in the index to so many items.
+    /// Adds an item with a new key. `items` is the number of items before.
     pub(super) fn insert(
         &self,
         items: usize,
@@ -173,7 +173,7 @@ impl WordIndex {
         self.table(guard).insert_item(hash, item)
     }
 
-    /// Puts an item of the same key in the place of the one that is there.
+    /// Replaces the item at a position by one with the same key.
     pub(super) fn replace(&self, position: Position, item: WordItem, guard: &Guard) {
         self.table(guard).put(position, item);
     }
@@ -184,13 +184,13 @@ impl WordIndex {
         table.take(hash, position);
     }
 
-    /// The bytes of the tables, with those that are kept for later use.
+    /// The bytes of all tables, including those kept for later use.
     pub(super) fn bytes(&self, guard: &Guard) -> u64 {
         bytes_up_to(self.table(guard).buckets.len())
     }
 
-    /// The most items that leave the store within so many bytes; `bytes` is what so many items take whose tables take
-    /// that much.
+    /// The most items that keep the store within `limit` bytes. `bytes` gives the size of a number of items with tables of
+    /// a given size.
     pub(super) fn most_within(limit: u64, bytes: impl Fn(u64, u64) -> u64) -> u64 {
         let most_of = |number: usize| {
             let tables = bytes_up_to(1 << number);
@@ -200,7 +200,7 @@ impl WordIndex {
         (0..MAX_TABLES).map_while(most_of).max().unwrap_or(0)
     }
 
-    /// Whether few items are left of many.
+    /// Whether the table is nearly empty.
     pub(super) fn is_sparse(&self, items: usize, guard: &Guard) -> bool {
         self.table(guard).is_sparse(items)
     }
@@ -219,13 +219,13 @@ impl WordIndex {
         }
     }
 
-    /// Puts a table of so many buckets into use, with all items.
+    /// Switches to a table with this many buckets, and moves all items.
     fn resize(&self, buckets: usize, moved: Moved<'_>, guard: &Guard) {
         let fill = |new: &Table, old: &Table| new.take_over(old, &*self.hash, moved);
         self.replace_table(buckets, fill, guard);
     }
 
-    /// Puts a table of so many buckets into use, filled from the old one.
+    /// Switches to a table with this many buckets, filled from the old one.
     fn replace_table(&self, buckets: usize, fill: impl FnOnce(&Table, &Table), guard: &Guard) {
         let (old, number) = (self.table(guard), buckets.trailing_zeros() as usize);
         let was_small = self.current.load(Relaxed) != LARGE;
@@ -251,7 +251,7 @@ impl WordIndex {
         self.small[number].0.get_or_init(|| Table::new(1 << number))
     }
 
-    /// The table in use, unless that changes just now.
+    /// The table in use, unless a writer is switching tables.
     fn table_in_use<'a>(&'a self, guard: &'a Guard) -> Option<&'a Table> {
         match self.current.load(Acquire) {
             LARGE => self.large.load(Acquire, guard).as_ref(),
@@ -283,7 +283,7 @@ impl WordRef<'_> {
         }
     }
 
-    /// When the value was computed, or one that has replaced it.
+    /// When the value, or one that has replaced it, was computed.
     pub(super) fn created(self) -> u64 {
         let times = self.table.times(self.position);
         times.created_near(self.table.since(self.position))
@@ -375,7 +375,7 @@ impl Table {
         }
     }
 
-    /// Whether with one more item too many buckets would overflow.
+    /// Whether one more item would make too many buckets overflow.
     fn is_full(&self, items: usize) -> bool {
         items >= most_items(self.buckets.len())
     }
@@ -413,7 +413,7 @@ impl Table {
         self.ids.set(slot_index(position), slots, id);
     }
 
-    /// After its times are set.
+    /// Called after the item's times are set.
     fn set_since(&self, index: usize, item: WordItem) {
         let created = |times: &AtomicU64| Times::from_word(times.load(Relaxed)).created();
         let as_created = || self.times.iter().map(created).map(AtomicU64::new).collect();
@@ -483,12 +483,12 @@ impl Table {
     }
 }
 
-/// Makes so many empty ones.
+/// A vector of `count` default values.
 fn zeros<T: Default>(count: usize) -> Vec<T> {
     std::iter::repeat_with(T::default).take(count).collect()
 }
 
-/// Where a slot stands among all slots of its table.
+/// The index of a slot among all slots of its table.
 fn slot_index(position: Position) -> usize {
     position.bucket() * SLOTS + position.slot()
 }

@@ -197,7 +197,7 @@ impl Ranks {
         id
     }
 
-    /// Numbers the entries anew, without gaps; returns the new id of each former one.
+    /// Renumbers the entries without gaps; returns the new id of each former one.
     fn renumber(&mut self) -> Vec<u32> {
         let ids = self.catalog.renumber();
         self.policy.renumber(&ids);

@@ -70,7 +70,7 @@ impl Shared {
         }
     }
 
-    /// Notes an entry of so many bytes, which may be replaced.
+    /// Notes the size of an entry that may be replaced.
     pub(super) fn loaded(&self, bytes: usize) {
         #[cfg(feature = "sqlite")]
         if let Some(space) = &self.space {
@@ -80,7 +80,7 @@ impl Shared {
         let _ = bytes;
     }
 
-    /// Notes an entry of so many bytes, which may have replaced another.
+    /// Notes the size of an entry that may have replaced another.
     pub(super) fn stored(&self, bytes: usize) {
         #[cfg(feature = "sqlite")]
         if let Some(space) = &self.space {

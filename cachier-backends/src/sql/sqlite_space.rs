@@ -68,12 +68,12 @@ impl Space {
         })
     }
 
-    /// Notes an entry of so many bytes, which may be replaced.
+    /// Notes the size of an entry that may be replaced.
     pub(super) fn loaded(&self, bytes: usize) {
         self.largest.fetch_max(bytes, Relaxed);
     }
 
-    /// Requests space if an entry of so many bytes may have replaced a much larger one.
+    /// Requests space if an entry of this size may have replaced a much larger one.
     pub(super) fn stored(self: &Arc<Self>, bytes: usize) {
         let largest = self.largest.fetch_max(bytes, Relaxed);
         if largest > bytes.saturating_mul(2).max(MIN_REPLACED) {
@@ -131,7 +131,7 @@ impl Task {
         while !self.has_ended {
             // Requests from now on may be for removals that this look does not see.
             let seen = *self.space.progress.borrow();
-            // A failure concerns nobody: the next removal tries again.
+            // A failure is ignored: the next removal tries again.
             let _ = shrink(&self.space.file, extent).await;
             if let Extent::All = extent {
                 self.done(seen.requests);

@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(error.to_string(), "its client has panicked");
     }
 
-    /// As a name server that does not answer, whom a thread of the system's resolver waits for.
+    /// Like a name server that does not answer, while a thread of the system's resolver waits for it.
     #[test]
     fn work_left_behind_is_not_waited_for() {
         let (release, released) = channel::<()>();

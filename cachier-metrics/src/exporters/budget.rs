@@ -1,4 +1,4 @@
-//! How many series an exporter makes at most, and what goes without where they would be more. Pure.
+//! The most series of an exporter, and which figures are left out beyond it. Pure.
 
 /// The exported part of a function's figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,12 +46,12 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// One of so many series.
+    /// A budget of `max` series.
     pub(super) fn of(self, max: usize) -> Self {
         Self { max, ..self }
     }
 
-    /// One for functions with so many series more.
+    /// A budget for functions with this many additional series.
     #[cfg(any(feature = "prometheus", test))]
     pub(super) fn with_further(self, buckets: usize, others: usize) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Budget {
         }
     }
 
-    /// One for an exporter whose histograms are one series each.
+    /// A budget for an exporter whose histograms are one series each.
     #[cfg(any(
         feature = "cloudwatch",
         feature = "emf",

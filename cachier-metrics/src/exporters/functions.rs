@@ -73,7 +73,7 @@ impl Functions {
         }
     }
 
-    /// The series of a forked child: all functions are asked about anew, as it may not know those that its parent was
+    /// The series of a forked child: all functions are matched again, as it may not know those that its parent was
     /// adding.
     pub(super) fn inherited(mut self) -> Self {
         self.asked.clear();

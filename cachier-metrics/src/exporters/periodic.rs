@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::error::ExportError;
 use crate::per_process::PerProcess;
 
-/// Exports periodically while it is started, and ends with its owner. A forked child has no such thread, whatever its
-/// parent was doing: it starts one of its own, or goes without.
+/// Exports periodically while it is started, and ends with its owner. A forked child does not inherit the thread:
+/// it starts its own, or has none.
 #[derive(Debug)]
 pub(super) struct Periodic {
     /// The name of its thread, and so of the exporter: `cachier-statsd`.
@@ -54,7 +54,7 @@ impl Periodic {
         let (until_dropped, dropped) = channel::<Infallible>();
         let run = move || {
             while dropped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                // A store of the program that panics while it tells its figures ends no thread of ours.
+                // The thread survives a panic in a store of the program that is asked for its figures.
                 let _ = catch_unwind(AssertUnwindSafe(&export));
             }
         };
@@ -66,7 +66,7 @@ impl Periodic {
         Ok(())
     }
 
-    /// Ends the thread, after the export that it may be at; whether there was one.
+    /// Ends the thread after its current export, if any; returns whether there was one.
     pub(super) fn stop(&self) -> bool {
         // Not under the lock, which another caller may want meanwhile.
         let running = self.running().take();

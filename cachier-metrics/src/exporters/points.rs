@@ -35,7 +35,7 @@ pub(super) fn without_rare_labels(points: Vec<Point<'_>>) -> Vec<Point<'_>> {
     all
 }
 
-/// Labels that tell why and where, not what came of a call.
+/// Labels that say why and where, not how a call ended.
 const RARE_LABELS: [&str; 7] = [
     ComputePlace::KEY,
     Reason::KEY,
@@ -57,7 +57,7 @@ pub(super) fn known<'a>(figure: Option<u64>) -> Vec<Point<'a>> {
     figure.map(count).unwrap_or_default()
 }
 
-/// Nothing of an exporter that sends nothing, as it is asked.
+/// The figure if it is not zero: a scraped exporter sends nothing.
 pub(super) fn if_any<'a>(figure: u64) -> Vec<Point<'a>> {
     known(Some(figure).filter(|figure| *figure > 0))
 }

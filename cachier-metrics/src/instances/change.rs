@@ -1,4 +1,4 @@
-//! What leads from one snapshot of a function to a later one, as bits.
+//! The difference between two snapshots of a function, as bits.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::gauges::{Holding, Shared};
 use crate::packed::{apply_counts, write_counts};
 use crate::snapshot::Snapshot;
 
-/// Writes the counts that were added, and what a moment has where it differs.
+/// Writes the added counts, and the current values that differ.
 pub(super) fn write_change(earlier: &Snapshot, later: &Snapshot, to: &mut Writer) {
     write_counts(&later.since(earlier), to);
     write_extremes(earlier, later, to);
@@ -16,7 +16,7 @@ pub(super) fn write_change(earlier: &Snapshot, later: &Snapshot, to: &mut Writer
     write_shared(&earlier.gauges.shared, &later.gauges.shared, to);
 }
 
-/// Makes the earlier snapshot the later one.
+/// Turns the earlier snapshot into the later one.
 pub(super) fn apply_change(snapshot: &mut Snapshot, from: &mut Reader<'_>) -> Option<()> {
     apply_counts(snapshot, from)?;
     apply_extremes(snapshot, from)?;
@@ -54,7 +54,7 @@ fn apply_extremes(snapshot: &mut Snapshot, from: &mut Reader<'_>) -> Option<()> 
     Some(())
 }
 
-/// The numbers that differ, by place; of those that are gone, that they are.
+/// Writes the numbers that differ, by place; a number that is gone is written as absent.
 fn write_current(earlier: Current, later: Current, to: &mut Writer) {
     let pairs = earlier.into_iter().zip(later).enumerate();
     let changed = pairs.filter(|(_, (before, now))| before != now);

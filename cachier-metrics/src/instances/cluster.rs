@@ -1,4 +1,4 @@
-//! The merged figures of many instances, from whatever publications of theirs have come in, in whatever order.
+//! The merged figures of many instances, from the publications that have come in, in any order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::snapshot::Activity;
 /// The publications of many instances, and the ledger of their group.
 ///
 /// Of each epoch of an instance the highest sequence number counts, so that publications may come twice, late, and in any
-/// order. Instances are merged one at a time by [`merge`](Self::merge), which holds no lock and waits for nobody.
+/// order. Instances are merged one at a time by [`merge`](Self::merge), which takes no lock and never waits.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
     epochs: BTreeMap<(InstanceId, u32), Epoch>,
@@ -27,7 +27,7 @@ struct Epoch {
     full: Option<Publication>,
     /// By the full publication that they change: for the known one, and for later ones that have not come yet.
     changes: BTreeMap<u64, Publication>,
-    /// The sequence number that was seen last, and when it rose.
+    /// The last sequence number seen, and when it rose.
     seen: Option<Seen>,
 }
 
@@ -36,18 +36,18 @@ struct Epoch {
 struct Seen {
     sequence: u64,
     at: u64,
-    /// Not the first one that was seen, which may have been there for long.
+    /// False for the first number seen, which may have been there for long.
     has_risen: bool,
 }
 
 /// The figures of all instances together.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterFigures {
-    /// Sums over all instances, ended ones among them; what only a moment has, of the live ones.
+    /// Sums over all instances, including ended ones; current values are those of live instances only.
     pub figures: InstanceFigures,
     /// The instances that have not been folded, each by its latest epoch.
     pub instances: Vec<InstanceState>,
-    /// How many ended instances are in the sums besides.
+    /// How many ended instances are included in the sums.
     pub ended_instances: u64,
     /// How many publications could not be read, or are of a newer version.
     pub unreadable: u64,
@@ -58,9 +58,9 @@ pub struct ClusterFigures {
 pub struct InstanceState {
     /// The head of its latest publication.
     pub header: Header,
-    /// How long ago that came, as far as the reader has seen its sequence number rise.
+    /// How long ago it came; `None` until the reader has seen the sequence number rise.
     pub age: Option<Duration>,
-    /// Whether it still publishes: for three intervals without a new publication it counts as alive.
+    /// Whether it still publishes: false after three intervals without a new publication.
     pub is_live: bool,
 }
 
@@ -97,7 +97,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What could not be read so far is read anew.
+    /// Resets the count of unreadable publications, before all are read again.
     pub fn forget_unreadable(&mut self) {
         self.unreadable = 0;
     }
@@ -108,7 +108,7 @@ impl Cluster {
         &self.ledger
     }
 
-    /// The instances that have published nothing for so long, with what they had counted.
+    /// The instances that published nothing for this many intervals, with their counts.
     pub fn silent(&self, now: u64, intervals: u32) -> Vec<(Tombstone, InstanceFigures)> {
         let silent = self.epochs.iter().filter(|(_, epoch)| {
             let header = epoch.latest().map(|latest| latest.header);
@@ -126,7 +126,7 @@ impl Cluster {
         folded.collect()
     }
 
-    /// All of it together at `now`.
+    /// The merged figures at `now`.
     #[must_use]
     pub fn merge(&self, now: u64) -> ClusterFigures {
         let mut merged = ClusterFigures {
@@ -136,7 +136,7 @@ impl Cluster {
             ..ClusterFigures::default()
         };
         let mut parts: Vec<_> = self.unfolded().collect();
-        // The youngest first, whose sizes of shared stores then count.
+        // Youngest first: its sizes of shared stores count.
         parts.sort_by_key(|((instance, number), epoch)| (epoch.quiet(now), *instance, *number));
         let mut newest = Sizes::default();
         for ((instance, number), epoch) in parts {
@@ -167,7 +167,7 @@ impl Cluster {
         merged
     }
 
-    /// What is not in the sum of the ledger.
+    /// The epochs that the ledger's sum does not include.
     fn unfolded(&self) -> impl Iterator<Item = (&(InstanceId, u32), &Epoch)> {
         let epochs = self.epochs.iter();
         epochs.filter(|((instance, epoch), _)| self.ledger.tombstone(*instance, *epoch).is_none())
@@ -227,7 +227,7 @@ impl Epoch {
         full.figures(self.change())
     }
 
-    /// For how long its sequence number has not risen, as far as the reader knows.
+    /// How long the sequence number has not risen, as far as the reader knows.
     fn quiet(&self, now: u64) -> Duration {
         let at = self.seen.map_or(now, |seen| seen.at);
         Duration::from_nanos(now.saturating_sub(at))
@@ -239,12 +239,12 @@ impl Epoch {
     }
 }
 
-/// Of each function the sizes that live instances last told of shared stores, with how old they are.
+/// For each function, the sizes of shared stores that live instances last reported, with their age.
 #[derive(Default)]
 struct Sizes(BTreeMap<(String, String), (Duration, Gauges)>);
 
 impl Sizes {
-    /// From younger instances to older ones: of as old ones the largest counts, as they are not to be told apart.
+    /// Call from younger to older instances. Among instances of equal age the largest size counts.
     fn add(&mut self, names: &(String, String), age: Duration, mut gauges: Gauges) {
         match self.0.get_mut(names) {
             None => drop(self.0.insert(names.clone(), (age, gauges))),

@@ -1,4 +1,4 @@
-//! Processes that count, fork, pause, end and return: whatever order their publications come in, merging gives the truth.
+//! Processes that count, fork, pause, end and return: merging is right in whatever order their publications come in.
 
 #![allow(clippy::unwrap_used)]
 

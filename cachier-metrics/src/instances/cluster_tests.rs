@@ -1,4 +1,4 @@
-//! Whatever comes in, in whatever order: merging gives the truth.
+//! Merging is right whatever publications come in, in any order.
 
 #![allow(clippy::unwrap_used)]
 
@@ -213,7 +213,7 @@ fn a_returning_instance_begins_an_epoch() {
         cluster.add(&bytes, 0).unwrap();
         assert_eq!(hits(&cluster.merge(0)), 15);
     }
-    // Folded where nobody knows it was: what it counted meanwhile is lost.
+    // Folded at an unknown publication: what it counted since is lost.
     let unknown = Tombstone {
         epoch: 1,
         sequence: 77,
@@ -286,7 +286,7 @@ fn few_unconfirmed_publications_are_remembered() {
         epoch: 0,
         sequence,
     };
-    // Of one that is forgotten, what came after it is lost rather than told twice.
+    // After a forgotten publication, counts are lost rather than published twice.
     publisher.fold(tombstone(3), 0, INTERVAL);
     let (_, bytes) = publisher.publish(&instance([calls(50)]), INTERVAL);
     let figures = Publication::read(&bytes).unwrap().figures(None).unwrap();

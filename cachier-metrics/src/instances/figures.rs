@@ -12,12 +12,12 @@ use crate::snapshot::Snapshot;
 
 /// The figures of all functions and stores of one process since its start, by their names and those of their backends.
 ///
-/// Functions that share both are one, as everywhere.
+/// Functions that share both names count as one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceFigures {
     /// By function and backend.
     pub functions: BTreeMap<(String, String), FunctionFigures>,
-    /// Of the stores that they use, by backend and store.
+    /// The stores that the functions use, by backend and name.
     pub stores: Stores,
 }
 
@@ -30,17 +30,17 @@ pub struct FunctionFigures {
     pub sampling: Option<f64>,
     /// When counting began, in nanoseconds since 1970.
     pub started: u64,
-    /// When windows were last begun anew, likewise; 0 if never.
+    /// When windows were last reset, in nanoseconds since 1970; 0 if never.
     pub forgotten: u64,
 }
 
 impl InstanceFigures {
-    /// What these functions have counted since the start of this process, and what is so at this moment.
+    /// The counts of these functions since the start of this process, and their current values.
     pub fn of<'a>(functions: impl IntoIterator<Item = &'a CacheMetrics>) -> Self {
         Self::by(functions, CacheMetrics::snapshot)
     }
 
-    /// What these functions have counted alone: no store is asked for its size.
+    /// Only the counts of these functions: no store is asked for its size.
     pub fn counted<'a>(functions: impl IntoIterator<Item = &'a CacheMetrics>) -> Self {
         Self::by(functions, CacheMetrics::counts)
     }
@@ -60,7 +60,7 @@ impl InstanceFigures {
         all
     }
 
-    /// With those of all stores of the process.
+    /// Adds the figures of all stores of the process.
     #[must_use]
     pub fn with_stores(self) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl InstanceFigures {
         }
     }
 
-    /// Adds a function, or to what there is under its names.
+    /// Adds a function, or merges it with the one of the same names.
     pub fn add(&mut self, function: &str, backend: &str, figures: &FunctionFigures) {
         let names = (function.to_owned(), backend.to_owned());
         match self.functions.get_mut(&names) {
@@ -78,7 +78,7 @@ impl InstanceFigures {
         }
     }
 
-    /// All of it.
+    /// Writes all figures.
     pub(super) fn write(&self, to: &mut Writer) {
         let figures = || self.functions.values();
         let first = figures().map(|figures| figures.started).min();
@@ -91,7 +91,7 @@ impl InstanceFigures {
         for ((function, backend), figures) in &self.functions {
             to.text(function);
             to.text(backend);
-            // The digits of most shares are at the top.
+            // Most shares have zeros in their low bytes.
             let sampling = figures.sampling.map(f64::to_bits);
             to.option(sampling.map(u64::swap_bytes));
             to.number(figures.started - first);
@@ -147,7 +147,7 @@ impl InstanceFigures {
         Some(())
     }
 
-    /// Adds a written change, over which so much time has passed.
+    /// Applies a written change; `passed` is the time that it covers.
     pub(super) fn apply_change(&mut self, passed: Duration, from: &mut Reader<'_>) -> Option<()> {
         let mut functions = self.functions.values_mut();
         while let Some(skipped) = from.int::<usize>()?.checked_sub(1) {

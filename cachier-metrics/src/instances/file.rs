@@ -26,11 +26,11 @@ use crate::table::StatsTable;
 pub struct MetricsFile {
     /// The figures of each function, by its name.
     pub functions: StatsTable,
-    /// The instances whose own files these are. Whether they live, no file tells.
+    /// The instances that wrote these files. A file does not tell whether its instance lives.
     pub instances: Vec<InstanceStats>,
-    /// How many ended instances are in the figures besides.
+    /// How many ended instances are included in the figures.
     pub ended_instances: u64,
-    /// How many files are damaged, of a newer version of cachier, or no files; of a folder their figures are left out.
+    /// How many files of a folder were left out: damaged, foreign, or written by a newer version of cachier.
     pub unreadable: u64,
 }
 
@@ -44,7 +44,7 @@ impl MetricsFile {
         for file in Self::paths(path)? {
             match History::open(&file) {
                 Ok(Ok(history)) => histories.push(history),
-                // One of an instance that has been folded meanwhile: the sum of ended ones has it.
+                // The instance has been folded meanwhile, so the sum of ended ones includes it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => {}
                 Ok(Err(_)) if path.is_dir() => unreadable += 1,
                 Ok(Err(error)) => return Err(error.into()),
@@ -58,8 +58,8 @@ impl MetricsFile {
         Ok(Self::from(figures))
     }
 
-    /// The files of figures in a folder, by name, that of ended instances last, as whoever is folded meanwhile is in it; for a
-    /// file itself.
+    /// The figure files in a folder, sorted by name; that of ended instances is last, to include any folded meanwhile. For a
+    /// file, the file itself.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -80,8 +80,8 @@ impl MetricsFile {
 }
 
 impl ClusterFigures {
-    /// What lies in files. An instance that is in the sum of ended ones counts there alone. Nothing goes on in a program that is
-    /// known of by its file.
+    /// The merged figures of files. An instance in the sum of ended ones counts only there. Activity is left out: a file does
+    /// not tell whether its program still runs.
     #[must_use]
     pub fn of_files(files: Vec<History>) -> Self {
         let (mut all, mut ledgers, mut instances) = (Self::default(), Vec::new(), Vec::new());
@@ -89,7 +89,7 @@ impl ClusterFigures {
             match file {
                 History::Instance(instance) => instances.push(instance),
                 History::Ended(ended) => ledgers.push(ended.ledger),
-                // Its instance has later figures in another file.
+                // The instance's own file has later figures.
                 History::Trail(_) => {}
             }
         }

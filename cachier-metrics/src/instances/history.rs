@@ -1,4 +1,4 @@
-//! Figures as they lie in a folder: those of one instance, or of all that have ended.
+//! Figures as stored in a folder: those of one instance, or of all ended ones.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -19,15 +19,15 @@ use crate::snapshot::Snapshot;
 pub struct InstanceHistory {
     /// Which figures these are.
     pub header: Header,
-    /// Up to when they go by the clock on the wall, in nanoseconds since 1970.
+    /// The wall clock time up to which the figures go, in nanoseconds since 1970.
     pub until: u64,
-    /// All that it has counted.
+    /// All counts since its start.
     pub figures: InstanceFigures,
-    /// When, as far as that has been written.
+    /// The counts by time, up to the last written trail.
     pub trail: Trail,
 }
 
-/// The same of all instances that have ended.
+/// The same for all ended instances.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndedHistory {
     /// Their sum, and which of them are part of it.
@@ -41,9 +41,9 @@ pub struct EndedHistory {
 pub enum History {
     /// The figures of one instance, without its trail.
     Instance(InstanceHistory),
-    /// Those of some time before, with the trail up to then: of a busy instance it is large, so it is written less often.
+    /// Earlier figures with the trail up to then. The trail of a busy instance is large, so it is written less often.
     Trail(InstanceHistory),
-    /// Of all ended ones.
+    /// The figures of all ended instances.
     Ended(EndedHistory),
 }
 
@@ -55,7 +55,7 @@ impl History {
     /// The longest file that is read, in bytes.
     pub const MAX_BYTES: u64 = 512 << 20;
 
-    /// Reads the file at a path, or behind a link there. Anything else has no figures: a pipe would be waited for.
+    /// Reads the file at a path, or behind a link there. Anything but a regular file is refused: a pipe could block.
     ///
     /// # Errors
     /// When the system refuses to read it.
@@ -80,7 +80,7 @@ impl History {
         if !is_bounded {
             return Ok(Err(Unreadable::Damaged));
         }
-        // It may grow meanwhile.
+        // The file may grow during the read.
         file.take(Self::MAX_BYTES).read_to_end(&mut bytes)?;
         Ok(Self::read(&bytes))
     }
@@ -154,14 +154,14 @@ impl InstanceHistory {
         Publication::full(&self.header, &self.figures)
     }
 
-    /// Goes on to later figures of the same instance, with what was counted in between as a step.
+    /// Advances to later figures of the same instance, and adds the difference to the trail as a step.
     pub fn go_on(&mut self, later: Self) {
         if later.header.sequence <= self.header.sequence {
             return;
         }
         let passed = later.header.uptime.saturating_sub(self.header.uptime);
         let from = self.until.min(later.until);
-        // The clock on the wall may have been set.
+        // The wall clock may have been set.
         let covered = nanos(passed).min(later.until - from);
         let time = (from, later.until);
         let step = Step::between(time, covered, &self.figures, &later.figures);
@@ -172,7 +172,7 @@ impl InstanceHistory {
     }
 }
 
-/// What is in a file of cachier's is not somebody else's.
+/// Within one of cachier's own files, foreign bytes are damage.
 fn in_a_file_of_ours(unreadable: Unreadable) -> Unreadable {
     match unreadable {
         Unreadable::Foreign => Unreadable::Damaged,
@@ -181,7 +181,7 @@ fn in_a_file_of_ours(unreadable: Unreadable) -> Unreadable {
 }
 
 impl EndedHistory {
-    /// What the function of these names counted.
+    /// What ended instances counted for a function.
     #[must_use]
     pub fn past_of(&self, function: &str, backend: &str) -> Past {
         let names = (function.to_owned(), backend.to_owned());

@@ -181,7 +181,7 @@ fn a_step_has_what_was_counted_in_it() {
     assert_eq!(all.counted(idle), None);
 }
 
-/// Figures of the first instance that have gone on for so many writes of ten seconds, with a call in each.
+/// Figures of the first instance after this many writes, one every ten seconds, with a call in each.
 fn counted_until(writes: u64) -> InstanceHistory {
     let header = header(1, 0, writes);
     InstanceHistory {

@@ -9,7 +9,7 @@ use super::figures::FunctionFigures;
 use crate::json::{activity, counted, heading, held, seconds};
 
 impl ClusterFigures {
-    /// All functions and instances. The counts are those since the start of each instance, and so of no span of time.
+    /// All functions and instances. Counts are since the start of each instance, so they have no common time span.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let functions = self.figures.functions.iter();

@@ -11,35 +11,35 @@ use crate::snapshot::Activity;
 
 /// The members of a group, the sum of what ended ones have counted, and which ones are part of it.
 ///
-/// It is changed by one at a time, each change a new revision. An ended instance stays in the sum for ever, its tombstone for
-/// as long as there are not many later ones: should the instance live after all, it learns from it that it is to begin a new
-/// epoch, and until then nothing is counted twice.
+/// One instance changes it at a time; each change is a new revision. Ended instances stay in the sum for ever, tombstones
+/// until there are too many newer ones. An instance that was only silent learns from its tombstone that it must begin a new
+/// epoch; until then nothing is counted twice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     /// Rises with each change.
     pub revision: u64,
-    /// Whose figures are to be looked for.
+    /// The instances whose figures are read.
     pub members: BTreeSet<InstanceId>,
     /// What ended instances have counted.
     pub ended: InstanceFigures,
-    /// How many those are.
+    /// The number of ended instances in the sum.
     pub ended_instances: u64,
-    /// Of the latest of them: the epoch, and the sequence number of the figures that are in the sum.
+    /// The tombstones of the latest ended instances.
     tombstones: VecDeque<Tombstone>,
 }
 
 /// An ended epoch of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tombstone {
-    /// Of whom.
+    /// The instance.
     pub instance: InstanceId,
-    /// Which of its epochs.
+    /// The epoch of the instance.
     pub epoch: u32,
-    /// Up to where its figures are in the sum.
+    /// The last sequence number whose figures are in the sum.
     pub sequence: u64,
 }
 
-/// The oldest of more are forgotten.
+/// The most tombstones; beyond it the oldest are forgotten.
 const MAX_TOMBSTONES: usize = 4096;
 
 impl Ledger {
@@ -68,7 +68,7 @@ impl Ledger {
         }
     }
 
-    /// Forgets the tombstones of instances that nobody meets again.
+    /// Keeps only the tombstones for which `keep` returns true.
     pub fn keep_tombstones(&mut self, keep: impl Fn(InstanceId) -> bool) {
         self.tombstones.retain(|stone| keep(stone.instance));
     }
@@ -123,7 +123,7 @@ impl Ledger {
     }
 }
 
-/// Without what only a moment has, which ends with the instance.
+/// Only the counts: current values end with the instance.
 fn counts_of(figures: &FunctionFigures) -> FunctionFigures {
     let mut counts = figures.clone();
     counts.snapshot.gauges = Gauges::default();

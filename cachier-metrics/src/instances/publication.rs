@@ -1,4 +1,4 @@
-//! The figures of one process at one moment, sealed: as they lie in a file or in a store.
+//! The figures of one process at one moment, sealed for a file or a store.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::figures::InstanceFigures;
 use crate::bits::{Reader, Writer};
 
-/// Tells a process from all others, on all machines and after restarts: random, made anew in a forked child.
+/// Identifies a process among all machines and restarts: random, and new in a forked child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u128);
 
 impl InstanceId {
-    /// One that no other process has, even a forked one with the same memory.
+    /// An id that no other process has, not even a fork with the same memory.
     #[must_use]
     pub fn random() -> Self {
         let randomness = RandomState::new();
@@ -23,7 +23,7 @@ impl InstanceId {
 }
 
 impl InstanceId {
-    /// The id that `Display` shows so.
+    /// Parses the output of `Display`.
     #[must_use]
     pub fn parse(digits: &str) -> Option<Self> {
         let is_hex = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -42,21 +42,21 @@ impl fmt::Display for InstanceId {
 /// Which figures these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Whose.
+    /// The instance that counted.
     pub instance: InstanceId,
-    /// Rises where the instance begins to count anew.
+    /// Rises when the instance restarts its counts.
     pub epoch: u32,
     /// Rises with each publication of an instance.
     pub sequence: u64,
     /// When the epoch began, in nanoseconds since 1970 by the instance's clock: for people, not to judge an age.
     pub started: u64,
-    /// For how long it has lasted.
+    /// How long the epoch has lasted.
     pub uptime: Duration,
     /// The time between two publications.
     pub interval: Duration,
 }
 
-/// Figures of an instance: all of them, or what has changed since others.
+/// Figures of an instance: all of them, or the changes since a full publication.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Publication {
     /// Which figures these are.
@@ -71,18 +71,18 @@ enum Content {
     Change(u64, Duration, Box<[u8]>),
 }
 
-/// Why bytes are no figures.
+/// Why bytes cannot be read as figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// They have changed since they were written.
     Damaged,
-    /// They never were any.
+    /// They were never figures.
     Foreign,
     /// A newer version of cachier has written them.
     Newer,
 }
 
-/// For people, of a file.
+/// For users, about a file.
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -111,8 +111,8 @@ impl Publication {
         seal(&writer.finish())
     }
 
-    /// What has changed since an `earlier` full publication, as bytes; `None` where there is another function, so that this one
-    /// is to be full.
+    /// The changes since an `earlier` full publication, as bytes. `None` if the functions differ, so a full publication is
+    /// needed.
     #[must_use]
     pub fn change(
         header: &Header,
@@ -137,7 +137,7 @@ impl Publication {
         Self::read_body(unseal(bytes)?).ok_or(Unreadable::Damaged)
     }
 
-    /// Bytes as if they had been written as a publication, to try the reading of others.
+    /// Seals arbitrary bytes like a publication, for tests of reading.
     #[must_use]
     pub fn sealed(body: &[u8]) -> Vec<u8> {
         seal(body)
@@ -223,7 +223,7 @@ pub(super) fn seal(body: &[u8]) -> Vec<u8> {
 
 pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Unreadable> {
     let Some(body) = bytes.strip_prefix(&MAGIC) else {
-        // Of a file that was cut off there may be less than that.
+        // A truncated file may hold only a part of it.
         return Err(match MAGIC.starts_with(bytes) {
             true => Unreadable::Damaged,
             false => Unreadable::Foreign,
@@ -241,7 +241,7 @@ fn verified(bytes: &[u8]) -> Option<&[u8]> {
     (checksum(body) == u64::from_le_bytes(*sum)).then_some(body)
 }
 
-/// FNV-1a, to notice damage; nobody is kept from forging.
+/// FNV-1a: detects damage, not forgery.
 fn checksum(bytes: &[u8]) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;

@@ -1,4 +1,4 @@
-//! What an instance publishes next: all of its figures, or what has changed since it last did.
+//! What an instance publishes next: all of its figures, or the changes since its last full publication.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use super::ledger::Tombstone;
 use super::publication::{Header, InstanceId, Publication};
 use super::stores;
 
-/// The publications of one instance. Pure: whoever drives it stores the bytes and tells what became of them.
+/// The publications of one instance. Pure: its driver stores the bytes and reports the outcome.
 #[derive(Debug)]
 pub struct Publisher {
     next: Header,
     /// The uptime of the process when this epoch began.
     epoch_begun: Duration,
-    /// What the process had counted then, if that is in the sum of ended epochs.
+    /// The counts at that time, if the sum of ended epochs includes them.
     before: InstanceFigures,
-    /// The full publication that is known to be stored, with the size of it and of all changes since.
+    /// The last full publication known to be stored, with its size and that of all changes since.
     full: Option<Full>,
-    /// What may be stored: the figures of the process with each sequence number, as far as a later one is not known to be.
+    /// The publications that may be the stored one: figures by sequence number, from the last confirmed one on.
     sent: VecDeque<(u64, InstanceFigures)>,
-    /// The same of before a pause in which others may have taken this instance for ended.
+    /// The same from before a pause during which others may have considered this instance ended.
     remembered: VecDeque<(u64, InstanceFigures)>,
     /// Whether the newest of these is full, and its size.
     newest: Option<(Form, usize)>,
@@ -37,13 +37,13 @@ struct Full {
 /// Where a publication is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// All figures, kept beside what changes them.
+    /// All figures.
     Full,
-    /// What has changed since the full ones.
+    /// The changes since the full publication.
     Change,
 }
 
-/// So many publications that nobody is known to have are remembered.
+/// The most unconfirmed publications that are remembered.
 const MAX_UNCONFIRMED: usize = 8;
 
 impl Publisher {
@@ -68,12 +68,12 @@ impl Publisher {
         }
     }
 
-    /// Publishes in other intervals from now on.
+    /// Sets the interval for the following publications.
     pub fn set_interval(&mut self, interval: Duration) {
         self.next.interval = interval;
     }
 
-    /// Who publishes, in which epoch.
+    /// The instance and its current epoch.
     #[must_use]
     pub fn epoch(&self) -> (InstanceId, u32) {
         (self.next.instance, self.next.epoch)
@@ -85,7 +85,7 @@ impl Publisher {
         self.next.uptime = uptime.saturating_sub(self.epoch_begun);
         let figures = process.since(&self.before);
         let change = self.full.as_ref().and_then(|full| {
-            // As much again in changes is worth all figures anew.
+            // Once the changes are as large as the full publication, a new full one pays off.
             let is_worth_it = full.bytes_of_changes < full.bytes;
             let earlier = (&full.header, &full.figures);
             is_worth_it.then(|| Publication::change(&self.next, &figures, earlier))?
@@ -121,18 +121,18 @@ impl Publisher {
         });
     }
 
-    /// The store may have lost what it had: all figures follow.
+    /// The store may have lost its contents: the next publication is full.
     pub fn begin_anew(&mut self) {
         self.full = None;
     }
 
-    /// Others have taken this instance for ended: what it counts from where they left it is a new epoch.
+    /// Others have considered this instance ended: a new epoch begins where their figures end.
     pub fn fold(&mut self, tombstone: Tombstone, now: u64, uptime: Duration) {
         if self.epoch() != (tombstone.instance, tombstone.epoch) {
             return;
         }
         let mut sent = self.sent.iter().chain(&self.remembered);
-        // What is not known of is lost rather than counted twice.
+        // If the folded publication is unknown, counts are lost rather than counted twice.
         let folded = sent.find(|(sequence, _)| *sequence == tombstone.sequence);
         if let Some((_, process)) = folded.or(self.sent.back()) {
             self.before = process.clone();
@@ -146,13 +146,13 @@ impl Publisher {
         self.remembered.clear();
     }
 
-    /// Others may have taken this instance for ended, and it may learn so only later: what it had published by now is
+    /// Others may have considered this instance ended, which it may learn only later. What it has published is therefore
     /// remembered until it is [forgotten](Self::forget_sent).
     pub fn remember_sent(&mut self) {
         self.remembered = self.sent.clone();
     }
 
-    /// Others have not taken this instance for ended.
+    /// Others still consider this instance alive.
     pub fn forget_sent(&mut self) {
         self.remembered.clear();
     }

@@ -1,4 +1,4 @@
-//! Figures to try formats and merging with.
+//! Figures for tests of formats and merging.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(super) fn histogram(counts: &[(i32, u64)]) -> Histogram {
     histogram
 }
 
-/// A snapshot in which everything has a figure, each another one.
+/// A snapshot in which every figure has a different value.
 pub(super) fn everything() -> Snapshot {
     use std::cell::Cell;
     let next = Cell::new(100_u64);
@@ -118,7 +118,7 @@ pub(super) fn stores(count: u64) -> Stores {
     by_name(vec![store, StoreFigures::new("file", "/var/cache")])
 }
 
-/// The same figures some time later: counts add up, and what a moment has is the later one's.
+/// The same figures some time later: counts add up, current values are the later ones.
 pub(super) fn later(before: &Snapshot, counted: &Snapshot) -> Snapshot {
     let mut later = before.clone();
     later.merge(counted);

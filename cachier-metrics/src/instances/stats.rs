@@ -31,9 +31,9 @@ pub struct ClusterStats {
     /// The figures of each store that they use: requests and connections are sums, and a breaker is open where that of any
     /// instance is.
     pub stores: Vec<StoreFigures>,
-    /// The instances, the latest heard of first; those that were silent for long are only in the sums.
+    /// The instances, most recently heard of first; instances that are silent for long are only in the sums.
     pub instances: Vec<InstanceStats>,
-    /// How many ended instances are in the sums besides.
+    /// How many ended instances are included in the sums.
     pub ended_instances: u64,
     /// How many publications could not be read: damaged, or of a newer version of cachier.
     pub unreadable: u64,
@@ -58,7 +58,7 @@ pub struct InstanceStats {
     pub id: String,
     /// Whether it has published within its last three intervals, as far as this program can tell.
     pub is_live: bool,
-    /// How long ago the figures came that are part of the sums, within an interval; absent for an instance that has not
+    /// The age of the figures in the sums, to within an interval; absent for an instance that has not
     /// published since this program first looked.
     pub age: Option<Duration>,
     /// When it began to count, by its own clock.

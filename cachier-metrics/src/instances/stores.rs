@@ -52,7 +52,7 @@ pub(super) fn since(stores: &Stores, earlier: &Stores) -> Stores {
     since
 }
 
-/// Without what only a moment has.
+/// Only the counts, without current values.
 pub(super) fn counts_of(stores: &Stores) -> Stores {
     let mut counts = stores.clone();
     for store in counts.values_mut() {
@@ -79,7 +79,7 @@ fn sums(one: &RoundTrips, other: &RoundTrips, add: fn(u64, u64) -> u64) -> Round
     Operation::ALL.iter().filter_map(sum).collect()
 }
 
-/// Writes those that have changed, all that is known of each.
+/// Writes the stores that have changed, each with all of its figures.
 pub(super) fn write(earlier: &Stores, later: &Stores, to: &mut Writer) {
     let has_changed = |(names, store): &(&_, &_)| earlier.get(*names) != Some(*store);
     let changed: Vec<_> = later.iter().filter(has_changed).collect();
@@ -102,7 +102,7 @@ pub(super) fn write(earlier: &Stores, later: &Stores, to: &mut Writer) {
     }
 }
 
-/// Reads what has changed into the earlier ones.
+/// Applies the written changes to the earlier figures.
 pub(super) fn apply(stores: &mut Stores, from: &mut Reader<'_>) -> Option<()> {
     for _ in 0..from.int::<u64>()? {
         let (backend, name) = (from.text()?, from.text()?);
@@ -116,7 +116,7 @@ fn read_one(backend: &str, name: &str, from: &mut Reader<'_>) -> Option<StoreFig
     let mut store = StoreFigures::new(backend, name);
     for _ in 0..from.int::<u64>()? {
         let (operation, count): (usize, u64) = (from.int()?, from.int()?);
-        // One that this version does not know is left out.
+        // An operation unknown to this version is skipped.
         if let Some(known) = Operation::ALL.get(operation) {
             store.round_trips.push((*known, count));
         }

@@ -1,4 +1,4 @@
-//! What is written is read, and nothing else is.
+//! Written figures are read back, and nothing else is accepted.
 
 #![allow(clippy::unwrap_used)]
 
@@ -36,7 +36,7 @@ fn damaged<T: std::fmt::Debug>(result: Result<T, Unreadable>) {
     assert_eq!(result.unwrap_err(), Unreadable::Damaged);
 }
 
-/// All versions to come read this, too: what a new metric adds to it goes into another file beside.
+/// Future versions must read this file too; figures of new metrics go into another golden file.
 #[test]
 fn the_golden_file_is_read_and_written() {
     let mut figures = instance([everything(), Snapshot::default()]);
@@ -80,7 +80,7 @@ fn a_change_belongs_to_a_full_publication() {
     }
 }
 
-/// A part that this version does not know is passed over, as one of a newer version in the same format.
+/// A part unknown to this version is skipped, as a newer version may write it in the same format.
 #[test]
 fn unknown_parts_are_left_out() {
     let mut writer = Writer::default();
@@ -124,7 +124,7 @@ fn unknown_parts_are_left_out() {
     assert_eq!((&figures.snapshot, figures.started), (&expected, 5));
 }
 
-/// Bytes of which each one is changed, with a right checksum over them: no panic, and no room for what is not there.
+/// Changes each byte and corrects the checksum: no panic, and no allocation for contents that are not there.
 #[test]
 fn no_forged_bytes_make_it_panic() {
     let full = Publication::full(

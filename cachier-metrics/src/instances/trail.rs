@@ -1,4 +1,4 @@
-//! What was counted when, over the last day: for windows that reach back before the start of a process.
+//! Counts by time over the last day, for windows that reach back before the start of a process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::bits::{Reader, Writer};
 use crate::packed::Packed;
 use crate::snapshot::Snapshot;
 
-/// Counts by minutes for the last hour, by quarters for the last four hours, and by hours for the day before, by the clock on
-/// the wall.
+/// Counts by the minute for the last hour, by the quarter for the last four hours, and by the hour for the last day, in wall
+/// clock time.
 ///
-/// Of several processes, one after the other or at the same time, the counts add up, and the time in which at least one of
-/// them counted is what is covered.
+/// The counts of several processes add up, whether they run concurrently or in turn. The covered time is the time in which
+/// at least one of them counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trail {
     /// By the beginning of the minute, the quarter, or the hour, in seconds since 1970.
@@ -27,7 +27,7 @@ pub struct Step {
     pub from: u64,
     /// The last one.
     pub to: u64,
-    /// For how long something counted in between.
+    /// For how much of the time between a process counted.
     pub covered: u64,
     /// By functions, in their order.
     counted: Vec<(Names, Packed)>,
@@ -45,7 +45,7 @@ const LENGTHS: [u64; 3] = [MINUTE, QUARTER, HOUR];
 const AGES: [u64; 3] = [HOUR + MINUTE, 4 * HOUR, 25 * HOUR];
 
 impl Trail {
-    /// Adds what was counted in a while, by one process.
+    /// Adds what one process counted in a time span.
     pub fn add(&mut self, step: Step) {
         let minute = step.from / SECOND / MINUTE * MINUTE;
         self.steps[0].entry(minute).or_default().add(step);
@@ -60,7 +60,7 @@ impl Trail {
         }
     }
 
-    /// Keeps what windows may ask for at `now`, in nanoseconds since 1970.
+    /// Drops what no window needs at `now`, in nanoseconds since 1970.
     pub fn thin(&mut self, now: u64) {
         let mut old = BTreeMap::new();
         for ((steps, length), age) in self.steps.iter_mut().zip(LENGTHS).zip(AGES) {
@@ -113,7 +113,7 @@ impl Trail {
 }
 
 impl Step {
-    /// What a process counted from one moment to another, in which it counted for so long.
+    /// What a process counted between two moments; `covered` is how long it counted.
     #[must_use]
     pub fn between(
         (from, to): (u64, u64),
@@ -156,7 +156,7 @@ impl Step {
         }
         self.from = self.from.min(other.from);
         self.to = self.to.max(other.to);
-        // Of processes at the same time, the time counts once.
+        // The time of concurrent processes counts once.
         let span = self.to.saturating_sub(self.from);
         self.covered = self.covered.saturating_add(other.covered).min(span);
         for (names, packed) in other.counted {

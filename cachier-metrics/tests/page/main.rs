@@ -19,10 +19,10 @@ mod shown;
 
 use browser::{Device, Page, with_page};
 
-/// For so long the functions have been there.
+/// The age of the functions.
 const SECONDS: u32 = 20;
 
-/// A program with so many functions: each has been called a little more often than the one before.
+/// A program with this many functions, each called a little more often than the one before.
 fn program(functions: u64) -> (PrometheusExporter, String) {
     let builder = PrometheusExporter::builder().port(free_port());
     // Else the last of many functions would share one name.

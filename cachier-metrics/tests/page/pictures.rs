@@ -20,7 +20,7 @@ struct Traffic {
     name: &'static str,
     backend: &'static str,
     calls_per_second: u64,
-    /// One of so many calls computes.
+    /// One in this many calls computes.
     miss_each: u64,
     hit: Duration,
     compute: Duration,

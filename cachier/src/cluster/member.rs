@@ -18,9 +18,9 @@ use crate::usage_cache::patiently;
 /// One instance: this process, from when it began to publish.
 pub(super) struct Member {
     pub(super) view: Arc<View>,
-    /// When it began, by the system's monotonic clock.
+    /// When the instance began, by the system's monotonic clock.
     begun: u64,
-    /// Locked while it publishes, by its own thread and by a flush. The same while the interval alone changes.
+    /// Locked during a publication, by its thread or by a flush. Kept when only the interval changes.
     state: Arc<Mutex<State>>,
 }
 
@@ -28,7 +28,7 @@ struct State {
     publisher: Publisher,
     /// When a publication was last known to be stored.
     stored: Option<u64>,
-    /// How many intervals pass until it looks after the ledger, and until it looks for ended instances.
+    /// How many intervals are left until it checks the ledger, and until it looks for ended instances.
     until_ledger: u32,
     until_look: u32,
     /// How many instances there are.
@@ -37,7 +37,7 @@ struct State {
 
 /// What all operations of one publication may take together.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
-/// An instance looks after the ledger once in so many intervals, and after a pause of its own.
+/// How many intervals pass between two checks of the ledger; a check also follows a pause in publishing.
 const LEDGER_INTERVALS: u32 = 30;
 const PAUSE_INTERVALS: u32 = 3;
 
@@ -59,7 +59,7 @@ impl Member {
         })
     }
 
-    /// The same instance, which publishes in other intervals.
+    /// The same instance with another publication interval.
     pub(super) fn in_intervals(&self, interval: Duration) -> Arc<Self> {
         Arc::new(Self {
             view: View::new(self.view.context, interval, self.view.place.share()),
@@ -77,7 +77,7 @@ impl Member {
         )
     }
 
-    /// Publishes once, from a thread that may wait. A failure is told once; the next publication has all that this one had.
+    /// Publishes once, from a thread that may wait. A failure is reported once; the next publication covers this one.
     pub(super) fn publish(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let figures = sync_scope(self.view.context, || {
@@ -91,7 +91,7 @@ impl Member {
             state.until_look = look_after(state.members);
         }
         drop(state);
-        // Whoever listens to problems may ask for figures.
+        // Unlocked first: a problem listener may ask for figures.
         if let Err(error) = published {
             let problem = format!("figures for other instances could not be stored: {error}");
             problems::report("published metrics", &problem);
@@ -130,7 +130,7 @@ impl Member {
         Ok(())
     }
 
-    /// Sees to it that others look for this instance's figures, and begins a new epoch if they have taken it for ended.
+    /// Joins the ledger, so that others read this instance's figures; begins a new epoch if they considered it ended.
     async fn look_after_ledger(
         &self,
         state: &mut State,
@@ -155,7 +155,7 @@ impl Member {
         } else {
             state.publisher.forget_sent();
         }
-        // The store may have lost what it had.
+        // The store may have lost the full publication.
         state.publisher.begin_anew();
         state.until_ledger = LEDGER_INTERVALS;
         state.members = ledger.members.len();
@@ -163,7 +163,7 @@ impl Member {
     }
 }
 
-/// After how many intervals an instance looks for ended ones: all together, one does in three intervals.
+/// How many intervals an instance waits before it looks for ended ones, so that about one instance looks every three.
 fn look_after(members: usize) -> u32 {
     let members = u32::try_from(members).unwrap_or(u32::MAX);
     let pause = members.saturating_mul(3).max(LEDGER_INTERVALS);

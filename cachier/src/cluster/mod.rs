@@ -1,6 +1,6 @@
 //! The figures of many processes through a store that they share: publishing one's own, and reading those of all.
 //!
-//! Each instance keeps its figures under keys of its own, so that it publishes with one request and waits for nobody. The
+//! Each instance keeps its figures under keys of its own, so it publishes with one request and waits for no other. The
 //! ledger, which all share, says whose figures there are, and sums up those of ended instances.
 
 mod member;

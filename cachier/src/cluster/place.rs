@@ -1,4 +1,4 @@
-//! Where figures are kept in a store: under keys of no function.
+//! Where figures are kept in a store: under keys that belong to no function.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,16 +27,16 @@ pub(super) enum Slot {
     Figures(InstanceId, Form),
 }
 
-/// What is to become of a ledger.
+/// What to do with the ledger.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Keep,
     Store,
 }
 
-/// Whoever changes the ledger holds its lease for a moment.
+/// The ledger's lease, held during a change.
 const LEASE_PERIOD: Duration = Duration::from_secs(10);
-/// Pauses between attempts while others change it.
+/// Pauses between attempts while other instances change the ledger.
 const MIN_PAUSE: Duration = Duration::from_millis(2);
 const MAX_PAUSE: Duration = Duration::from_millis(200);
 
@@ -60,7 +60,7 @@ impl Place {
         }
     }
 
-    /// The bytes that are kept there; none for those of another version of cachier.
+    /// The stored bytes; `None` if another entry format wrote them.
     pub(super) async fn load(&self, slot: Slot) -> Result<Option<Vec<u8>>, Error> {
         let (bytes, _) = self.load_version(slot).await?;
         Ok(bytes)
@@ -88,7 +88,7 @@ impl Place {
         bytes.map_or_else(|| Ok(Ledger::default()), |bytes| read_ledger(&bytes))
     }
 
-    /// Changes the ledger, which others may be doing at the same time: `change` is asked anew then.
+    /// Changes the ledger. Calls `change` again if another instance changed it meanwhile.
     pub(super) async fn update(
         &self,
         mut change: impl FnMut(&mut Ledger) -> Change,
@@ -147,7 +147,7 @@ impl Place {
     }
 }
 
-/// A damaged ledger is as good as none, though the counts of ended instances are lost with it; a newer one is left alone.
+/// A damaged ledger counts as absent, which loses the counts of ended instances; a newer one is an error.
 fn read_ledger(bytes: &[u8]) -> Result<Ledger, Error> {
     match Ledger::read(bytes) {
         Err(Unreadable::Newer) => {

@@ -1,4 +1,4 @@
-//! Publishing and reading, as programs say it.
+//! Publishing and reading, as programs call them.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +59,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::NotRegistered`] for a name that this program has no backend of, or a thread cannot be started. Whether the store
+/// [`ErrorKind::NotRegistered`] if this program has no backend of that name, or if a thread cannot start. Whether the store
 /// can be reached shows later.
 pub fn publish_metrics(backend: &str, interval: Duration) -> Result<(), Error> {
     let context = context::current();
@@ -84,7 +84,7 @@ pub fn publish_metrics(backend: &str, interval: Duration) -> Result<(), Error> {
 }
 
 /// The figures of all instances that publish to the same backend and namespace, added up: sums first, then ratios and
-/// quantiles. It is read at most once in an interval, whoever asks.
+/// quantiles. The store is read at most once per interval, for all callers.
 ///
 /// An instance that publishes no more leaves the live ones after three intervals, and stays in the sums.
 ///
@@ -130,7 +130,7 @@ pub async fn cluster_stats_async() -> Result<Arc<ClusterStats>, Error> {
     member.view.stats().await
 }
 
-/// Publishes once, as a part of the work that a flush waits for.
+/// Publishes once, as part of the work that a flush waits for.
 pub(crate) fn publish_on_flush(context: &'static Context) {
     if let Some(member) = member_of(context) {
         run_on_thread(context, WorkerPool::Storage, move || member.publish());
@@ -148,7 +148,7 @@ fn members() -> MutexGuard<'static, Vec<Running>> {
     MEMBERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A forked child publishes as its parent did, unless that was just being changed.
+/// A forked child publishes as its parent did, unless the parent was changing its settings.
 fn inherited(parent: Option<&Mutex<Vec<Running>>>) -> Mutex<Vec<Running>> {
     let of_parent = parent.map(Mutex::try_lock);
     let members = match &of_parent {
@@ -168,7 +168,7 @@ impl Running {
         let (thread, own) = (thread::Builder::new(), Arc::clone(&member));
         let started = thread.name("cachier-publisher".to_owned()).spawn(move || {
             loop {
-                // A backend of the program that panics ends no thread of ours.
+                // The thread survives a panic in a backend of the program.
                 let _ = catch_unwind(AssertUnwindSafe(|| own.publish()));
                 if dropped.recv_timeout(own.view.interval) != Err(RecvTimeoutError::Timeout) {
                     return;

@@ -37,7 +37,7 @@ pub struct ClusterReader {
     cluster: Mutex<Cluster>,
 }
 
-/// What reading all instances may take.
+/// The time limit for reading all instances.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl ClusterReader {

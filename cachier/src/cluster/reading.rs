@@ -9,16 +9,16 @@ use cachier_metrics::{Cluster, Form, InstanceId};
 use super::place::{Place, Slot};
 use crate::timer::Timer;
 
-/// So many requests at a time: calls have the rest of the store's connections.
+/// The most concurrent requests; calls have the rest of the store's connections.
 const MAX_LOADS: usize = 4;
 
 impl Place {
-    /// Adds what all instances have published by now to what has been read before, so that what comes late does not count.
+    /// Adds what all instances have published to what was read before, so that late publications are ignored.
     pub(super) async fn read_into(&self, cluster: &mut Cluster) -> Result<(), Error> {
         let ledger = self.ledger().await?;
         let members: Vec<_> = ledger.members.iter().copied().collect();
         cluster.forget_unreadable();
-        // Not an error: it was read just now.
+        // Cannot fail: it was read just now.
         let _ = cluster.add_ledger(&ledger.write());
         for some in members.chunks(MAX_LOADS / 2) {
             let slots = some.iter().flat_map(|instance| slots_of(*instance));
@@ -26,7 +26,7 @@ impl Place {
                 slots.map(|slot| Box::pin(self.load(slot)) as BoxFuture<'_, Option<Vec<u8>>>);
             for loaded in all(loads.collect()).await {
                 let now = Timer::system().now();
-                // One that cannot be read is counted.
+                // An unreadable publication is counted.
                 let _ = match loaded {
                     Ok(None) => Ok(()),
                     Ok(Some(bytes)) => cluster.add(&bytes, now),
@@ -39,7 +39,7 @@ impl Place {
     }
 }
 
-/// Where the figures of an instance are.
+/// The slots of an instance's figures.
 pub(super) fn slots_of(instance: InstanceId) -> [Slot; 2] {
     [Form::Full, Form::Change].map(|form| Slot::Figures(instance, form))
 }
@@ -49,7 +49,7 @@ pub(super) fn timed_out() -> Error {
     Error::new(ErrorKind::Timeout, Operation::Load, message)
 }
 
-/// Whether an entry is at fault, and not the store.
+/// Whether the entry is at fault, not the store.
 fn is_of_entry(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Codec)
 }

@@ -1,4 +1,4 @@
-//! The figures of all instances together, computed at most once in an interval, whoever asks.
+//! The figures of all instances together, computed at most once per interval, for all callers.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ pub(super) struct View {
     pub(super) place: Place,
     progress: Mutex<Progress>,
     computed: Event,
-    /// What has been read so far, so that what comes late does not count. Locked by whoever computes.
+    /// Everything read so far, so that late publications are ignored. Locked during a computation.
     cluster: Mutex<Cluster>,
 }
 
@@ -32,15 +32,15 @@ struct Progress {
     is_computing: bool,
 }
 
-/// The result of a computation, and when that ended.
+/// The result of a computation, and when it ended.
 struct Computed {
     at: u64,
     stats: Result<Arc<ClusterStats>, Error>,
 }
 
-/// What reading all instances may take.
+/// The time limit for reading all instances.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// An instance that has been silent for so many intervals is taken for ended.
+/// How many intervals of silence end an instance.
 const ENDED_INTERVALS: u32 = 30;
 
 impl View {
@@ -55,7 +55,7 @@ impl View {
         })
     }
 
-    /// The latest figures, computed anew if they are older than an interval. What was waited for is the latest, however long it took.
+    /// The latest figures, recomputed if older than an interval. Figures that a caller waited for are returned at any age.
     pub(super) async fn stats(self: &Arc<Self>) -> Result<Arc<ClusterStats>, Error> {
         let computed = self.computed.listen();
         if let Some(fresh) = self.latest(nanos(self.interval)) {
@@ -66,7 +66,7 @@ impl View {
         self.latest(u64::MAX).unwrap_or_else(|| Err(not_computed()))
     }
 
-    /// Computes them on a thread of cachier's, unless that is being done.
+    /// Computes the figures on a worker thread, unless a computation is running.
     pub(super) fn refresh(self: &Arc<Self>) {
         if mem::replace(&mut self.progress().is_computing, true) {
             return;
@@ -75,7 +75,7 @@ impl View {
             view: Arc::clone(self),
             stats: Err(not_computed()),
         };
-        // Without a thread it is dropped, and so answers at once.
+        // Without a thread the job is dropped, which answers at once.
         let _ = run_on_thread_if_any(self.context, WorkerPool::Storage, move || {
             let read = Timer::system().timeout(Some(READ_TIMEOUT), computing.view.read());
             computing.stats = block_on(read).unwrap_or_else(|| Err(timed_out()));
@@ -96,7 +96,7 @@ impl View {
     }
 }
 
-/// A computation, until it is dropped: then with its result, also after a panic.
+/// A running computation. Dropping it publishes its result, even after a panic.
 struct Computing {
     view: Arc<View>,
     stats: Result<Arc<ClusterStats>, Error>,
@@ -142,7 +142,7 @@ impl View {
         let _ = cluster.add_ledger(&folded.await?.write());
         for (tombstone, _) in ended {
             for slot in slots_of(tombstone.instance) {
-                // One that stays is not looked for any more.
+                // If it stays, no instance reads it again.
                 let _ = self.place.remove(slot).await;
             }
         }

@@ -1,5 +1,5 @@
-//! The folder of figures: a file for each instance, with a lock that tells whether it lives, and one for all that have ended.
-//! Like the cache folder, it is used only where nobody else may write to it, and its files only if they are files.
+//! The folder of figures: a file for each instance, with a lock that shows whether it lives, and one for all ended instances.
+//! Like the cache folder, it is used only if no other user may write to it, and only regular files in it are read.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -19,19 +19,19 @@ use crate::problems;
 /// A folder of figures, which other processes may share.
 pub(super) struct Folder(PathBuf);
 
-/// A lock of the operating system, which ends with its process.
+/// An operating system lock, released when its process ends.
 pub(super) struct Lock(File);
 
 /// When the file of ended instances was last written, and its size.
 pub(super) type Stamp = Option<(SystemTime, u64)>;
 
 const ENDED: &str = "ended";
-/// The longest wait for others that fold.
+/// The longest wait for another process that folds.
 const MAX_LOCK_WAIT: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 impl Folder {
-    /// Creates it if need be, and looks at who else may write to it.
+    /// Creates the folder if needed, and checks who else may write to it.
     pub(super) fn open(path: &Path, mode: CacheMode) -> io::Result<Self> {
         let folder = PrivateFolder::new(path.to_owned());
         let folder = match mode {
@@ -44,7 +44,7 @@ impl Folder {
         Ok(Self(trusted.to_owned()))
     }
 
-    /// Takes the lock under which instances come and are folded.
+    /// Takes the lock under which instances are added and folded.
     pub(super) fn lock_ended(&self) -> io::Result<Lock> {
         let file = self.lock_file(ENDED)?;
         let begun = Instant::now();
@@ -60,7 +60,7 @@ impl Folder {
         Ok(Lock(file))
     }
 
-    /// The lock that shows that an instance lives; `None` while it does.
+    /// Takes the lock that a living instance holds; `None` while it holds it.
     pub(super) fn lock_instance(&self, instance: InstanceId) -> io::Result<Option<Lock>> {
         let file = self.lock_file(&instance.to_string())?;
         Ok(is_locked(&file)?.then_some(Lock(file)))
@@ -82,7 +82,7 @@ impl Folder {
         Ok(instances)
     }
 
-    /// The figures of an instance; `None` if it has none. Damaged ones are none, and told.
+    /// The figures of an instance; `None` if it has none. Damaged figures are reported, and count as none.
     pub(super) fn read(&self, instance: InstanceId) -> io::Result<Option<History>> {
         self.read_file(&instance.to_string())
     }
@@ -128,7 +128,7 @@ impl Folder {
         self.write_file(&instance.to_string(), history)
     }
 
-    /// Its figures of some time before, with its trail up to then; an empty one if it has none.
+    /// The instance's earlier figures, with its trail up to then; empty if it has none.
     pub(super) fn read_trail(&self, instance: &InstanceHistory) -> io::Result<InstanceHistory> {
         let header = instance.header;
         match self.read_file(&trail_of(header.instance))? {
@@ -146,11 +146,11 @@ impl Folder {
         self.write_file(ENDED, &History::Ended(ended))
     }
 
-    /// Whoever reads finds all of the old file, or all of the new one. One writes a file at a time: who holds its lock.
+    /// A reader sees either the whole old file or the whole new one. Only the holder of a file's lock writes it.
     fn write_file(&self, name: &str, history: &History) -> io::Result<()> {
         let (temporary, path) = (self.path(name, "tmp"), self.path(name, "metrics"));
         let write = || {
-            // One that was left half written, or anything else.
+            // A half-written file of an earlier attempt, or anything else.
             private_file::remove_path(&temporary)?;
             private_file::create_new(&temporary)?.write_all(&history.write())?;
             if path.is_dir() {
@@ -169,7 +169,7 @@ impl Folder {
             .into_iter()
             .chain([(&name, "metrics"), (&name, "lock")])
         {
-            // What stays is removed by the next one.
+            // The next process to fold removes what stays.
             let _ = private_file::remove_path(&self.path(name, end));
         }
     }
@@ -180,7 +180,7 @@ impl Folder {
 }
 
 impl Lock {
-    /// Ends it also where a forked child has a copy of the file.
+    /// Releases the lock even if a forked child has a copy of the file.
     pub(super) fn unlock(self) {
         let _ = self.0.unlock();
     }
@@ -198,7 +198,7 @@ fn trail_of(instance: InstanceId) -> String {
     format!("{instance}.trail")
 }
 
-/// The error of what is at a path.
+/// An error with the path that it is about.
 fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

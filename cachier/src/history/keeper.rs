@@ -1,4 +1,4 @@
-//! One instance in a folder of figures: it keeps its own, and folds those of instances that have ended.
+//! One instance in a folder of figures: it writes its own figures, and folds those of ended instances.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,22 +13,22 @@ use super::folder::{Folder, Lock, Stamp};
 use crate::environment::CacheMode;
 use crate::problems;
 
-/// This process as an instance. What it has counted when lies in the folder alone.
+/// This process as an instance. Its trail is kept in the folder only.
 pub(super) struct Keeper {
     folder: Folder,
     header: Header,
     begun: Instant,
-    /// The file of ended instances that functions have been told of, when, and how many functions.
+    /// Which file of ended instances functions were last told of, how many functions, and when.
     stamp: Stamp,
     told: usize,
     told_at: Duration,
 }
 
-/// The time between two writes: so much is lost at most.
+/// The time between two writes, which is the most that can be lost.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
-/// The trail is written, and others are looked at, once in so many writes.
+/// How many writes pass between two writes of the trail and two looks at other instances.
 const TRAIL_WRITES: u64 = 6;
-/// What functions know of others takes less room as it gets older.
+/// How often functions are told again: what they know of ended instances takes less room as it gets older.
 const TELL_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Keeper {
@@ -58,7 +58,7 @@ impl Keeper {
         Ok((keeper, lock))
     }
 
-    /// Writes what has been counted by now, and reads what others have.
+    /// Writes this instance's figures, and reads those of ended ones.
     pub(super) fn keep(&mut self) -> io::Result<()> {
         let functions = CacheMetrics::all();
         let is_time_for_more = self.header.sequence.is_multiple_of(TRAIL_WRITES);
@@ -88,7 +88,7 @@ impl Keeper {
         self.folder.write_trail(trail)
     }
 
-    /// Adds instances that have ended to those that had before, and removes their files.
+    /// Adds newly ended instances to the earlier ones, and removes their files.
     fn fold(&mut self) -> io::Result<()> {
         let folding = self.folder.lock_ended()?;
         let folded = self.fold_locked();
@@ -108,7 +108,7 @@ impl Keeper {
                 Ok(Some(lock)) => lock,
                 Ok(None) => continue,
                 Err(error) => {
-                    // It may live: it is left alone.
+                    // The instance may still live, so it is left alone.
                     problems::report(&instance.to_string(), &error.to_string());
                     continue;
                 }
@@ -120,7 +120,7 @@ impl Keeper {
                     ended.fold(trail);
                 }
                 Ok(_) => {}
-                // It is left to programs of its version.
+                // A newer version wrote this file, so programs of that version fold it.
                 Err(_) => continue,
             }
             gone.insert(instance);
@@ -128,7 +128,7 @@ impl Keeper {
         }
         if !gone.is_empty() {
             ended.ledger.revision += 1;
-            // Those of others have no files that could be met again.
+            // Other tombstones are not needed: their files are gone.
             ended
                 .ledger
                 .keep_tombstones(|instance| gone.contains(&instance));
@@ -140,7 +140,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Tells functions what ended instances have counted, once that has changed or there are more functions.
+    /// Tells functions what ended instances counted, if that has changed or there are new functions.
     fn tell(&mut self, functions: &[&'static CacheMetrics]) -> io::Result<()> {
         let stamp = self.folder.stamp();
         let is_news = stamp != self.stamp || self.told != functions.len() || self.told == 0;
@@ -151,7 +151,7 @@ impl Keeper {
         ended.trail.thin(since_1970());
         let mut names = BTreeSet::new();
         for metrics in functions {
-            // Functions of one name are one: the first of them has what is known.
+            // Functions that share a name count as one: only the first gets the past.
             if names.insert((metrics.name(), metrics.backend())) {
                 metrics.set_past(ended.past_of(metrics.name(), metrics.backend()));
             }

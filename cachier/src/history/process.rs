@@ -14,7 +14,7 @@ use super::keeper::{INTERVAL, Keeper};
 use crate::environment;
 use crate::problems;
 
-/// The keeper, once there is a folder; a forked child has one of its own.
+/// The keeper of this process; a forked child has its own.
 static HERE: PerProcess<Arc<Here>> = PerProcess::new(|parent| {
     if let Some(parent) = parent {
         parent.close_in_child();
@@ -24,7 +24,7 @@ static HERE: PerProcess<Arc<Here>> = PerProcess::new(|parent| {
 
 #[derive(Default)]
 struct Here {
-    /// Locked while it writes.
+    /// Locked during a write. `None` before the first one.
     keeper: Mutex<Option<Keeper>>,
     /// Shows that this process lives.
     lock: Mutex<Option<Lock>>,
@@ -32,7 +32,7 @@ struct Here {
 }
 
 impl Here {
-    /// The copies of the parent's files, which would keep it alive.
+    /// Closes the copies of the parent's files, which would make the parent seem alive.
     fn close_in_child(&self) {
         if let Ok(mut lock) = self.lock.try_lock() {
             *lock = None;
@@ -71,7 +71,7 @@ pub(crate) fn tick(named: Option<&Path>) {
             let (thread, own) = (thread::Builder::new(), Arc::clone(here));
             let spawned = thread.name("cachier-history".to_owned()).spawn(move || {
                 loop {
-                    // A panic ends no thread of ours.
+                    // The thread survives a panic.
                     let _ = catch_unwind(AssertUnwindSafe(|| own.keep(&folder)));
                     thread::sleep(INTERVAL);
                 }
@@ -86,14 +86,14 @@ pub(crate) fn is_on(named: Option<&Path>) -> bool {
     folder(named).is_some()
 }
 
-/// Keeps what has been counted by now.
+/// Writes the current figures.
 pub(crate) fn keep_on_flush(named: Option<&Path>) {
     if let Some(folder) = folder(named) {
         HERE.keep(&folder);
     }
 }
 
-/// The program's folder, else that of `CACHIER_METRICS_DIR`.
+/// The program's folder, or that of `CACHIER_METRICS_DIR`.
 fn folder(named: Option<&Path>) -> Option<PathBuf> {
     match named {
         Some(named) => home::expand(named).ok(),

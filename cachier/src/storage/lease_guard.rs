@@ -171,7 +171,7 @@ mod tests {
     }
 
     impl Reporting {
-        /// A backend with leases that does not answer so many releases and removals, and what it is asked.
+        /// A backend with leases that leaves this many releases and removals unanswered, and the requests that it gets.
         fn new(lost_releases: u64, lost_removals: u64) -> (Self, Receiver<Asked>) {
             let (sender, asked) = channel();
             let backend = Self {
@@ -256,7 +256,7 @@ mod tests {
         Lease::new(key, None, ())
     }
 
-    /// The guard of a lease with a period of so many seconds.
+    /// The guard of a lease with a period of this many seconds.
     fn guard(backend: &Arc<dyn Backend>, seconds: u64) -> LeaseGuard {
         let lease = lease().expiring_after(Duration::from_secs(seconds));
         LeaseGuard::own(lease, backend, Instant::now())

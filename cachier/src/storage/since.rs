@@ -99,7 +99,7 @@ impl Times {
             .created
             .saturating_sub(self.since)
             .saturating_sub(MICROSECOND);
-        // Of so many bits.
+        // With this many bits.
         Jitter((share << (u32::BITS - SHARE_BITS)) as u32)
     }
 }

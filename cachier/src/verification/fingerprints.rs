@@ -29,7 +29,7 @@ pub(super) enum KeyOwner {
 }
 
 impl Fingerprints {
-    /// At most so many keys of a function are remembered.
+    /// The most keys of a function that are remembered.
     pub(super) const MAX_KEYS: usize = 1_024;
 
     /// Compares the arguments of a key with those remembered.

@@ -56,7 +56,7 @@ fn at_least_one(count: u16) -> NonZeroU16 {
 }
 
 impl Terminal {
-    /// Starts `cachier top` with these arguments on so many lines and columns.
+    /// Starts `cachier top` with these arguments on a terminal of this size.
     pub(crate) fn start(
         arguments: &[&str],
         rows: u16,

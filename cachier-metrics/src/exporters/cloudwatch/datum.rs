@@ -83,7 +83,7 @@ pub(super) fn check_namespace(namespace: &str) -> Result<(), ExportError> {
     }
 }
 
-/// Whether labels can be dimensions beside those of the catalogue.
+/// Whether labels can be dimensions in addition to those of the catalogue.
 pub(super) fn check_labels(labels: &[(String, String)]) -> Result<(), ExportError> {
     let most = MAX_DIMENSIONS - CATALOGUE_LABELS;
     if labels.len() > most {

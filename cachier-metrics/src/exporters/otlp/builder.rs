@@ -96,8 +96,8 @@ impl OtlpBuilder {
         self
     }
 
-    /// Sends a header, such as a token of the receiver; beside those of `OTEL_EXPORTER_OTLP_METRICS_HEADERS` or
-    /// `OTEL_EXPORTER_OTLP_HEADERS`, instead of one of the same name. It is never printed.
+    /// Sends a header, such as a token of the receiver, in addition to those of `OTEL_EXPORTER_OTLP_METRICS_HEADERS` or
+    /// `OTEL_EXPORTER_OTLP_HEADERS`; it replaces one of the same name. It is never printed.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self

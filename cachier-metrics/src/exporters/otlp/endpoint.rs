@@ -5,7 +5,7 @@ use hyper::Uri;
 use super::protocol::OtlpProtocol;
 use crate::exporters::error::ExportError;
 
-/// Where metrics go, as somebody said it.
+/// Where metrics go, and who said so.
 #[derive(Clone, PartialEq)]
 pub(super) enum Endpoint {
     /// By the environment, for metrics alone: taken as it is.

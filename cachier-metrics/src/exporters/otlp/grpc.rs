@@ -58,7 +58,7 @@ fn code(headers: &HeaderMap) -> Option<usize> {
 fn rejected(body: &[u8]) -> Result<u64, Failure> {
     match body.split_first_chunk::<HEAD>() {
         Some(([0, ..], message)) => http::rejected(message),
-        // Compressed, which nobody asked for, or no frame.
+        // Compressed without being asked to, or not a frame.
         _ => Err(Failure::of_taken("its answer is none of gRPC")),
     }
 }
@@ -201,7 +201,7 @@ mod tests {
         in_headers.retry
     }
 
-    /// `retry_delay` of so long.
+    /// A status with this `retry_delay`.
     fn details(seconds: i64, nanos: i32) -> String {
         let info = RetryInfo {
             retry_delay: Some(Delay { seconds, nanos }),

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) struct Failure {
     pub(super) reason: String,
     pub(super) retry: Retry,
-    /// Whether the receiver has taken the figures all the same: sent again, they would count twice.
+    /// Whether the receiver has taken the figures despite the failure: sent again, they would count twice.
     pub(super) is_taken: bool,
 }
 

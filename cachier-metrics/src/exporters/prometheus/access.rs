@@ -73,7 +73,7 @@ impl Token {
         scheme.eq_ignore_ascii_case("bearer") && self.equals(shown.trim())
     }
 
-    /// Looks at every byte, so that the time tells nobody how many were right.
+    /// Compares every byte, so that the time does not reveal how many were right.
     fn equals(&self, shown: &str) -> bool {
         let (own, shown) = (self.0.as_bytes(), shown.as_bytes());
         let pairs = own.iter().zip(shown);

@@ -129,7 +129,7 @@ impl PrometheusBuilder {
         self
     }
 
-    /// Serves figures only to whoever shows this token: `Authorization: Bearer …`. `/health` and `/ready` need none. A browser
+    /// Serves figures only to clients with this token: `Authorization: Bearer …`. `/health` and `/ready` need none. A browser
     /// shows none by itself: for the live page, a proxy at hand adds it.
     ///
     /// ```
@@ -169,15 +169,15 @@ impl PrometheusBuilder {
         self
     }
 
-    /// Writes when counting began as a series `…_created` beside each counter and histogram, in OpenMetrics. A Prometheus
+    /// Writes when counting began as a series `…_created` next to each counter and histogram, in OpenMetrics. A Prometheus
     /// that does not read start times stores them as series: up to a half more.
     pub fn created_series(mut self) -> Self {
         self.created = Created::Written;
         self
     }
 
-    /// Shows calls of which this has an exemplar beside the buckets that count them, the latest in each. It is asked on the
-    /// thread of each sampled call that ends, so it takes no time and calls no cached function. OpenMetrics and protobuf have
+    /// Shows an exemplar next to each bucket: the latest call in it for which this returns one. It is called on the
+    /// thread of each sampled call that ends, so it must be quick and call no cached function. OpenMetrics and protobuf have
     /// a place for it; a Prometheus keeps them with `--enable-feature=exemplar-storage`. All exporters of the process show what
     /// the one that was built last asks for.
     ///

@@ -60,9 +60,9 @@ pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>
 /// How many clients there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
-    /// Few enough for each to get an answer of its own.
+    /// Few enough that each client gets its own answer.
     Usual,
-    /// So many that answers for each would keep the last of them waiting.
+    /// So many that separate answers would keep the last client waiting.
     Crowded,
 }
 

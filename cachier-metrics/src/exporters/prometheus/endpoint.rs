@@ -36,7 +36,7 @@ pub(super) struct Endpoint {
     shared: SharedReplies<Variant>,
 }
 
-/// A document in one of its encodings: what a request asks for, beside who asks.
+/// A document in one of its encodings: what a request asks for, not who asks.
 #[derive(Clone, Debug, PartialEq)]
 struct Variant {
     document: Document,

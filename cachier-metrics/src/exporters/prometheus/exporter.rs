@@ -152,7 +152,7 @@ impl PrometheusExporter {
     /// Replaces what a Pushgateway has of this job by the figures of now, for a program that ends before Prometheus would
     /// scrape it. It takes ten seconds at most.
     ///
-    /// The gateway keeps them until somebody deletes them, so they do not tell that the program is alive: `push_time_seconds`
+    /// The gateway keeps them until they are deleted, so they do not show that the program is alive: `push_time_seconds`
     /// of the gateway tells when it pushed. Each run counts from zero, so `increase()` over runs is of no use; alert on
     /// the values of the last run. Two programs of one job and one set of [grouping
     /// labels](PrometheusBuilder::grouping_label) replace each other's figures; with an instance as a label they do not, and

@@ -1,4 +1,4 @@
-//! Replies that clients share while there are too many of them: made anew for each, they would keep the last one waiting.
+//! Replies that clients share while there are many: separate replies would keep the last client waiting.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -19,7 +19,7 @@ struct Shared<Q> {
     reply: Response<Bytes>,
 }
 
-/// How many times as long as its making took a reply is shared: so figures that are made at once stay those of now, and no
+/// A reply is shared for this many times as long as it took to make. So figures that are made quickly stay current, and no
 /// kind of them takes more than a tenth of the time.
 const AGE_FACTOR: u32 = 10;
 /// The most that are kept: a client may ask for something else each time.
@@ -34,7 +34,7 @@ impl<Q> Default for SharedReplies<Q> {
 }
 
 impl<Q: PartialEq> SharedReplies<Q> {
-    /// The last reply to this, or else what `make` makes.
+    /// The last reply to this request, or the result of `make`.
     pub(super) fn get(
         &self,
         asked: Q,

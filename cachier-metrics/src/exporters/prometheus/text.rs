@@ -59,7 +59,7 @@ struct Text {
 impl Text {
     fn family(&mut self, family: &MetricFamily<'_>) {
         let (base, full) = (family.base_name(), family.full_name());
-        // OpenMetrics adds `_total` and the like to the name of a family.
+        // OpenMetrics adds suffixes such as `_total` to the name of a family.
         let (name, base) = match self.dialect {
             Dialect::Plain => (&full, &full),
             Dialect::OpenMetrics(_) => (&base, &base),

@@ -146,7 +146,7 @@ impl Grammar {
 }
 
 impl Named {
-    /// A value that stands for so many of them.
+    /// A value that stands for `count` observations.
     fn line(&self, value: f64, kind: &str, count: f64, delta: Option<Delta>) -> Line {
         let Self { name, tags } = self;
         let mut text = String::with_capacity(name.len() + tags.len() + 32);

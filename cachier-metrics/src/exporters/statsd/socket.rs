@@ -32,11 +32,11 @@ pub(super) enum Socket {
 const UDP_PACKET_LIMIT: usize = 1432;
 #[cfg(unix)]
 const SOCKET_PACKET_LIMIT: usize = 8192;
-/// How long a daemon that does not read is waited for, once all packets together have taken their time.
+/// The timeout of each packet once the time for all packets is used up.
 const LATE_PACKET_TIMEOUT: Duration = Duration::from_millis(1);
 
 impl Destination {
-    /// A packet is smaller than that.
+    /// Packets are smaller than this.
     pub(super) fn packet_limit(&self) -> usize {
         match self {
             Self::Address(_) => UDP_PACKET_LIMIT,
@@ -72,8 +72,8 @@ impl fmt::Display for Destination {
 }
 
 impl Socket {
-    /// Hands a packet to the system. An error says that the daemon does not get it; where there is none, the network may
-    /// still lose it, of which nobody hears.
+    /// Hands a packet to the system. After an error the daemon does not get it; without one, the network may still lose it
+    /// unnoticed.
     pub(super) fn send(&self, packet: &str, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Some(left.max(LATE_PACKET_TIMEOUT));
@@ -81,7 +81,7 @@ impl Socket {
             Self::Udp(socket) => {
                 socket.set_write_timeout(timeout)?;
                 socket.send(packet.as_bytes())?;
-                // On one machine it is known at once that nobody listens.
+                // On the same machine, a missing listener is known at once.
                 socket.take_error()?.map_or(Ok(()), Err)
             }
             #[cfg(unix)]
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_address_without_a_route_is_an_error() {
-        // Which asks for a socket that may broadcast.
+        // This address needs a socket that may broadcast.
         let everybody = Destination::Address("255.255.255.255:8125".to_owned());
         let error = everybody.connect().err().map(|error| error.kind());
         assert_eq!(error, Some(ErrorKind::PermissionDenied));

@@ -52,7 +52,7 @@ pub(crate) struct Show {
     pub(crate) options: Options,
 }
 
-/// Where figures are.
+/// Where figures are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Places {
     /// Addresses of endpoints, and the file with their token.
@@ -114,7 +114,7 @@ fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
     }
 }
 
-/// What was written, whatever the command.
+/// The words of any command, as written.
 #[derive(Default)]
 struct Words {
     command: Option<OsString>,

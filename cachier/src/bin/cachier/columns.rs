@@ -24,7 +24,7 @@ pub(crate) enum Column {
     Waiting,
 }
 
-/// The least that is left for the names of functions.
+/// The least width for function names.
 const MIN_NAME: usize = 20;
 
 impl Column {
@@ -45,7 +45,7 @@ impl Column {
         Self::Waiting,
     ];
 
-    /// Those that a narrow screen has first.
+    /// The columns that a narrow screen keeps longest, the most important first.
     const BY_WORTH: [Self; 12] = [
         Self::Calls,
         Self::Hits,
@@ -87,7 +87,7 @@ impl Column {
         }
     }
 
-    /// Above counts of this window.
+    /// The heading for counts of this window.
     pub(crate) fn title(self, window: Window) -> &'static str {
         match self {
             Self::Calls if window == Window::Start => "CALLS",
@@ -108,7 +108,7 @@ impl Column {
         }
     }
 
-    /// Without the space between columns; that of names is what the others leave.
+    /// The width without the gap; names get what the other columns leave.
     fn width(self) -> usize {
         match self {
             Self::Function => MIN_NAME,

@@ -1,15 +1,15 @@
-//! Which instances figures are of, where they are those of several together. Pure.
+//! Which instances merged figures come from. Pure.
 
 use serde::Deserialize;
 
 use crate::text;
 
-/// Instances, as `/stats.json` has none of, and files and shared stores do.
+/// The instances behind the figures. Files and shared stores have them, `/stats.json` does not.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Coverage {
     pub(crate) instances: Vec<Instance>,
-    /// Those of which only sums are left.
+    /// How many instances are left only in the sums.
     pub(crate) ended_instances: u64,
     /// Publications that could not be read.
     pub(crate) unreadable: u64,
@@ -18,14 +18,14 @@ pub(crate) struct Coverage {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Instance {
-    /// Unknown of one of which there is a file alone.
+    /// Unknown for an instance that is known only from a file.
     pub(crate) is_live: Option<bool>,
-    /// Of its figures.
+    /// The age of its figures.
     pub(crate) age_seconds: Option<f64>,
 }
 
 impl Coverage {
-    /// For people; nothing where all is one program.
+    /// For users; `None` if all figures come from one program.
     pub(crate) fn text(&self) -> Option<String> {
         if *self == Self::default() {
             return None;

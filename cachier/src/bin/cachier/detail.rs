@@ -10,9 +10,9 @@ use crate::figures::{self, Counted};
 /// A function of one program, or of several together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Detail {
-    /// The oldest first; nothing where nothing is known.
+    /// The oldest first; `None` where nothing is known.
     pub(crate) points: Vec<Option<Point>>,
-    /// Calls by their duration: those of up to this power of two, in seconds, and of more than the one before.
+    /// Calls by duration: those of up to this power of two seconds, but more than the power before.
     pub(crate) durations: BTreeMap<i32, u64>,
     /// What was counted since the start, by what it is: `calls outcome=hit`.
     pub(crate) counts: BTreeMap<String, u64>,
@@ -59,11 +59,11 @@ struct Series {
     points: Vec<Option<Counted>>,
 }
 
-/// Labels that say which function it is, not what was counted.
+/// Labels that name the function, not what was counted.
 const WHICH: [&str; 2] = ["function", "backend"];
 
 impl Detail {
-    /// Reads an answer of `/stats.json?function=…&series=…`; what several backends have of the function is together.
+    /// Reads an answer of `/stats.json?function=…&series=…`, and merges the function's backends.
     pub(crate) fn parse(answer: &Value) -> Result<Self, String> {
         let answer: Answer = figures::parse(answer)?;
         let mut detail = Self::default();
@@ -157,7 +157,7 @@ impl Point {
 
     fn add(&mut self, other: &Self) {
         let all = self.calls_per_second + other.calls_per_second;
-        // Each by its calls.
+        // Weighted by calls.
         self.hit_rate = match (self.hit_rate, other.hit_rate) {
             (Some(own), Some(others)) if all > 0.0 => {
                 Some((own * self.calls_per_second + others * other.calls_per_second) / all)
@@ -180,7 +180,7 @@ pub(crate) fn power_of_two(index: i32, schema: i32) -> i32 {
     exponent.ceil().clamp(-1100.0, 1100.0) as i32
 }
 
-/// At most so many bars: their upper bounds in seconds, and their counts; each power of two, of four, of sixteen ….
+/// At most `most` bars: their upper bounds in seconds, at each power of two, of four, of sixteen …, and their counts.
 pub(crate) fn bars(durations: &BTreeMap<i32, u64>, most: usize) -> Vec<(f64, u64)> {
     let (Some(first), Some(last)) = (durations.keys().next(), durations.keys().next_back()) else {
         return Vec::new();
@@ -206,7 +206,7 @@ pub(crate) fn bars(durations: &BTreeMap<i32, u64>, most: usize) -> Vec<(f64, u64
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The last values as a line of so many blocks, from nothing to the largest; a gap where a value is unknown.
+/// The last `width` values as a line of blocks, scaled to the largest; a gap where a value is unknown.
 pub(crate) fn sparkline(
     values: impl DoubleEndedIterator<Item = Option<f64>>,
     width: usize,

@@ -11,7 +11,7 @@ use crate::coverage::Coverage;
 /// The version of `/stats.json` that is understood.
 const VERSION: u64 = 1;
 
-/// Counts of a window, and what there is now.
+/// The counts of a window, and current values.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Figures {
@@ -19,7 +19,7 @@ pub(crate) struct Figures {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) functions: Vec<Function>,
     pub(crate) stores: Vec<Store>,
-    /// Where they are those of several instances together.
+    /// The instances, if the figures are those of several.
     #[serde(flatten)]
     pub(crate) coverage: Coverage,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Function {
     pub(crate) activity: Activity,
 }
 
-/// What was counted in so many seconds; where those are not known, since the start.
+/// The counts of the last `seconds`; since the start if those are unknown.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Counted {
@@ -132,7 +132,7 @@ impl Counted {
         Some(count as f64 / seconds)
     }
 
-    /// Calls in a second; all of them where the time is not known.
+    /// Calls per second; the total if the time span is unknown.
     pub(crate) fn calls(&self) -> Option<f64> {
         match self.seconds {
             Some(_) => self.per_second(self.all_calls()),
@@ -140,7 +140,7 @@ impl Counted {
         }
     }
 
-    /// The seconds that hits save in an hour; all of them where the time is not known.
+    /// The seconds that hits save per hour; the total if the time span is unknown.
     pub(crate) fn saved(&self) -> Option<f64> {
         let saved = self.time_saved_seconds?;
         match self.seconds {
@@ -149,7 +149,7 @@ impl Counted {
         }
     }
 
-    /// What the same function has counted elsewhere, in the same window.
+    /// Adds what the same function counted elsewhere in the same window.
     pub(crate) fn add(&mut self, other: &Self) {
         self.seconds = larger(self.seconds, other.seconds);
         for (outcome, count) in &other.calls {
@@ -175,7 +175,7 @@ impl Counted {
 }
 
 impl Durations {
-    /// The quantiles of both together are not known; they are at most the larger ones.
+    /// The merged quantiles are unknown, but at most the larger of the two.
     fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.p50 = larger(self.p50, other.p50);

@@ -18,7 +18,7 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Reads files, and those in folders; with what is wrong with each that has no figures.
+    /// Reads files and folders. Also returns a problem for each file without figures.
     pub(crate) fn read(paths: &[PathBuf]) -> (Self, Vec<String>) {
         let mut histories = Vec::new();
         let mut problems = Vec::new();
@@ -26,7 +26,7 @@ impl Files {
         for path in paths {
             match files(path) {
                 Ok(files) => {
-                    // One that is named twice counts once.
+                    // A file named twice counts once.
                     for file in files.into_iter().filter(|file| seen.insert(identity(file))) {
                         match history(&file) {
                             Ok(history) => histories.push(history),
@@ -74,7 +74,7 @@ impl Source for Files {
 
     fn read(&self, _: Window) -> Result<Value, String> {
         let mut json = self.figures.to_json();
-        // Whether they live, no file tells.
+        // A file does not tell whether its instance lives.
         for instance in json["instances"].as_array_mut().into_iter().flatten() {
             instance["is_live"] = Value::Null;
         }

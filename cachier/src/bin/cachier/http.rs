@@ -1,4 +1,4 @@
-//! Requests, each on a connection of its own, as there is one in a second.
+//! Requests, each on a new connection, as there is only one per second.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::tls;
 
-/// For a request with its answer.
+/// The time limit of a request and its answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 64 << 20;
@@ -27,9 +27,9 @@ pub(crate) struct Address {
     /// Without the brackets of an IPv6 address.
     host: String,
     port: u16,
-    /// As headers and people have it.
+    /// As shown in headers and to users.
     authority: String,
-    /// What all paths begin with, without a slash at its end.
+    /// The prefix of all paths, without a trailing slash.
     path: String,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Answer {
 }
 
 impl Address {
-    /// Reads `http://host:port/path`, of which all but the host may be missing.
+    /// Reads `http://host:port/path`; all but the host may be missing.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let whole = match text.contains("://") {
             true => text.to_owned(),

@@ -8,7 +8,7 @@ use crate::detail::{Detail, power_of_two};
 const SCHEMA: i32 = 4;
 
 impl Detail {
-    /// What all instances have counted together, on whichever backends. Of their past nothing is known.
+    /// The sum of all instances on all backends. Their recent past is unknown.
     pub(crate) fn of_instances(all: &ClusterFigures, function: &str) -> Self {
         let functions = all.figures.functions.iter();
         let functions = functions.filter(|((name, _), _)| name == function);
@@ -58,7 +58,7 @@ impl Detail {
         }
     }
 
-    /// Nothing is said of what has not happened.
+    /// Skips counts of zero.
     fn add_count(&mut self, name: String, count: u64) {
         if count > 0 {
             self.counts.insert(name, count);

@@ -61,7 +61,7 @@ fn run(show: &Show) -> ExitCode {
     report(&printed.with(problems))
 }
 
-/// Where figures come from, and what is wrong with places that are left out.
+/// The sources, and the problems of those left out.
 type Sources = (Vec<Box<dyn Source>>, Vec<String>);
 
 fn sources(places: &Places) -> Result<Sources, String> {
@@ -110,13 +110,13 @@ fn stores(addresses: &[StoreAddress], _: Option<&str>) -> Result<Vec<Box<dyn Sou
     Err(missing.collect())
 }
 
-/// Whether there is a terminal on which one can draw.
+/// Whether there is a terminal to draw on.
 fn can_draw() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     io::stdout().is_terminal() && io::stdin().is_terminal() && (!is_dumb || cfg!(windows))
 }
 
-/// Of the terminal; all that there is to say goes into a file or a pipe.
+/// The width of the terminal; a file or a pipe gets full lines.
 fn width() -> usize {
     let size = ratatui::crossterm::terminal::size();
     match size {
@@ -137,7 +137,7 @@ fn report(read: &once::Read) -> ExitCode {
     }
 }
 
-/// A reader that goes away is no failure to tell of.
+/// Prints to standard output. A closed reader is a failure without a message.
 fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout();
     output.write_all(text.as_bytes())?;
@@ -150,6 +150,6 @@ fn fail(problem: &str) -> ExitCode {
 }
 
 fn complain(problem: &str) {
-    // Nobody to tell is no failure.
+    // A closed standard error is no failure.
     let _ = writeln!(io::stderr(), "cachier: {problem}");
 }

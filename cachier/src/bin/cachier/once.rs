@@ -14,12 +14,12 @@ use crate::text::{harmless, shortened};
 
 pub(crate) struct Read {
     pub(crate) text: String,
-    /// What the sources say that did not answer, with their names.
+    /// The problems of sources that did not answer, with their names.
     pub(crate) problems: Vec<String>,
 }
 
 impl Read {
-    /// With what was wrong before.
+    /// Prepends earlier problems.
     pub(crate) fn with(mut self, mut problems: Vec<String>) -> Self {
         problems.append(&mut self.problems);
         Self { problems, ..self }
@@ -42,7 +42,7 @@ pub(crate) fn json(sources: &[Box<dyn Source>], window: Window) -> Read {
     }
 }
 
-/// The functions as a table of so many characters a line.
+/// The functions as a table, `width` characters wide.
 pub(crate) fn table(sources: &[Box<dyn Source>], options: &Options, width: usize) -> Read {
     let answers = read(sources, |source| source.figures(options.window));
     let known = answers.iter().enumerate();

@@ -1,4 +1,4 @@
-//! Stores that instances publish their figures in, as people write them. Pure.
+//! Addresses of stores that instances publish in, as users write them. Pure.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ const SCHEMES: [(&str, Kind); 13] = [
 ];
 
 impl StoreAddress {
-    /// `None` where it is none: the address of an endpoint.
+    /// `None` if the text is the address of an endpoint.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let found = SCHEMES.iter().find(|(scheme, _)| text.starts_with(scheme));
         let (scheme, kind) = found?;
@@ -59,7 +59,7 @@ impl StoreAddress {
         })
     }
 
-    /// The file or folder that must be there: whoever reads makes none.
+    /// The file or folder that must exist: a reader creates none.
     #[cfg(feature = "persistent")]
     pub(crate) fn path(&self) -> Option<&str> {
         match self.kind {
@@ -87,7 +87,7 @@ impl StoreAddress {
 }
 
 impl Kind {
-    /// The feature that a program has it by.
+    /// The feature that enables this kind.
     pub(crate) fn feature(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -100,7 +100,7 @@ impl Kind {
         }
     }
 
-    /// What is said where the program was built without it.
+    /// The message if the program was built without this kind.
     pub(crate) fn missing(self) -> String {
         let feature = self.feature();
         format!(

@@ -9,7 +9,7 @@ use crate::detail::Detail;
 use crate::figures::Figures;
 use crate::source::{Source, Window};
 
-/// What is to be read.
+/// What to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) window: Window,
@@ -23,7 +23,7 @@ pub(crate) struct Answer {
     pub(crate) source: usize,
     pub(crate) wanted: Wanted,
     pub(crate) figures: Result<Figures, String>,
-    /// Of the wanted function, where this source is asked for it.
+    /// The details of the wanted function, if this source has been asked for them.
     pub(crate) detail: Option<Result<Detail, String>>,
 }
 
@@ -49,10 +49,10 @@ impl Pollers {
         Ok(Self(started.collect::<io::Result<_>>()?))
     }
 
-    /// Reads this from now on, and at once.
+    /// Changes what is read, and reads it at once.
     pub(crate) fn ask(&self, wanted: &Wanted) {
         for sender in &self.0 {
-            // One whose thread has ended has nobody to tell either.
+            // A poller whose thread has ended needs no message.
             let _ = sender.send(wanted.clone());
         }
     }

@@ -52,7 +52,7 @@ impl Row {
         }
     }
 
-    /// Counts add up; the contents of a store that all share are the largest that is known.
+    /// Counts add up; the contents of a shared store are the largest known.
     fn add(&mut self, other: &Self) {
         self.counted.add(&other.counted);
         let is_shared = self.backend != "memory";

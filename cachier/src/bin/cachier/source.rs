@@ -9,18 +9,18 @@ use crate::figures::Figures;
 
 /// A place that figures are read from. Its operations block, for a bounded time.
 ///
-/// What has gone wrong is said in a few words, for a person, without the source's name.
+/// Errors are short messages for users, without the source's name.
 pub(crate) trait Source: Send + Sync {
     /// Short, for people.
     fn name(&self) -> &str;
 
-    /// What all functions have counted in the window, as it was said.
+    /// The counts of all functions in the window, as received.
     fn read(&self, window: Window) -> Result<Value, String>;
 
     /// All of one function: what it has counted since its start, and its recent past where that is known.
     fn detail(&self, function: &str, window: Window) -> Result<Detail, String>;
 
-    /// How long its figures are new.
+    /// How often the source has new figures.
     fn interval(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -37,7 +37,7 @@ pub(crate) enum Window {
     Minute,
     Hour,
     Day,
-    /// Since each program began: of sources that tell of nothing else.
+    /// Since each program began, for sources that know no other window.
     Start,
 }
 
@@ -57,7 +57,7 @@ impl Window {
         }
     }
 
-    /// What is told of calls in it: their number, or their rate.
+    /// The word for calls in this window: their number or their rate.
     pub(crate) fn calls_word(self) -> &'static str {
         match self {
             Self::Start => "calls",

@@ -30,7 +30,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Table,
-    /// While a filter is typed; the one before.
+    /// A filter is being typed; holds the previous one.
     Filter(String),
     Detail,
 }
@@ -38,7 +38,7 @@ pub(crate) enum Mode {
 /// What is known of a source.
 pub(crate) struct Known {
     pub(crate) name: String,
-    /// The last ones, and when they came.
+    /// The last figures, and when they came.
     pub(crate) figures: Option<(Figures, Duration)>,
     /// Why there are no newer ones.
     pub(crate) problem: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Stay,
-    /// Other figures are wanted than before.
+    /// Different figures are wanted now.
     Ask,
     Quit,
 }
@@ -80,7 +80,7 @@ impl State {
     }
 
     pub(crate) fn answered(&mut self, answer: Answer) {
-        // One to an earlier question would be shown as one to this.
+        // An answer to an earlier question would be shown as the current one.
         if answer.wanted.window != self.options.window {
             return;
         }
@@ -264,7 +264,7 @@ mod tests {
         flow
     }
 
-    /// Of functions with so many hits in a minute.
+    /// An answer about functions with these numbers of hits in a minute.
     fn answer(state: &State, source: usize, functions: &[(&str, u64)]) -> Answer {
         let functions = functions.iter().map(|(name, hits)| {
             json!({ "function": name, "counted": { "seconds": 60, "calls": { "hit": hits } } })
@@ -315,7 +315,7 @@ mod tests {
             press(&mut state, keys);
             assert_eq!(chosen(&state), expected, "{keys}");
         }
-        // It is gone: the first one is.
+        // The chosen row is gone, so the first one is chosen.
         let next = answer(&state, 0, &[("a", 1)]);
         state.answered(next);
         assert_eq!(chosen(&state), "a");

@@ -27,7 +27,7 @@ pub(crate) fn set_namespace(namespace: &str) {
 }
 
 impl Store {
-    /// A store that is told from others by its number. Nothing is sent yet.
+    /// A store, registered under its number. Sends nothing yet.
     pub(crate) fn open(number: usize, address: &StoreAddress) -> Result<Self, String> {
         let name = address.name();
         let is_there = |path: &str| path.starts_with('~') || Path::new(path).exists();

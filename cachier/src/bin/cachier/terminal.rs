@@ -21,11 +21,11 @@ const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 enum Happened {
     Input(Event),
     Answer(Box<Answer>),
-    /// The process is to end, or there is no terminal any more.
+    /// The process must end, or the terminal is gone.
     End,
 }
 
-/// Shows the figures until the user has seen enough. The terminal is then as it was before, also after a panic or a signal.
+/// Shows the figures until the user quits. Restores the terminal at the end, even after a panic or a signal.
 pub(crate) fn run(sources: Vec<Box<dyn Source>>, wanted: &Show) -> io::Result<()> {
     let names = sources.iter().map(|source| source.name().to_owned());
     let mut state = State::new(wanted.options.clone(), names);

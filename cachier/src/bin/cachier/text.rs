@@ -23,7 +23,7 @@ pub(crate) fn bytes(number: u64) -> String {
 }
 
 pub(crate) fn percent(share: f64) -> String {
-    // Nearly all is not all.
+    // Below 100 %, never round up to it.
     match share > 0.999 && share < 1.0 {
         true => format!("{:.2} %", (share * 1e4).floor() / 100.0),
         false => format!("{:.1} %", share * 100.0),
@@ -55,7 +55,7 @@ fn scaled(mut number: f64, step: f64, units: &[&str]) -> String {
     format!("{}{unit}", digits(number))
 }
 
-/// Three digits, at most, but for whole numbers.
+/// At most three significant digits, except for whole numbers.
 fn digits(number: f64) -> String {
     let decimals: usize = match number.abs() {
         n if n >= 99.95 => 0,
@@ -77,7 +77,7 @@ pub(crate) fn harmless(name: &str) -> String {
         .collect()
 }
 
-/// At most so many characters: the end of a name tells more than its beginning.
+/// Shortens a name to `width` characters at its beginning, as its end says more.
 pub(crate) fn shortened(name: &str, width: usize) -> String {
     let length = name.chars().count();
     if length <= width {

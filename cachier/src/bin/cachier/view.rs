@@ -13,7 +13,7 @@ use crate::state::{Known, Mode, State};
 use crate::text::{self, harmless, known};
 use crate::view_detail::draw_detail;
 
-/// The most lines for what is wrong.
+/// The most lines of problems.
 const MAX_PROBLEMS: usize = 3;
 const TABLE_KEYS: &str = "↑↓ choose  Enter details  s r sort  / filter  w window  g group  q quit";
 const DETAIL_KEYS: &str = "Esc back  w window  q quit";
@@ -104,7 +104,7 @@ fn totals(state: &State, rows: &[Row]) -> String {
     )
 }
 
-/// Of which instances the figures are, where they are those of several.
+/// Which instances the figures come from, if there are several.
 fn coverages(state: &State) -> impl Iterator<Item = String> {
     let several = state.sources.len() > 1;
     let known = state.sources.iter().filter_map(|source| {

@@ -95,7 +95,7 @@ fn draw_past(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
     }
 }
 
-/// How long calls take, with what was counted beside it.
+/// Call durations on the left, counts on the right.
 fn draw_bars(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
     let left = usize::from(screen.area.width / 2);
     let heading = format!(
@@ -115,7 +115,7 @@ fn draw_bars(screen: &mut Screen<'_, '_>, detail: &Detail, theme: Theme) {
     for number in 0..lines {
         let bar = bars.get(number).map_or(String::new(), |&(bound, count)| {
             let room = left.saturating_sub(20) as f64;
-            // Few are not none.
+            // A small count still gets a bar.
             let length = (count as f64 / most as f64 * room).ceil() as usize;
             format!(
                 "≤ {:<8} {} {}",

@@ -7,18 +7,18 @@ pub(super) struct Backoff {
     left_out: u32,
 }
 
-/// After so many refusals in a row no more exports are left out than before: 15.
+/// The number of refusals in a row after which the pause stops growing, at 15 exports.
 const MAX_REFUSED: u32 = 4;
 
 impl Backoff {
-    /// Whether a periodic export is due; one that is not is left out.
+    /// Whether a periodic export is due; otherwise it is skipped.
     pub(super) fn is_due(&mut self) -> bool {
         let is_due = self.left_out == 0;
         self.left_out = self.left_out.saturating_sub(1);
         is_due
     }
 
-    /// After a refusal one is left out, after another one three, and so on.
+    /// Skips one export after the first refusal, three after the second, then seven and fifteen.
     pub(super) fn refuse(&mut self) {
         self.refused = MAX_REFUSED.min(self.refused + 1);
         self.left_out = (1 << self.refused) - 1;

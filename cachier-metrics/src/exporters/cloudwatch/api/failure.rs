@@ -69,7 +69,7 @@ const UNABLE: &str =
     "the client makes no request, as without a region, credentials or an HTTP client";
 const LATE: &str = "it does not answer in time";
 
-/// Codes of requests that may be made again another time: throttled, or not let in.
+/// Error codes of requests that may be repeated later: throttled, or not authorized.
 const REFUSALS: [&str; 16] = [
     "Throttling",
     "ThrottlingException",
@@ -88,7 +88,7 @@ const REFUSALS: [&str; 16] = [
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-/// The same as statuses, as of a proxy on the way: who asks is not known or not let in, or asks too often.
+/// The same as HTTP statuses, which a proxy may send: unauthenticated, forbidden, or throttled.
 const REFUSED_STATUSES: [u16; 4] = [401, 403, 407, 429];
 
 fn retry(error: &SdkError<PutMetricDataError>) -> Retry {
@@ -110,7 +110,7 @@ fn retry(error: &SdkError<PutMetricDataError>) -> Retry {
 
 /// Whether a failure comes before any connection.
 fn is_unsent(failure: &ConnectorError) -> bool {
-    // Of an unknown kind is what comes from outside the connection: no client, or no credentials.
+    // An error of unknown kind comes from outside the connection: no client, or no credentials.
     failure.is_user() || failure.is_other() && failure.as_other().is_none()
 }
 
@@ -124,7 +124,7 @@ fn retry_of_answer(code: Option<&str>, answer: &HttpResponse) -> Retry {
     }
 }
 
-/// Errors of a connection that there never was.
+/// Errors of a connection that was never made.
 const UNREACHED: [ErrorKind; 3] = [
     ErrorKind::ConnectionRefused,
     ErrorKind::HostUnreachable,

@@ -28,7 +28,7 @@ pub(super) struct Sender {
     pub(super) registry: MetricsRegistry,
     client: Client,
     namespace: String,
-    /// For an export, until its last request begins.
+    /// The longest time until the last request of an export begins.
     timeout: Duration,
     /// A forked child counts from zero. Locked for an export, which calls never wait for.
     state: PerProcess<Mutex<State>>,
@@ -40,9 +40,9 @@ struct State {
     backoff: Backoff,
 }
 
-/// For a request.
+/// The time limit of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// No request begins later in an export.
+/// How long an export may go on before it begins no further request.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
 const TOO_SLOW: &str = "it answers too slowly for all of them at once";
 const THREAD: &str = "cachier-cloudwatch-push";
@@ -109,7 +109,7 @@ impl Sender {
         refused.map_or(Ok(()), |failure| Err(failure.reason))
     }
 
-    /// Its deltas are new no more, unless they may be sent again.
+    /// Marks the request's deltas as sent, unless they may be sent again.
     async fn send_request(
         &self,
         request: Request,
@@ -128,7 +128,7 @@ impl Sender {
     }
 
     async fn put(&self, data: Vec<MetricDatum>) -> Result<(), Failure> {
-        // Not by the client, which would send again what may have been counted.
+        // The client must not retry: it could send what is already counted.
         let config = Config::builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(
@@ -156,7 +156,7 @@ mod tests {
     use crate::metrics::CacheMetrics;
     use crate::options::MetricsOptions;
 
-    /// With more figures than one request may have.
+    /// A sender with more figures than fit into one request.
     fn sender(endpoint: &str, timeout: Duration) -> Sender {
         let registry = MetricsRegistry::new("cloudwatch").max_series(100_000);
         for number in 0..240 {

@@ -24,7 +24,7 @@ pub(super) const MAX_METRICS: usize = 100;
 /// The limit of values of a metric.
 pub(super) const MAX_VALUES: usize = 100;
 
-/// As few documents as there can be of at most so many metrics. Data of one name keep their order.
+/// The data in as few documents as possible, each of at most `max_metrics` metrics. Data of one name keep their order.
 pub(super) fn documents(data: Vec<Datum>, max_metrics: usize) -> Vec<Document> {
     let mut documents: Vec<Document> = Vec::new();
     let mut of_dimensions = HashMap::<_, Vec<usize>>::new();
@@ -68,7 +68,7 @@ impl Document {
         self.deltas.extend(datum.deltas);
     }
 
-    /// As a line, with its end. Its values go into it.
+    /// The document as a line, with its line break. Moves its values out.
     pub(super) fn line(&mut self, namespace: &str, time: SystemTime) -> String {
         let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let metrics = self.metrics.iter();

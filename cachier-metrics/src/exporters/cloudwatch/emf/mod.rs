@@ -1,4 +1,4 @@
-//! The embedded metric format: figures as lines of JSON in a log, of which CloudWatch makes metrics. Without its API.
+//! The embedded metric format: figures as JSON lines in a log, which CloudWatch turns into metrics. Needs no API.
 
 mod builder;
 mod exporter;

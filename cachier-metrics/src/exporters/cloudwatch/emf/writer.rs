@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes so many bytes.
+    /// Accepts this many bytes.
     struct Full(Vec<u8>, usize);
 
     impl Write for Full {
