@@ -3,6 +3,7 @@
 //! Everything here is a pure function of what is stored, what is running, the options and the value's age. The driver
 //! carries out the decisions.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use cachier_backends::entry::AgeLimit;
@@ -34,7 +35,10 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// The rules for one value: those of its function, with the age from which this value is stale.
-    pub(crate) fn for_value(&self, ageing: Ageing) -> Self {
+    pub(crate) fn for_value(&self, ageing: Ageing) -> Cow<'_, Self> {
+        if ageing == Ageing::default() {
+            return Cow::Borrowed(self);
+        }
         let limit = match ageing.limit {
             None => self.stale_after,
             Some(own) => [own_limit(own), self.longest_own_limit]
@@ -42,10 +46,10 @@ impl Rules {
                 .flatten()
                 .min(),
         };
-        Self {
+        Cow::Owned(Self {
             stale_after: limit.map(|limit| limit.saturating_sub(share_of(limit, ageing.jitter.0))),
             ..self.clone()
-        }
+        })
     }
 
     /// The age from which a fresh value is recomputed in the background.

@@ -435,7 +435,13 @@ fn fresh_nanos(policy: &Policy, jitter: Share, slowest: u64) -> u64 {
     let bound = match (policy.age_limits, policy.near_stale_after) {
         // The moments from which near copies count tell the rest.
         (AgeLimits::OfFunction, Some(near)) => {
-            let limit = policy.shortest_limit(jitter);
+            // Those of the shortest limits may be due at once; it is zero for none where the function's is not.
+            let limit = policy
+                .shortest_limit(jitter)
+                .map(|limit| match policy.rules.stale_after {
+                    Some(Duration::ZERO) => Duration::ZERO,
+                    _ => limit.max(Duration::from_nanos(1)),
+                });
             Some(limit.map_or(near, |limit| limit.min(near)))
         }
         (AgeLimits::OfFunction, None) => policy.undecided_until(jitter, slowest),

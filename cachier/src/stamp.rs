@@ -3,7 +3,7 @@
 use cachier_backends::entry::{AgeLimit, Jitter};
 
 #[cfg(feature = "persistent")]
-use crate::timer::nanos;
+use {crate::timer::nanos, std::time::Duration};
 
 /// When a value was computed, for how long, and when it gets stale if that is not its function's alone to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +29,15 @@ pub(crate) struct Ageing {
 }
 
 impl Stamp {
-    /// The moment from which clean-ups count: where the value has an age limit of its own, when it gets stale.
+    /// The moment from which clean-ups count: where the value has an age limit of its own, when it gets stale, which is after
+    /// this time.
     #[cfg(feature = "persistent")]
-    pub(crate) fn cleanup_moment(&self) -> u64 {
+    pub(crate) fn cleanup_moment(&self, stale_after: Option<Duration>) -> u64 {
         /// A value that never gets stale stays longer than any program runs, and within what stores take for a time.
         const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1_000_000_000;
         let until_stale = match self.ageing.limit {
             None => 0,
-            Some(AgeLimit::Of(limit)) => nanos(limit).min(CENTURY),
-            Some(AgeLimit::Never) => CENTURY,
+            Some(_) => stale_after.map_or(CENTURY, |limit| nanos(limit).min(CENTURY)),
         };
         self.created.saturating_add(until_stale)
     }

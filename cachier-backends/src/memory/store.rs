@@ -180,6 +180,23 @@ where
         })?
     }
 
+    /// Counts a use of the entry of this key, which was [peeked](Self::peek) at.
+    pub fn touch<Q>(&self, key: &Q)
+    where
+        Q: BorrowedKey<K> + Sync + ?Sized,
+    {
+        if !self.counts_uses {
+            return;
+        }
+        guarded(|guard| match self.contents.words() {
+            Some(index) if const { Contents::<K, V>::CAN_BE_WORDS } => {
+                let any = None::<fn(u64) -> bool>;
+                self.take_word(index, key, any, |_, found| found.count_use())
+            }
+            _ => self.node(key, &guard).map(|node| node.uses.count()),
+        });
+    }
+
     /// When the value of this key was computed. Clones nothing, and does not count as a use.
     pub fn created<Q>(&self, key: &Q) -> Option<u64>
     where

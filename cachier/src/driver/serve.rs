@@ -27,6 +27,7 @@ impl<T: Store> CallDriver<T> {
             self.session.record_failure(&error);
             return None;
         }
+        self.core.store.used(&self.key);
         if freshness == Freshness::Fresh {
             slot.loaded(stamp);
         }

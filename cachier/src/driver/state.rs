@@ -1,5 +1,6 @@
 //! The state of one call.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use cachier_backends::entry::AgeLimit;
@@ -188,18 +189,18 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// The rules for the value that this call has found, if any.
-    pub(super) fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Cow<'_, Rules> {
         let ageing = self.found.as_ref().map(|found| found.stamp.ageing);
         let rules = &self.session.policy.rules;
         rules.for_value(ageing.unwrap_or_default())
     }
 
     /// The same for a decision, which takes a draw where the value is refreshed at random.
-    pub(super) fn rules_with_lead(&self) -> Rules {
+    pub(super) fn rules_with_lead(&self) -> Cow<'_, Rules> {
         let mut rules = self.rules();
         if let (Some(RefreshAfter::Early), Some(found)) = (rules.refresh_after, &self.found) {
             let drawn = self.core.function.context.random.bits();
-            rules.early_lead = early_lead(found.stamp.compute_nanos, drawn);
+            rules.to_mut().early_lead = early_lead(found.stamp.compute_nanos, drawn);
         }
         rules
     }

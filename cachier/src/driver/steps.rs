@@ -1,7 +1,7 @@
 //! The steps of a call.
 
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cachier_backends::cold::boxed_cold;
 use cachier_metrics::{Outcome, Reason, StaleUse};
@@ -12,7 +12,7 @@ use super::state::{CallDriver, LookupState, State, Step};
 use super::transition::Transition;
 use super::work::{Slot, Work};
 use crate::call::{Call, Completion};
-use crate::decision::{Action, Freshness, Intent, ResultKind, Stored, decide, is_fresh};
+use crate::decision::{Action, Freshness, Intent, ResultKind, Rules, Stored, decide, is_fresh};
 use crate::flight::FlightResult;
 use crate::storage::{Found, Loaded, Store};
 
@@ -105,10 +105,12 @@ impl<T: Store> CallDriver<T> {
                 self.load().await;
             }
             let stored = self.stored();
-            self.saw_stale |= self.is_stale(stored);
             let rules = self.rules_with_lead();
+            let is_stale = is_stale(stored, &rules, max_age);
             let backoff = self.backoff_of(stored, &rules);
-            match decide(stored, backoff, self.claim_state, &rules, max_age, intent) {
+            let action = decide(stored, backoff, self.claim_state, &rules, max_age, intent);
+            self.saw_stale |= is_stale;
+            match action {
                 Action::Serve(age) => return Step::Serve(age),
                 Action::ServeAndRefresh(freshness, age) => {
                     return Step::ServeAndRefresh(freshness, age);
@@ -155,11 +157,6 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    fn is_stale(&self, stored: Stored) -> bool {
-        let stale_after = self.rules().stale_after;
-        matches!(stored, Stored::Aged(age) if !is_fresh(age, stale_after, self.session.options.max_age))
-    }
-
     /// Starts a recomputation in the background, unless one is running.
     fn refresh(&self, work: &mut dyn Work<T>) {
         let Some(seen) = self.seen.clone() else {
@@ -197,4 +194,8 @@ impl<T: Store> CallDriver<T> {
             });
         }
     }
+}
+
+fn is_stale(stored: Stored, rules: &Rules, max_age: Option<Duration>) -> bool {
+    matches!(stored, Stored::Aged(age) if !is_fresh(age, rules.stale_after, max_age))
 }

@@ -18,6 +18,8 @@ use crate::timer::nanos;
 pub(crate) struct Policy {
     pub(crate) rules: Rules,
     pub(crate) age_limits: AgeLimits,
+    /// The limit of a value that the function's closure cannot see: a `None` that the parameters allow, not the attribute.
+    unseen_limit: Option<AgeLimit>,
     pub(crate) jitter: Share,
     pub(crate) wait_for_calc_timeout: Option<Duration>,
     pub(crate) allow_none: bool,
@@ -66,6 +68,7 @@ impl Policy {
 
     /// How a value ages that is about to be stored, and has this limit of its own.
     pub(crate) fn ageing(&self, limit: Option<AgeLimit>, random: &Random) -> Ageing {
+        let limit = limit.or(self.unseen_limit);
         let jitter = match self.jitter {
             Share::NOTHING => Jitter::default(),
             share => Jitter(share.of(random.bits().into()) as u32),
@@ -123,14 +126,21 @@ impl Policy {
     pub(crate) fn resolve(options: &Options, of_all: &Params) -> Self {
         let (params, program) = (of_all.of(options), &of_all.program);
         let cleanup_stale = options.cleanup_stale.unwrap_or(params.cleanup_stale);
+        let stale_after = options.stale_after.or(params.stale_after);
         Self {
             rules: Rules {
                 stale_after: match options.age_limits {
-                    AgeLimits::OfFunction => options.stale_after.or(params.stale_after),
+                    AgeLimits::OfFunction => stale_after,
                     // One without a limit was stored before the function gave them any.
                     AgeLimits::OfValues => Some(Duration::ZERO),
                 },
-                longest_own_limit: options.max_stale,
+                longest_own_limit: match options.age_limits {
+                    // One with a limit was stored while the function gave them some.
+                    AgeLimits::OfFunction => {
+                        [options.max_stale, stale_after].into_iter().flatten().min()
+                    }
+                    AgeLimits::OfValues => options.max_stale,
+                },
                 max_stale: options.max_stale.or(params.max_stale),
                 stale_on_error: options.stale_on_error.or(params.stale_on_error),
                 refresh_after: options.refresh_after.or(params.refresh_after),
@@ -142,6 +152,10 @@ impl Policy {
                 retry_after: options.retry_after.unwrap_or(params.retry_after),
             },
             age_limits: options.age_limits,
+            unseen_limit: match options.age_limits {
+                AgeLimits::OfFunction => None,
+                AgeLimits::OfValues => Some(stale_after.map_or(AgeLimit::Never, AgeLimit::Of)),
+            },
             jitter: options.jitter.unwrap_or(params.jitter),
             wait_for_calc_timeout: options
                 .wait_for_calc_timeout

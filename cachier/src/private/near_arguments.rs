@@ -17,8 +17,9 @@ use crate::function::Function;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
+use crate::storage::change_log::{NearEpoch, NearKey};
 use crate::storage::encoded::{Encoded, since_epoch};
-use crate::storage::near::{Near, NearEpoch, NearKey};
+use crate::storage::near::Near;
 use crate::storage::persistent::Persistent;
 
 /// Arguments for a near tier in front of a persistent backend.
@@ -149,15 +150,20 @@ where
     }
 
     fn loaded(&self, value: &V, stamp: Stamp) {
-        let (value, stamp) = (value.clone(), self.monotonic(stamp));
-        self.near
-            .insert_loaded(self.function, self.epoch, &self.key, value, stamp);
+        if let Some(stamp) = self.monotonic(stamp) {
+            self.near
+                .insert_loaded(self.function, self.epoch, &self.key, value.clone(), stamp);
+        }
     }
 
     fn stored(&self, value: &V, stamp: Stamp) {
-        let (value, stamp) = (value.clone(), self.monotonic(stamp));
-        self.near
-            .insert_stored(self.function, self.epoch, &self.key, value, stamp);
+        match self.monotonic(stamp) {
+            Some(stamp) => {
+                self.near
+                    .insert_stored(self.function, self.epoch, &self.key, value.clone(), stamp)
+            }
+            None => self.invalidated(),
+        }
     }
 
     fn invalidated(&self) {
@@ -166,13 +172,14 @@ where
 }
 
 impl<K, V> NearCodec<K, V> {
-    /// The stamp of an entry, in nanoseconds of the monotonic clock.
-    fn monotonic(&self, stamp: Stamp) -> Stamp {
+    /// The stamp of an entry, in nanoseconds of the monotonic clock; `None` for an entry older than that clock, such as one from
+    /// before the machine was started, which would look too young.
+    fn monotonic(&self, stamp: Stamp) -> Option<Stamp> {
         let clock = &self.function.context.clock;
         let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
-        Stamp {
-            created: clock.now().saturating_sub(age),
+        Some(Stamp {
+            created: clock.now().checked_sub(age)?,
             ..stamp
-        }
+        })
     }
 }

@@ -122,6 +122,10 @@ impl Store for ErasedMemory {
         Some(())
     }
 
+    fn used(&self, key: &AnyKey) {
+        self.values().touch(key);
+    }
+
     fn seen_absent(&self) -> Option<Option<u64>> {
         Some(None)
     }
@@ -236,6 +240,8 @@ impl Store for ErasedMemory {
 /// The driver's operations on the values of a function.
 pub(crate) trait ErasedValues: Send + Sync {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>>;
+    /// Counts a use of the value, against its eviction.
+    fn touch(&self, key: &AnyKey);
     /// When the value was created, if there is one.
     fn created(&self, key: &AnyKey) -> Option<u64>;
     /// Whether there is room for this entry.
@@ -276,6 +282,10 @@ where
             stamp,
             bytes: None,
         })
+    }
+
+    fn touch(&self, key: &AnyKey) {
+        self.store.touch(key.get::<K>());
     }
 
     fn created(&self, key: &AnyKey) -> Option<u64> {

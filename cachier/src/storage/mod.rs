@@ -4,6 +4,8 @@
 mod active_leases;
 #[cfg(feature = "persistent")]
 mod change_listeners;
+#[cfg(all(feature = "memory", feature = "persistent"))]
+pub(crate) mod change_log;
 #[cfg(feature = "persistent")]
 pub(crate) mod encoded;
 #[cfg(feature = "memory")]

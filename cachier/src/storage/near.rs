@@ -1,17 +1,16 @@
 //! A bounded tier in the process, in front of a persistent backend.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cachier_backends::Change;
 use cachier_backends::memory::{BorrowedKey, Bounds, DeferDrops, Entry, MemoryStore, NewEntry};
 use cachier_backends::process::PerProcess;
-use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
 
+use super::change_log::{ChangeLog, NearEpoch, NearKey};
 use super::since::near_moment;
 use crate::function::Function;
 use crate::stamp::Stamp;
@@ -35,17 +34,6 @@ const RENEWAL_INTERVAL: Duration = Duration::from_millis(100);
 /// that another thread was changing during the fork.
 const MAX_WAIT_IN_CHILD: Duration = Duration::from_millis(100);
 
-/// The key of a near entry, for the function and for the backend.
-#[derive(Clone)]
-pub struct NearKey<K> {
-    pub(crate) key: K,
-    pub(crate) hash: KeyHash,
-}
-
-/// The state of the tier when a fetch began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NearEpoch(u64);
-
 impl<K, V> Near<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
@@ -58,10 +46,9 @@ where
         Self {
             store: MemoryStore::new(bounds).max_wait_in_child(MAX_WAIT_IN_CHILD),
             log: PerProcess::new(|before| {
-                let has_missed = before.is_some();
-                Mutex::new(ChangeLog {
-                    has_missed,
-                    ..ChangeLog::default()
+                Mutex::new(match before {
+                    Some(_) => ChangeLog::with_gap(),
+                    None => ChangeLog::default(),
                 })
             }),
             log_size: 2 * capacity.min(usize::MAX / 4) + 64,
@@ -114,7 +101,7 @@ where
     }
 
     pub(crate) fn epoch(&self) -> NearEpoch {
-        NearEpoch(self.log().changes)
+        self.log().epoch()
     }
 
     /// Inserts a value loaded since `epoch`, unless its entry has changed meanwhile. The stamp is in nanoseconds of the
@@ -167,15 +154,16 @@ where
         stamp: Stamp,
     ) {
         let Some(since) = near_moment(function, stamp) else {
+            // Never to be served: that it was stored is remembered, its key is not.
+            log.forget(vec![key.hash], self.log_size);
             self.store.remove(&key.key);
             return;
         };
         let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos).fresh_since(since);
         let mut entering = Some((key.key.clone(), entry));
         let inserted = self.store.insert_or_leave(&mut entering);
-        if log.keys.len() > self.log_size {
-            let keys = log.keys.iter().map(|(hash, known)| (*hash, &known.key));
-            let evicted = self.store.absent(keys);
+        if log.len() > self.log_size {
+            let evicted = self.store.absent(log.keys());
             log.forget(evicted, self.log_size);
         }
         drop(log);
@@ -191,8 +179,8 @@ where
         drop(log);
         match change {
             Change::Entry(hash) => {
-                if let Some(known) = known.get(hash) {
-                    self.store.remove(&known.key);
+                if let Some(key) = known.get(hash) {
+                    self.store.remove(key);
                 }
             }
             _ => {
@@ -208,120 +196,14 @@ where
     fn log(&self) -> MutexGuard<'_, ChangeLog<K>> {
         let lock = || self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut log = lock();
-        if log.has_missed {
+        if log.has_gap() {
             // Not under the lock, as it drops values. Until it is done, others do the same.
             drop(log);
             self.store.clear();
             log = lock();
-            log.has_missed = false;
+            log.close_gap();
         }
         log
-    }
-}
-
-/// Recent changes, so that a value fetched before a change of its entry is not inserted after it.
-///
-/// Own stores that the tier holds are remembered with their keys. Other changes are remembered up to a limit, so
-/// that those of cold keys are soon forgotten, and own stores that stay near push none out.
-struct ChangeLog<K> {
-    /// The number of changes so far.
-    changes: u64,
-    /// The number of the last change of all entries, or of the last one that is no longer remembered.
-    all_changed: u64,
-    /// The number of each entry's last change, if it is recent.
-    changed: HashMap<KeyHash, u64>,
-    /// Recent changes of single entries, in the order in which they are forgotten.
-    recent: VecDeque<(u64, KeyHash)>,
-    /// The entries, and some that have gone, by the backend's hash.
-    keys: Keys<K>,
-    /// Whether the tier is older than this log.
-    has_missed: bool,
-}
-
-type Keys<K> = HashMap<KeyHash, KnownKey<K>>;
-
-/// An entry of the tier.
-struct KnownKey<K> {
-    key: K,
-    /// The number of this process's last store of it; 0 if it has been loaded.
-    stored: u64,
-}
-
-impl<K> Default for ChangeLog<K> {
-    fn default() -> Self {
-        Self {
-            changes: 0,
-            all_changed: 0,
-            changed: HashMap::new(),
-            recent: VecDeque::new(),
-            keys: HashMap::new(),
-            has_missed: false,
-        }
-    }
-}
-
-impl<K> ChangeLog<K> {
-    /// Notes a change of an entry that the tier does not hold any more, or of all; returns those that were known of it.
-    fn note(&mut self, change: Change, size: usize) -> Keys<K> {
-        self.changes += 1;
-        let Change::Entry(hash) = change else {
-            self.all_changed = self.changes;
-            // Their memory is given back.
-            self.changed = HashMap::new();
-            self.recent = VecDeque::new();
-            return mem::take(&mut self.keys);
-        };
-        self.remember(hash, self.changes, size);
-        self.keys.remove_entry(&hash).into_iter().collect()
-    }
-
-    /// Remembers the number of an entry's change, in place of the oldest that is remembered.
-    fn remember(&mut self, hash: KeyHash, number: u64, size: usize) {
-        if self.recent.len() >= size
-            && let Some((number, oldest)) = self.recent.pop_front()
-        {
-            self.all_changed = self.all_changed.max(number);
-            if self.changed.get(&oldest) == Some(&number) {
-                self.changed.remove(&oldest);
-            }
-        }
-        self.recent.push_back((number, hash));
-        self.changed.insert(hash, number);
-    }
-
-    /// Forgets the keys of evicted entries, but not at once that they were stored.
-    fn forget(&mut self, evicted: Vec<KeyHash>, size: usize) {
-        for hash in evicted {
-            if let Some(known) = self.keys.remove(&hash)
-                && known.stored > self.all_changed
-            {
-                self.remember(hash, known.stored, size);
-            }
-        }
-    }
-
-    /// Whether the entry of this hash may have changed since then.
-    fn concerns_since(&self, NearEpoch(epoch): NearEpoch, hash: KeyHash) -> bool {
-        let changed = self.changed.get(&hash).copied().unwrap_or(0);
-        let stored = self.keys.get(&hash).map_or(0, |known| known.stored);
-        self.all_changed.max(changed).max(stored) > epoch
-    }
-}
-
-impl<K: Clone> ChangeLog<K> {
-    /// Notes that the tier is to hold an entry that was loaded.
-    fn keep(&mut self, key: &NearKey<K>) -> &mut KnownKey<K> {
-        self.keys.entry(key.hash).or_insert_with(|| KnownKey {
-            key: key.key.clone(),
-            stored: 0,
-        })
-    }
-
-    /// Notes that the tier is to hold an entry that this process has stored.
-    fn keep_stored(&mut self, key: &NearKey<K>) {
-        self.changes += 1;
-        let number = self.changes;
-        self.keep(key).stored = number;
     }
 }
 
@@ -331,6 +213,9 @@ mod tests {
     use std::hash::Hasher;
     use std::rc::Rc;
 
+    use cachier_backends::KeyHash;
+    use cachier_backends::entry::AgeLimit;
+
     use super::*;
     use crate::context;
     use crate::identity::{FunctionSpec, Package};
@@ -339,87 +224,6 @@ mod tests {
 
     fn hash(byte: u8) -> KeyHash {
         KeyHash::from_bytes([byte; 32])
-    }
-
-    fn after(changes: impl IntoIterator<Item = Change>) -> ChangeLog<u8> {
-        let mut log = ChangeLog::default();
-        for change in changes {
-            log.note(change, 100);
-        }
-        log
-    }
-
-    #[test]
-    fn a_change_concerns_earlier_fetches_of_its_entry() {
-        let log = after([Change::Entry(hash(1)), Change::Entry(hash(2))]);
-        assert!(log.concerns_since(NearEpoch(0), hash(1)));
-        assert!(!log.concerns_since(NearEpoch(1), hash(1)));
-        assert!(log.concerns_since(NearEpoch(1), hash(2)));
-        assert!(!log.concerns_since(NearEpoch(0), hash(3)));
-        assert!(!log.concerns_since(NearEpoch(2), hash(2)));
-    }
-
-    #[test]
-    fn a_clearance_concerns_every_entry() {
-        let log = after([Change::All]);
-        assert!(log.concerns_since(NearEpoch(0), hash(1)));
-        assert!(!log.concerns_since(NearEpoch(1), hash(1)));
-    }
-
-    #[test]
-    fn too_many_changes_concern_every_entry() {
-        let log = after((0..500).map(|_| Change::Entry(hash(1))));
-        assert!(log.concerns_since(NearEpoch(500 - 101), hash(2)));
-        assert!(!log.concerns_since(NearEpoch(500 - 100), hash(2)));
-        assert!(log.concerns_since(NearEpoch(500 - 1), hash(1)));
-    }
-
-    fn key(byte: u8) -> NearKey<u8> {
-        NearKey {
-            key: byte,
-            hash: hash(byte),
-        }
-    }
-
-    #[test]
-    fn kept_stores_concern_nobody_else() {
-        let mut log = after([Change::Entry(hash(1))]);
-        let epoch = NearEpoch(log.changes);
-        for byte in 100..=250 {
-            log.keep_stored(&key(byte));
-        }
-        assert!(log.concerns_since(epoch, hash(100)));
-        assert!(!log.concerns_since(epoch, hash(1)), "others are remembered");
-        assert!(log.concerns_since(NearEpoch(0), hash(1)));
-        assert_eq!((log.all_changed, log.recent.len()), (0, 1));
-    }
-
-    #[test]
-    fn evicted_stores_are_remembered_for_a_while() {
-        const SIZE: usize = 10;
-        let mut log = ChangeLog::default();
-        let epoch = NearEpoch(log.changes);
-        log.keep_stored(&key(1));
-        log.keep(&key(2));
-        log.forget(vec![hash(1), hash(2)], SIZE);
-        assert!(log.keys.is_empty());
-        assert!(log.concerns_since(epoch, hash(1)));
-        assert!(!log.concerns_since(epoch, hash(2)), "it has been loaded");
-        log.keep(&key(1));
-        assert!(log.concerns_since(epoch, hash(1)), "it is loaded again");
-        for byte in 100..200 {
-            log.keep_stored(&key(byte));
-            log.forget(vec![hash(byte)], SIZE);
-        }
-        assert!(log.recent.len() <= SIZE && log.changed.len() <= SIZE);
-        assert!(log.concerns_since(epoch, hash(1)), "like any other");
-        log.keep_stored(&key(3));
-        assert_eq!(log.note(Change::Entry(hash(3)), SIZE).len(), 1);
-        assert_eq!(log.note(Change::All, SIZE).len(), 1);
-        assert_eq!(
-            log.recent.capacity() + log.changed.capacity() + log.keys.capacity(),
-            0
-        );
     }
 
     /// A key that looks at the tier whenever it is hashed, as other threads may at any time.
@@ -440,8 +244,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn values_older_than_a_change_are_never_served() {
+    fn function() -> Function {
         let spec = FunctionSpec {
             identity: "near".to_owned(),
             path: "near".to_owned(),
@@ -451,7 +254,36 @@ mod tests {
                 ..Options::new()
             },
         };
-        let function = Function::new(spec, context::current(), None);
+        Function::new(spec, context::current(), None)
+    }
+
+    #[test]
+    fn values_that_are_never_fresh_leave_nothing() {
+        let function = function();
+        let near = Near::<u32, u8>::open(&function);
+        for number in 0..1000_u32 {
+            let key = NearKey {
+                key: number,
+                hash: KeyHash::from_bytes([(number % 251) as u8; 32]),
+            };
+            let stamp = Stamp {
+                created: 0,
+                compute_nanos: 0,
+                expires: None,
+                confirmed: 0,
+                ageing: Ageing {
+                    limit: Some(AgeLimit::Of(Duration::ZERO)),
+                    ..Ageing::default()
+                },
+            };
+            near.insert_stored(&function, near.epoch(), &key, 1, stamp);
+        }
+        assert_eq!(near.log().len(), 0);
+    }
+
+    #[test]
+    fn values_older_than_a_change_are_never_served() {
+        let function = function();
         let near = Rc::new(Near::<Watched, u8>::open(&function));
         let is_served = Rc::new(Cell::new(false));
         let (seen, watched) = (Rc::clone(&is_served), Rc::clone(&near));

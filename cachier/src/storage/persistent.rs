@@ -356,6 +356,7 @@ impl Store for Persistent {
         mut guard: Option<LeaseGuard>,
     ) -> Result<StoreOutcome, Error> {
         let stamp = found.stamp;
+        let stale_after = session.policy.rules.for_value(stamp.ageing).stale_after;
         let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
         let is_leased = lease.is_some();
@@ -364,7 +365,8 @@ impl Store for Persistent {
             self.operate_with_retry(session, Operation::Store, async move |target, bounded| {
                 let key = target.key(*key);
                 let entry = found.value.entry(&key);
-                let mut request = StoreRequest::new(&entry, moment(stamp.cleanup_moment()));
+                let mut request =
+                    StoreRequest::new(&entry, moment(stamp.cleanup_moment(stale_after)));
                 request.expires = stamp.expires.map(moment);
                 request.lease = lease.map(Lease::share);
                 request.capacity_bytes = session.function().options.capacity_bytes;

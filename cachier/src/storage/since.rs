@@ -37,8 +37,8 @@ impl Times {
         function.note_compute(stamp.compute_nanos);
         match function.options.age_limits {
             AgeLimits::OfValues => {
-                let rules = function.policy().rules.for_value(ageing);
-                Self::of_limit(created, rules.stale_after)
+                let policy = function.policy();
+                Self::of_limit(created, policy.rules.for_value(ageing).stale_after)
             }
             AgeLimits::OfFunction if ageing.jitter != Jitter::default() => {
                 Self::of_jitter(created, ageing.jitter)
@@ -117,7 +117,7 @@ pub(super) fn near_moment(function: &Function, stamp: Stamp) -> Option<u64> {
     };
     let rules = Rules {
         early_lead: longest_lead(stamp.compute_nanos),
-        ..policy.rules.for_value(stamp.ageing)
+        ..policy.rules.for_value(stamp.ageing).into_owned()
     };
     if rules.stale_after == Some(Duration::ZERO) {
         return None;

@@ -104,6 +104,10 @@ pub trait Store: Send + Sync + Sized + 'static {
     fn claim_at_once(&self) -> Option<Self::Lease> {
         None
     }
+    /// Counts a use of a loaded value that is served, where that keeps it from being evicted.
+    fn used(&self, key: &Self::Key) {
+        let _ = key;
+    }
     /// What a load sees of an absent entry, where others need not be asked.
     fn seen_absent(&self) -> Option<Self::Seen> {
         None

@@ -120,6 +120,49 @@ jitter_of_the_program! {
 }
 
 #[test]
+fn a_jitter_of_all_leaves_near_copies() {
+    count!(
+        RUNS,
+        backend = "file",
+        near_cache = 10,
+        stale_after = "1h",
+        jitter = "100%"
+    );
+
+    in_folder(|_| {
+        count(1);
+        let call = count::call_detailed(CallOptions::new(), 1);
+        assert_eq!(call.tier, Some(Tier::Near));
+    });
+}
+
+#[test]
+fn a_hot_value_past_the_shortest_limit_stays() {
+    #[cachier(
+        backend = "memory",
+        capacity = 100,
+        stale_after = "1h",
+        jitter = "100%"
+    )]
+    fn double(key: u32) -> u32 {
+        key * 2
+    }
+
+    in_folder(|_| {
+        double(0);
+        // Shorter than what jitter has left of the limit, in this seed.
+        Clock::advance(Duration::from_secs(1));
+        for scanned in 1..10_000 {
+            for _ in 0..3 {
+                let call = double::call_detailed(CallOptions::new(), 0);
+                assert_eq!(call.outcome, Outcome::Hit, "{scanned}");
+            }
+            double(scanned);
+        }
+    });
+}
+
+#[test]
 fn near_copies_are_served_near_despite_jitter() {
     count!(
         RUNS,

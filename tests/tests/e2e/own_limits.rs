@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, Outcome, cachier};
+use cachier::{CallOptions, Outcome, cachier, global_params, set_global_params};
 use cachier_metrics::RemovalCause;
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, once};
@@ -185,6 +185,45 @@ macro_rules! own_limits {
             }
 
             #[test]
+            fn cleanups_count_from_a_bounded_limit() {
+                #[cachier($($argument)*, stale_after = |_| None, max_stale = "5h",
+                    cleanup_stale, cleanup_interval = "1h", enable_metrics)]
+                fn same(number: u64) -> u64 {
+                    number
+                }
+
+                in_folder(|_| {
+                    same(1);
+                    cachier::flush();
+                    Clock::advance(HOUR * 11);
+                    same(2);
+                    cachier::flush();
+                    let removed = same::metrics().snapshot().removals[RemovalCause::Cleanup];
+                    assert_eq!((removed, same::usage().unwrap().entries), (1, Some(1)));
+                });
+            }
+
+            #[test]
+            fn a_none_of_the_program_has_its_limit() {
+                #[cachier($($argument)*, stale_after = |value: &u64| hours(*value))]
+                fn half(number: u64) -> Option<u64> {
+                    (number % 2 == 0).then_some(number / 2)
+                }
+
+                in_folder(|_| {
+                    set_global_params(global_params().allow_none(true).stale_after(HOUR));
+                    expect!(half(3), Duration::ZERO, Miss);
+                    expect!(half(3), HOUR, Hit);
+                    expect!(half(3), INSTANT, Miss);
+                    let mut params = global_params();
+                    params.stale_after = None;
+                    set_global_params(params);
+                    expect!(half(5), Duration::ZERO, Miss);
+                    expect!(half(5), HOUR * 9999, Hit);
+                });
+            }
+
+            #[test]
             fn async_functions_have_limits_too() {
                 #[cachier($($argument)*, stale_after = |value| hours(*value))]
                 async fn same(number: u64) -> u64 {
@@ -268,6 +307,38 @@ fn values_from_before_a_closure_are_stale() {
         in_another_process(|| {
             expect!(same(1), Duration::ZERO, Miss);
             expect!(same(1), Duration::ZERO, Hit);
+        });
+    });
+}
+
+/// Two versions of a program, of which the older gave its values limits.
+#[test]
+fn a_limit_does_not_outlive_its_closure() {
+    mod before {
+        #[cachier::cachier(backend = "file", name = "same", version = 1, stale_after = |_| None)]
+        pub(super) fn same(number: u64) -> u64 {
+            number
+        }
+    }
+
+    #[cachier(
+        backend = "file",
+        name = "same",
+        version = 1,
+        near_cache = 10,
+        near_stale_after = "9d",
+        stale_after = "1h"
+    )]
+    fn same(number: u64) -> u64 {
+        number
+    }
+
+    in_folder(|_| {
+        before::same(1);
+        in_another_process(|| {
+            expect!(same(1), Duration::ZERO, Hit);
+            expect!(same(1), HOUR, Hit);
+            expect!(same(1), INSTANT, Miss);
         });
     });
 }
