@@ -10,6 +10,8 @@ use std::fmt;
 /// let versions = [Version::Unversioned, Version::Number(2), Version::Code(255)];
 /// assert_eq!(versions.map(|version| version.to_string()), ["none", "2", "code-00000000000000ff"]);
 /// ```
+///
+/// Exhaustive: it is a part of stored keys, whose format would change with another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
     /// The code does not matter: entries survive all changes of it.

@@ -117,6 +117,11 @@ pub use timed_hits::TimedHit;
 #[doc(hidden)]
 pub use warning::set_warning_handler;
 
+/// The one of which [`PrometheusExporter::router`] returns a router.
+#[cfg(feature = "axum")]
+#[doc(no_inline)]
+pub use ::axum;
+
 /// For programs that have a registry of it: see [`PrometheusExporter::collector`].
 #[cfg(feature = "prometheus-client")]
 pub use prometheus_client;

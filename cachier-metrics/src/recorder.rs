@@ -248,6 +248,8 @@ pub struct ComputeRecorder {
 /// metrics.start_compute(Reason::Absent).finish(ComputeResult::Error);
 /// assert_eq!(metrics.stats().recalculation_failures, 1);
 /// ```
+///
+/// Exhaustive: a function returns a value or fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComputeResult {
     /// A value.

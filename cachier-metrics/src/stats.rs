@@ -25,6 +25,7 @@ use crate::snapshot::Snapshot;
 /// println!("{stats}");
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "MetricSnapshot")]
 #[non_exhaustive]
 pub struct Stats {
     /// Finished calls.

@@ -176,6 +176,9 @@ pub use cachier_macros::methods;
 #[cfg(feature = "cloudwatch")]
 #[doc(no_inline)]
 pub use cachier_metrics::aws_sdk_cloudwatch;
+#[cfg(feature = "axum")]
+#[doc(no_inline)]
+pub use cachier_metrics::axum;
 pub use cachier_metrics::{
     CacheMetrics, ClusterStats, Distribution, ExportError, InstanceStats, MetricsExporter,
     MetricsFile, Snapshot, Stats, StatsTable,

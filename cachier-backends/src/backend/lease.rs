@@ -54,6 +54,8 @@ pub struct Lease {
 ///
 /// assert_eq!(to_do(&LeaseReply::Granted(Lease::new(key, None, ()))), "compute");
 /// ```
+///
+/// Exhaustive: who asks for a lease handles each answer, so that another one is a breaking change.
 #[derive(Debug)]
 pub enum LeaseReply {
     /// The caller is now the owner.
@@ -78,6 +80,8 @@ pub enum LeaseReply {
 /// let vacated = Vacated::Done { lease, removed: true };
 /// assert!(matches!(vacated, Vacated::Done { removed: true, .. }));
 /// ```
+///
+/// Exhaustive: what is done next depends on it, so that another one is a breaking change.
 #[derive(Debug)]
 pub enum Vacated {
     /// The entry is gone; the lease continues for its absence.
@@ -102,6 +106,8 @@ pub enum Vacated {
 ///
 /// assert!(!goes_on(Renewal::Lost));
 /// ```
+///
+/// Exhaustive: an owner goes on or does not, and there is no third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
     /// The lease is valid for another period.

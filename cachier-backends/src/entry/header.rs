@@ -62,6 +62,8 @@ pub enum Codec {
 /// assert!(is_stale(Duration::from_secs(2), AgeLimit::Of(Duration::from_secs(1))));
 /// assert!(!is_stale(Duration::MAX, AgeLimit::Never));
 /// ```
+///
+/// Exhaustive: it is a part of the format of entries, which would change with another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgeLimit {
     /// The value is stale when older than this, to the nanosecond, up to 584 years.

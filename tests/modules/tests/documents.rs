@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cachier_modules::{anchors, blocks, links};
 
@@ -72,6 +73,29 @@ fn page_of_guide(name: &str) -> String {
 
 fn has_anchor(path: &str, anchor: &str) -> bool {
     anchors(&read(path)).iter().any(|known| known == anchor)
+}
+
+#[test]
+fn files_named_by_the_architecture_exist() {
+    let page = read("ARCHITECTURE.md");
+    let listed = Command::new("git")
+        .arg("ls-files")
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let files = String::from_utf8(listed.stdout).unwrap();
+    let is_path = |word: &&str| {
+        let endings = [".rs", ".md", ".hex", ".toml"];
+        endings.iter().any(|ending| word.ends_with(ending)) && !word.contains([' ', '*', '<'])
+    };
+    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter(is_path).collect();
+    assert!(named.len() > 50, "{named:?}");
+    let is_there = |path: &&str| {
+        let mut files = files.lines();
+        files.any(|file| file == *path || file.ends_with(&format!("/{path}")))
+    };
+    let gone: Vec<_> = named.into_iter().filter(|path| !is_there(path)).collect();
+    assert!(gone.is_empty(), "{gone:#?}");
 }
 
 /// What is wrong with a link between files.
