@@ -47,12 +47,12 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// When it cannot be opened or created; [`NotAFile`] if that is what stands there.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     /// How long another user may take to share a file with the group that he has just made.
-    const SHARING: Duration = Duration::from_millis(1);
+    const SHARING_RETRY_DELAY: Duration = Duration::from_millis(1);
     for _ in 0..MAX_ATTEMPTS {
         match open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_shared(path) => {
-                thread::sleep(SHARING);
+                thread::sleep(SHARING_RETRY_DELAY);
                 continue;
             }
             opened => return opened,

@@ -14,7 +14,7 @@ pub(crate) struct Ring {
     taken: AtomicU64,
     /// How many have been added to those of the function.
     added: AtomicU64,
-    places: [Place; LENGTH],
+    places: [RingSlot; LENGTH],
 }
 
 /// Two for the model checker, which then sees many rounds.
@@ -36,7 +36,7 @@ pub(crate) enum Room {
 
 /// The five numbers of a timed hit with its weight.
 #[derive(Default)]
-struct Place([AtomicU64; 5]);
+struct RingSlot([AtomicU64; 5]);
 
 impl Ring {
     pub(crate) fn new() -> Self {
@@ -44,7 +44,7 @@ impl Ring {
             put: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             added: AtomicU64::new(0),
-            places: std::array::from_fn(|_| Place::default()),
+            places: std::array::from_fn(|_| RingSlot::default()),
         }
     }
 
@@ -99,7 +99,7 @@ impl Ring {
     }
 }
 
-impl Place {
+impl RingSlot {
     #[inline]
     fn write(&self, Weighted { hit, weight }: Weighted) {
         let numbers = [hit.started, hit.ended, hit.computed, hit.compute, weight];

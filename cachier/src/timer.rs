@@ -235,12 +235,12 @@ fn own_queue() -> usize {
 struct Sleep {
     timer: &'static Timer,
     deadline: u64,
-    place: Option<Place>,
+    place: Option<QueuePosition>,
 }
 
 /// A sleeper's place in a queue.
 #[derive(Clone, Copy)]
-struct Place {
+struct QueuePosition {
     queues: &'static Queues,
     /// The process that owns the queues.
     process: Process,
@@ -253,7 +253,7 @@ impl Sleep {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let place = self.place.get_or_insert_with(|| {
             let process = Process::current();
-            Place {
+            QueuePosition {
                 queues: self.timer.queues.of(process),
                 process,
                 queue: own_queue(),
@@ -295,7 +295,7 @@ impl Drop for Sleep {
     }
 }
 
-impl Place {
+impl QueuePosition {
     fn queue(&self) -> &'static Queue {
         &self.queues.queues[self.queue]
     }

@@ -12,7 +12,7 @@ use crate::timer::nanos;
 pub(crate) const USAGE_TTL: Duration = Duration::from_secs(10);
 /// How long it is good enough for readers that nobody watches.
 #[cfg(feature = "persistent")]
-const PATIENT_TTL: Duration = Duration::from_secs(60);
+const UNATTENDED_USAGE_TTL: Duration = Duration::from_secs(60);
 
 thread_local! {
     static TTL: Cell<Duration> = const { Cell::new(USAGE_TTL) };
@@ -28,7 +28,7 @@ pub(crate) fn patiently<R>(read: impl FnOnce() -> R) -> R {
             TTL.set(self.0);
         }
     }
-    let _leave = Leave(TTL.replace(PATIENT_TTL));
+    let _leave = Leave(TTL.replace(UNATTENDED_USAGE_TTL));
     read()
 }
 

@@ -11,18 +11,19 @@
 mod analysis;
 mod folder;
 mod output;
+mod request;
 mod spread;
 
-use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{env, io};
 
 use crate::analysis::{Analysis, analyse};
 use crate::folder::Text;
+use crate::output::{Report, Run};
+use crate::request::Request;
 use crate::spread::{Library, characteristic_words};
 
 fn main() -> ExitCode {
@@ -33,29 +34,6 @@ fn main() -> ExitCode {
         },
         Err(error) => report_error(&error),
     }
-}
-
-/// The command line.
-struct Request {
-    folder: PathBuf,
-    /// Whether to show every file, not only the longest ones.
-    all: bool,
-    /// Whether to clear the cache first.
-    fresh: bool,
-}
-
-/// A file and its analysis.
-struct Report {
-    name: String,
-    analysis: Analysis,
-    characteristic: Vec<String>,
-}
-
-/// Facts about this run.
-struct Run {
-    /// Whether the cache was empty.
-    is_first: bool,
-    took: Duration,
 }
 
 fn run(request: &Request) -> Result<(), Box<dyn std::error::Error>> {
@@ -106,27 +84,3 @@ fn report_error(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("quickstart: {error}");
     ExitCode::FAILURE
 }
-
-impl Request {
-    fn from_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut request = Self {
-            folder: PathBuf::from(THIS_REPOSITORY),
-            all: false,
-            fresh: false,
-        };
-        for argument in arguments {
-            match argument.to_str() {
-                Some("--all") => request.all = true,
-                Some("--fresh") => request.fresh = true,
-                Some(flag) if flag.starts_with('-') => {
-                    return Err(format!("unknown option {flag}; {USAGE}"));
-                }
-                _ => request.folder = PathBuf::from(argument),
-            }
-        }
-        Ok(request)
-    }
-}
-
-const THIS_REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const USAGE: &str = "usage: quickstart [--all] [--fresh] [FOLDER]";

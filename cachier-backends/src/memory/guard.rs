@@ -12,7 +12,7 @@ const EPOCHS_UNTIL_FREED: usize = 4;
 
 /// The garbage of ended threads is freed by a thread that removes something, or else by one that begins: by
 /// one in so many, as it looks at all threads.
-const THREADS_PER_SWEEP: usize = 32;
+const THREADS_PER_SCAN: usize = 32;
 
 /// How many threads have begun to use stores.
 static STARTED_THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -164,7 +164,7 @@ fn pin_first() -> Option<Guard> {
     let guard = begin();
     if !STARTED_THREADS
         .fetch_add(1, Relaxed)
-        .is_multiple_of(THREADS_PER_SWEEP)
+        .is_multiple_of(THREADS_PER_SCAN)
     {
         return Some(guard);
     }

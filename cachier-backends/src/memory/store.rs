@@ -62,12 +62,12 @@ pub struct MemoryStore<K, V> {
 }
 
 /// Where a value was found, with its times.
-enum Place<'a, K, V> {
+enum FoundEntry<'a, K, V> {
     Node(&'a Node<K, V>),
     Word(WordRef<'a>),
 }
 
-impl<K, V> Place<'_, K, V> {
+impl<K, V> FoundEntry<'_, K, V> {
     fn entry(self, value: V) -> Entry<V> {
         match self {
             Self::Node(node) => node.entry(value),
@@ -309,7 +309,7 @@ where
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
-        take: impl FnOnce(V, Place<'_, K, V>) -> R,
+        take: impl FnOnce(V, FoundEntry<'_, K, V>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
@@ -321,7 +321,7 @@ where
                 if self.counts_uses {
                     found.count_use();
                 }
-                take(value, Place::Word(found))
+                take(value, FoundEntry::Word(found))
             });
         }
         let index = self.contents.nodes()?;
@@ -333,7 +333,7 @@ where
         if self.counts_uses {
             node.uses.count();
         }
-        Some(take(node.value.clone(), Place::Node(node)))
+        Some(take(node.value.clone(), FoundEntry::Node(node)))
     }
 
     /// The node of this key, off the path of hits: shares its code with writers.

@@ -23,7 +23,7 @@ pub(super) struct Page {
     origin: String,
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const ELEMENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs a test with the page of this origin; says so and does nothing where there is no browser.
 pub(super) fn with_page(origin: &str, device: Device, test: impl AsyncFnOnce(Page) -> Page) {
@@ -69,7 +69,7 @@ impl Page {
 
     /// Waits until a script returns `true`.
     pub(super) async fn until(&self, what: &str, script: &str) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + ELEMENT_TIMEOUT;
         while self.script(script).await != true {
             assert!(Instant::now() < until, "the page never {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -22,12 +22,12 @@ pub(super) struct KnownSite {
 }
 
 struct Page {
-    places: [Place; FANOUT],
+    places: [SiteSlot; FANOUT],
 }
 
 /// A site, and the page of those that came later and would be in the same place.
 #[derive(Default)]
-struct Place {
+struct SiteSlot {
     known: OnceBox<KnownSite>,
     later: OnceBox<Page>,
 }
@@ -78,7 +78,7 @@ impl KnownSites {
 impl Page {
     /// The place at a level of the trie; the pages at the top are level 0.
     #[inline]
-    fn place(&self, hash: TypeHash, level: u32) -> &Place {
+    fn place(&self, hash: TypeHash, level: u32) -> &SiteSlot {
         &self.places[hash.index(level)]
     }
 
@@ -95,12 +95,12 @@ impl Page {
 impl Default for Page {
     fn default() -> Self {
         Self {
-            places: std::array::from_fn(|_| Place::default()),
+            places: std::array::from_fn(|_| SiteSlot::default()),
         }
     }
 }
 
-impl Place {
+impl SiteSlot {
     #[inline]
     fn site_of<S: Any>(&self, marker: TypeId) -> Option<&'static S> {
         let known = self.known.get()?;

@@ -155,15 +155,15 @@ mod tests {
 
     /// What a backend is asked, by the period of the lease in seconds.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-    enum Asked {
+    enum Request {
         Vacate(u64),
         Release(u64),
     }
-    use Asked::{Release, Vacate};
+    use Request::{Release, Vacate};
 
     /// A backend that reports what it is asked.
     struct Reporting {
-        sender: Sender<Asked>,
+        sender: Sender<Request>,
         capabilities: Capabilities,
         /// How many requests of each kind are never answered.
         lost_removals: AtomicU64,
@@ -172,7 +172,7 @@ mod tests {
 
     impl Reporting {
         /// A backend with leases that leaves this many releases and removals unanswered, and the requests that it gets.
-        fn new(lost_releases: u64, lost_removals: u64) -> (Self, Receiver<Asked>) {
+        fn new(lost_releases: u64, lost_removals: u64) -> (Self, Receiver<Request>) {
             let (sender, asked) = channel();
             let backend = Self {
                 sender,
@@ -185,7 +185,7 @@ mod tests {
 
         async fn answer<T>(
             &self,
-            asked: Asked,
+            asked: Request,
             lost: &AtomicU64,
             answer: T,
         ) -> Result<T, backends::Error> {
@@ -245,7 +245,7 @@ mod tests {
         lease.period().map_or(0, |period| period.as_secs())
     }
 
-    fn reporting(lost_releases: u64, lost_removals: u64) -> (Arc<dyn Backend>, Receiver<Asked>) {
+    fn reporting(lost_releases: u64, lost_removals: u64) -> (Arc<dyn Backend>, Receiver<Request>) {
         let (backend, asked) = Reporting::new(lost_releases, lost_removals);
         (Arc::new(backend), asked)
     }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     /// The next requests.
-    fn next<const N: usize>(asked: &Receiver<Asked>) -> [Asked; N] {
+    fn next<const N: usize>(asked: &Receiver<Request>) -> [Request; N] {
         [(); N].map(|()| asked.recv_timeout(Duration::from_secs(30)).unwrap())
     }
 

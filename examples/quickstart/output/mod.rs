@@ -8,9 +8,23 @@ use std::time::Duration;
 use cachier::{CacheMetrics, Stats};
 
 use self::table::{Align, Table};
-use crate::analysis::{Misspelling, analyse};
+use crate::analysis::{Analysis, Misspelling, analyse};
+use crate::request::Request;
 use crate::spread::spread;
-use crate::{Report, Request, Run};
+
+/// A file and its analysis.
+pub(crate) struct Report {
+    pub(crate) name: String,
+    pub(crate) analysis: Analysis,
+    pub(crate) characteristic: Vec<String>,
+}
+
+/// Facts about this run.
+pub(crate) struct Run {
+    /// Whether the cache was empty.
+    pub(crate) is_first: bool,
+    pub(crate) took: Duration,
+}
 
 /// The whole output.
 pub(crate) fn everything(request: &Request, reports: &[Report], run: &Run) -> String {

@@ -175,15 +175,15 @@ impl Stage {
     ) -> f64 {
         loop {
             black_box(run(before));
-            self.meet(|| {});
+            self.rendezvous(|| {});
             let (elapsed, disturbed) = stopwatch(|| black_box(run(calls)));
             self.disturbed.fetch_or(disturbed, Ordering::Relaxed);
             // The first one to finish goes on, so that the others do not run alone.
-            self.meet(|| {
+            self.rendezvous(|| {
                 black_box(run(&calls[..calls.len() / 20]));
             });
             let disturbed = self.disturbed.load(Ordering::Relaxed);
-            self.meet(|| {});
+            self.rendezvous(|| {});
             self.disturbed.store(false, Ordering::Relaxed);
             if !disturbed || repeats == 0 {
                 return elapsed;
@@ -195,7 +195,7 @@ impl Stage {
 
     /// Waits for the other threads, calling `meanwhile`. Spins, because woken threads do not start together; for long
     /// only if there are too few processors.
-    fn meet(&self, meanwhile: impl Fn()) {
+    fn rendezvous(&self, meanwhile: impl Fn()) {
         let arrival = self.arrivals.fetch_add(1, Ordering::AcqRel);
         let complete = (arrival / self.threads + 1) * self.threads;
         let mut spins = 0;

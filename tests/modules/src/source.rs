@@ -85,8 +85,8 @@ impl Source {
         });
         for Declared { module, file } in declared {
             let (path, folder) = match file {
-                Place::Explicit(path) => (path.clone(), parent(&path)),
-                Place::Usual(stem) => match stem.with_extension("rs") {
+                ModuleFile::Explicit(path) => (path.clone(), parent(&path)),
+                ModuleFile::Usual(stem) => match stem.with_extension("rs") {
                     flat if read(&flat).is_ok() => (flat, stem),
                     _ => (stem.join("mod.rs"), stem),
                 },
@@ -100,10 +100,10 @@ impl Source {
 /// A `mod x;` anywhere in a file.
 struct Declared {
     module: Vec<String>,
-    file: Place,
+    file: ModuleFile,
 }
 
-enum Place {
+enum ModuleFile {
     /// From a `#[path]`.
     Explicit(PathBuf),
     /// Without `.rs` or `/mod.rs`.
@@ -119,8 +119,8 @@ fn declarations(items: &[Item], module: &[String], folder: &Path, found: &mut Ve
         let name = declared.ident.to_string();
         let module = [module, std::slice::from_ref(&name)].concat();
         let file = match explicit(declared) {
-            Some(path) => Place::Explicit(folder.join(path)),
-            None => Place::Usual(folder.join(&name)),
+            Some(path) => ModuleFile::Explicit(folder.join(path)),
+            None => ModuleFile::Usual(folder.join(&name)),
         };
         match &declared.content {
             Some((_, items)) => declarations(items, &module, &folder.join(&name), found),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use cachier::{BoxFuture, CacheMetrics, Call, CallOptions, cachier};
 
 use crate::settings::{MAX_BODY_TIME, NEAR_STALE_AFTER};
+use crate::shared::truth;
 use crate::store::Store;
 use crate::truth::Cell;
 use crate::value::Value;
-use crate::worker::truth;
 
 /// A random failure of the source.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ mod functions;
 mod log;
 mod operations;
 mod settings;
+mod shared;
 mod stalls;
 mod store;
 mod truth;

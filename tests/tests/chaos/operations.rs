@@ -11,10 +11,10 @@ use futures_lite::FutureExt;
 use crate::functions::{self, Function, Promise};
 use crate::log::{self, failure};
 use crate::settings::{BUDGET, Judgement, MAX_BODY_TIME, NEAR_STALE_AFTER, SCHEDULING, TIMES_KEPT};
+use crate::shared::{store, truth};
 use crate::stalls::{self, nanos};
 use crate::truth::{Cell, Moment, Truth, now};
 use crate::value::Value;
-use crate::worker::{store, truth};
 
 /// The operations on a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,7 @@ struct CellFiles {
 }
 
 /// The exclusive right to change a cell, or to clear a function. The lock ends with the process.
-pub(crate) struct Turn(#[expect(dead_code, reason = "held")] File);
+pub(crate) struct ChangeLock(#[expect(dead_code, reason = "held")] File);
 
 impl Truth {
     pub(crate) fn open(folder: &Path, functions: u32) -> io::Result<Self> {
@@ -79,31 +79,31 @@ impl Truth {
     }
 
     /// The right to change a cell, unless somebody else has it.
-    pub(crate) fn turn(&self, cell: Cell) -> Option<Turn> {
-        Turn::take(&self.folder.join(format!("turn-{}", cell.index())))
+    pub(crate) fn turn(&self, cell: Cell) -> Option<ChangeLock> {
+        ChangeLock::take(&self.folder.join(format!("turn-{}", cell.index())))
     }
 
     /// The right to clear a function, unless somebody else has it.
-    pub(crate) fn turn_to_clear(&self, function: u32) -> Option<Turn> {
-        Turn::take(&self.folder.join(format!("turn-to-clear-{function}")))
+    pub(crate) fn turn_to_clear(&self, function: u32) -> Option<ChangeLock> {
+        ChangeLock::take(&self.folder.join(format!("turn-to-clear-{function}")))
     }
 
     /// Makes all older versions outdated.
-    pub(crate) fn change(&self, cell: Cell, _: &Turn) -> u64 {
+    pub(crate) fn change(&self, cell: Cell, _: &ChangeLock) -> u64 {
         let mut version = &self.cells[cell.index()].version;
         version.write_all(b".").expect("it grows");
         self.version(cell)
     }
 
     /// From now on nobody may get an older version of this cell.
-    pub(crate) fn raise(&self, cell: Cell, version: u64, _: &Turn) {
+    pub(crate) fn raise(&self, cell: Cell, version: u64, _: &ChangeLock) {
         let files = &self.cells[cell.index()];
         files.floors.append(&[version]);
         files.own_floor.fetch_max(version, Ordering::SeqCst);
     }
 
     /// From now on nobody may get older versions of this function.
-    pub(crate) fn raise_all(&self, function: u32, versions: &[u64], _: &Turn) {
+    pub(crate) fn raise_all(&self, function: u32, versions: &[u64], _: &ChangeLock) {
         self.clears[function as usize].append(versions);
         for (key, version) in (0..).zip(versions) {
             let files = &self.cells[Cell { function, key }.index()];
@@ -124,7 +124,7 @@ impl Truth {
     }
 }
 
-impl Turn {
+impl ChangeLock {
     fn take(path: &Path) -> Option<Self> {
         let file = append(path).expect("a file to lock");
         file.try_lock().is_ok().then_some(Self(file))

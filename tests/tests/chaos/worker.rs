@@ -4,7 +4,6 @@ use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::exit;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use crate::functions::{CallMode, Function, functions};
 use crate::log::{self, failure, remark};
 use crate::operations::{Counts, How, OUTCOMES, Operation, block_on, call, perform};
 use crate::settings::{BUDGET, Judgement, LAST_CALLS, LEASE_PERIOD, TIMES_KEPT, number};
+use crate::shared::share;
 use crate::stalls;
 use crate::store::Store;
 use crate::truth::{Cell, KEYS, Truth};
@@ -41,17 +41,7 @@ const NO_CELL: Cell = Cell {
     key: 0,
 };
 
-static TRUTH: OnceLock<Truth> = OnceLock::new();
-static STORE: OnceLock<Store> = OnceLock::new();
 static RESTS: AtomicBool = AtomicBool::new(false);
-
-pub(crate) fn truth() -> &'static Truth {
-    TRUTH.get().expect("the truth comes first")
-}
-
-pub(crate) fn store() -> Store {
-    *STORE.get().expect("the store comes first")
-}
 
 /// Shared by all actors of a process.
 struct Stage {
@@ -96,10 +86,7 @@ fn prepare(store: Store) -> &'static Stage {
     let functions = functions(store);
     let count = u32::try_from(functions.len()).expect("a few");
     let truth = Truth::open(&folder, count).expect("files for the truth");
-    assert!(
-        TRUTH.set(truth).is_ok() && STORE.set(store).is_ok(),
-        "it is prepared once"
-    );
+    share(store, truth);
     log::tell_into(folder);
     stalls::watch();
     end_in_time();

@@ -14,7 +14,7 @@ use cachier_tests::wait::until_waiting;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Callers that come after the first.
-const LATER: usize = 3;
+const LATER_CALLS: usize = 3;
 
 fn with_leases(test: impl FnOnce(&MapBackend)) {
     isolated(|| {
@@ -72,8 +72,8 @@ macro_rules! unleased {
                         register_backend("map", map.clone()).unwrap();
                         one!(read::invalidate(1)).unwrap();
                     });
-                    let later = Callers::new().$start(LATER, call);
-                    until_waiting(read::metrics(), LATER as u64);
+                    let later = Callers::new().$start(LATER_CALLS, call);
+                    until_waiting(read::metrics(), LATER_CALLS as u64);
                     GATE.open();
                     let first = first.values().remove(0);
                     assert_eq!((first.value, first.outcome), (1, Outcome::Unavailable));
@@ -116,8 +116,8 @@ macro_rules! unleased {
                         register_backend("map", map.clone()).unwrap();
                         assert!(one!(read::invalidate(1)).unwrap());
                     });
-                    let later = Callers::new().$start(LATER, call);
-                    until_waiting(read::metrics(), LATER as u64);
+                    let later = Callers::new().$start(LATER_CALLS, call);
+                    until_waiting(read::metrics(), LATER_CALLS as u64);
                     GATE.open();
                     let first = first.values().remove(0);
                     assert_eq!((first.value, first.outcome), (Ok(1), Outcome::Stale));
@@ -143,11 +143,11 @@ macro_rules! unleased {
                     map.set(Fault::Fails(ErrorKind::Connect));
                     let first = Callers::new().$start(1, || read(1));
                     GATE.until_arrived(1);
-                    let later = Callers::new().$start(LATER, || read(1));
-                    until_waiting(read::metrics(), LATER as u64);
+                    let later = Callers::new().$start(LATER_CALLS, || read(1));
+                    until_waiting(read::metrics(), LATER_CALLS as u64);
                     GATE.open();
                     assert_eq!(first.values(), [1]);
-                    assert_eq!((later.values(), RUNS.get()), (vec![1; LATER], 1));
+                    assert_eq!((later.values(), RUNS.get()), (vec![1; LATER_CALLS], 1));
                 });
             }
         }

@@ -14,7 +14,7 @@ fn data_source() -> Value {
 }
 
 pub(crate) fn dashboard() -> Value {
-    let mut place = Place::default();
+    let mut place = GridPosition::default();
     let rows = rows();
     let panels = rows.iter().flat_map(|row| self::row(row, &mut place));
     json!({
@@ -84,7 +84,7 @@ fn variables() -> Vec<Value> {
 
 /// Where the next panel comes.
 #[derive(Default)]
-struct Place {
+struct GridPosition {
     id: u64,
     x: u64,
     y: u64,
@@ -92,7 +92,7 @@ struct Place {
     bottom: u64,
 }
 
-impl Place {
+impl GridPosition {
     fn id(&mut self) -> u64 {
         self.id += 1;
         self.id
@@ -114,7 +114,7 @@ impl Place {
 }
 
 /// A row and its panels. One that is repeated holds its panels, closed: there may be hundreds.
-fn row(row: &Row, place: &mut Place) -> Vec<Value> {
+fn row(row: &Row, place: &mut GridPosition) -> Vec<Value> {
     place.new_line();
     let mut head = json!({
         "type": "row",
@@ -136,7 +136,7 @@ fn row(row: &Row, place: &mut Place) -> Vec<Value> {
     }
 }
 
-fn panel(panel: &Panel, place: &mut Place) -> Value {
+fn panel(panel: &Panel, place: &mut GridPosition) -> Value {
     let (kind, width, height) = match panel.kind {
         Kind::Number => ("stat", 4, 4),
         Kind::Lines | Kind::Stacked => ("timeseries", 8, 8),

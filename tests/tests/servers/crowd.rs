@@ -44,18 +44,18 @@ fn on_thread(number: u64) -> u64 {
 
 #[cachier(backend = registered("store"), wait_for_calc_timeout = "100ms")]
 async fn slow_in_task(number: u64) -> u64 {
-    tokio::time::sleep(SLOW).await;
+    tokio::time::sleep(SLOW_ANSWER_TIME).await;
     number * 2
 }
 
 #[cachier(backend = registered("store"), wait_for_calc_timeout = "100ms")]
 fn slow_on_thread(number: u64) -> u64 {
-    std::thread::sleep(SLOW);
+    std::thread::sleep(SLOW_ANSWER_TIME);
     number * 2
 }
 
 /// Longer than callers wait.
-const SLOW: Duration = Duration::from_millis(500);
+const SLOW_ANSWER_TIME: Duration = Duration::from_millis(500);
 
 /// Concurrent callers in tasks: enough to take a while on this machine.
 fn tasks(subject: &Subject) -> usize {

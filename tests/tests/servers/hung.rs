@@ -247,7 +247,7 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
 /// While the store hangs, and on connections that it has lost.
 fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
     /// The companion's time for a small value, and slack for a loaded machine.
-    const BOUND: Duration = Duration::from_secs(5 + 2);
+    const CALL_BOUND: Duration = Duration::from_secs(5 + 2);
     let mut store = HangableStore::before(subject);
     until("it is served", || {
         precached().iter().all(|(stored, _)| *stored)
@@ -263,7 +263,7 @@ fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
             store.serve();
         }
         for (stored, took) in precaching.values() {
-            assert!(took < BOUND, "it took {took:?}");
+            assert!(took < CALL_BOUND, "it took {took:?}");
             assert!(is_lost || !stored, "it hangs");
         }
         if !is_lost {

@@ -94,10 +94,10 @@ fn change(is_async: bool) {
 /// Nobody has stored anything since, and the next call computes.
 fn assert_current(is_async: bool, is_stored: impl Fn() -> bool) {
     /// Much longer than what is late takes to arrive.
-    const ARRIVING: Duration = Duration::from_millis(20);
+    const ARRIVAL_DELAY: Duration = Duration::from_millis(20);
     for _ in 0..10 {
         assert!(!is_stored(), "it has come back");
-        thread::sleep(ARRIVING);
+        thread::sleep(ARRIVAL_DELAY);
     }
     let call = call(is_async, CallOptions::new());
     assert_eq!(

@@ -128,9 +128,9 @@ fn a_forked_child_is_an_instance(subject: &Subject) {
 /// Others take it for ended, and it begins a new epoch where it has been stopped.
 #[cfg(unix)]
 fn an_instance_that_returns_is_counted_once(subject: &Subject) {
-    const SHORT: Duration = Duration::from_millis(100);
+    const SHORT_INTERVAL: Duration = Duration::from_millis(100);
     if part().is_some() {
-        publish_metrics("store", SHORT).unwrap();
+        publish_metrics("store", SHORT_INTERVAL).unwrap();
         count(7);
         flush();
         say("published");
@@ -146,7 +146,7 @@ fn an_instance_that_returns_is_counted_once(subject: &Subject) {
     set_global_params(global_params().namespace(&*namespace));
     let mut stopped = subject.start("count", &namespace);
     assert_eq!(stopped.line(), "published");
-    publish_metrics("store", SHORT).unwrap();
+    publish_metrics("store", SHORT_INTERVAL).unwrap();
     until("both are seen", || is_seen(2, 7));
     stopped.signal(Signal::STOP);
     let has_ended = || cluster_stats().is_ok_and(|cluster| cluster.ended_instances == 1);

@@ -11,7 +11,7 @@ use super::access::Token;
 use super::endpoint::{HEALTH, READY, STATS};
 use super::gateway::{Gateway, GatewaySettings};
 use super::host::AllowedHosts;
-use super::server::Place;
+use super::server::ListenAddress;
 use super::text::Created;
 use super::view::View;
 use crate::exemplars::{Exemplar, ExemplarSource, ask};
@@ -53,7 +53,7 @@ pub struct PrometheusBuilder {
 /// The validated configuration.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) place: Place,
+    pub(super) place: ListenAddress,
     pub(super) path: String,
     pub(super) hosts: AllowedHosts,
     pub(super) token: Option<Token>,
@@ -270,11 +270,11 @@ impl PrometheusBuilder {
     }
 
     /// Where to listen, at a host that requests may name.
-    fn place(&self, hosts: &mut AllowedHosts) -> Result<Place, ExportError> {
+    fn place(&self, hosts: &mut AllowedHosts) -> Result<ListenAddress, ExportError> {
         #[cfg(unix)]
         if let Some(path) = &self.socket {
             OUTRANKED.store(true, Relaxed);
-            return Ok(Place::Socket(path.clone()));
+            return Ok(ListenAddress::Socket(path.clone()));
         }
         let default = || (DEFAULT_HOST.to_owned(), DEFAULT_PORT);
         let (host, port) = match (&self.host, self.port) {
@@ -290,7 +290,7 @@ impl PrometheusBuilder {
         // An invalid name is an IPv6 address, or nothing to listen at.
         hosts.allow(&host);
         let is_bare_v6 = host.contains(':') && !host.starts_with('[');
-        Ok(Place::Address(match is_bare_v6 {
+        Ok(ListenAddress::Address(match is_bare_v6 {
             true => format!("[{host}]:{port}"),
             false => format!("{host}:{port}"),
         }))

@@ -47,9 +47,9 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// How long a connection may stand still before it makes room for another one: more than a client needs to send its request
 /// when it has connected, or to read on.
-const GRACE: Duration = Duration::from_millis(50);
+const MIN_STALL_TIME: Duration = Duration::from_millis(50);
 /// Open connections from which on answers are shared.
-const CROWD: usize = 4;
+const SHARED_REPLIES_FROM: usize = 4;
 /// Delay after a failed accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -152,7 +152,7 @@ impl Connections {
             .retain(|connection| !connection.task.is_finished());
         let still = to_close(self.open.iter().map(|open| &open.progress));
         let since = still.map_or(Duration::ZERO, |number| self.open[number].progress.last());
-        let patience = (since + GRACE).saturating_sub(self.origin.elapsed());
+        let patience = (since + MIN_STALL_TIME).saturating_sub(self.origin.elapsed());
         let free = Arc::clone(&self.places).acquire_owned();
         if let Ok(place) = timeout(patience, free).await {
             return place.ok();
@@ -166,7 +166,7 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let load = match self.open.len() < CROWD {
+        let load = match self.open.len() < SHARED_REPLIES_FROM {
             true => Load::Usual,
             false => Load::Crowded,
         };

@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 #[cfg(feature = "axum")]
 use super::endpoint::{HEALTH, PAGE, READY, STATS};
 use super::host::AllowedHosts;
-use super::server::{Place, Server};
+use super::server::{ListenAddress, Server};
 use super::text::Dialect;
 use crate::exporters::error::ExportError;
 use crate::exporters::exporter::MetricsExporter;
@@ -111,9 +111,9 @@ impl PrometheusExporter {
         });
         *server = Some(started.map_err(|error| {
             let place = match &self.settings.place {
-                Place::Address(address) => address.clone(),
+                ListenAddress::Address(address) => address.clone(),
                 #[cfg(unix)]
-                Place::Socket(path) => path.display().to_string(),
+                ListenAddress::Socket(path) => path.display().to_string(),
             };
             ExportError::io(format!("cannot serve metrics at {place}: {error}"), error)
         })?);

@@ -19,7 +19,7 @@ use crate::per_process::Process;
 
 /// Where it listens.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum ListenAddress {
     /// A host and port.
     Address(String),
     /// A Unix socket.
@@ -28,7 +28,7 @@ pub(super) enum Place {
 }
 
 #[cfg(unix)]
-impl Place {
+impl ListenAddress {
     fn socket(&self) -> Option<PathBuf> {
         match self {
             Self::Socket(path) => Some(path.clone()),
@@ -60,7 +60,7 @@ const SEND_BUFFER_BYTES: u32 = 256 << 10;
 impl Server {
     /// `answers` is given the address: none of a Unix socket.
     pub(super) fn start(
-        place: &Place,
+        place: &ListenAddress,
         limits: Limits,
         answers: impl FnOnce(Option<SocketAddr>) -> Answer,
     ) -> io::Result<Self> {
@@ -69,14 +69,14 @@ impl Server {
             .build()?;
         let entered = runtime.enter();
         match place {
-            Place::Address(address) => {
+            ListenAddress::Address(address) => {
                 let listener = listen(address)?;
                 let address = Some(listener.local_addr()?);
                 drop(entered);
                 Self::run(runtime, listener, limits, answers(address), address, place)
             }
             #[cfg(unix)]
-            Place::Socket(path) => {
+            ListenAddress::Socket(path) => {
                 let listener = listen_at_socket(path)?;
                 drop(entered);
                 Self::run(runtime, listener, limits, answers(None), None, place)
@@ -90,7 +90,7 @@ impl Server {
         limits: Limits,
         answer: Answer,
         address: Option<SocketAddr>,
-        #[cfg_attr(not(unix), expect(unused_variables))] place: &Place,
+        #[cfg_attr(not(unix), expect(unused_variables))] place: &ListenAddress,
     ) -> io::Result<Self> {
         let (running, ended) = oneshot::channel();
         let run = move || {
@@ -203,7 +203,7 @@ mod tests {
         let answer = |_, _| -> Answering {
             Box::pin(async { Response::new("x".repeat(MORE_THAN_BUFFERED).into()) })
         };
-        let place = Place::Address("127.0.0.1:0".to_owned());
+        let place = ListenAddress::Address("127.0.0.1:0".to_owned());
         Server::start(&place, limits, |_| Arc::new(answer)).unwrap()
     }
 

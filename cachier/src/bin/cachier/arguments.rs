@@ -48,7 +48,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Show {
     pub(crate) places: Places,
-    pub(crate) form: Form,
+    pub(crate) form: OutputFormat,
     pub(crate) options: Options,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Places {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum OutputFormat {
     #[default]
     Screen,
     Table,
@@ -100,8 +100,8 @@ fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Short('f') | Long("filter") => words.filter = parser.value()?.string()?,
             Long("token-file") => words.token_file = Some(parser.value()?.into()),
             Long("namespace") => words.namespace = Some(parser.value()?.string()?),
-            Long("once") => words.form = Form::Table,
-            Long("json") => words.form = Form::Json,
+            Long("once") => words.form = OutputFormat::Table,
+            Long("json") => words.form = OutputFormat::Json,
             Value(word) if words.command.is_some() => words.places.push(word),
             Value(word) if word == "top" || word == "stats" => words.command = Some(word),
             argument => return Err(argument.unexpected()),
@@ -121,7 +121,7 @@ struct Words {
     places: Vec<OsString>,
     token_file: Option<PathBuf>,
     namespace: Option<String>,
-    form: Form,
+    form: OutputFormat,
     window: Option<Window>,
     sort: Column,
     filter: String,
@@ -166,8 +166,8 @@ impl Words {
         }
         self.refuse(&self.for_endpoints(), "endpoints")?;
         self.refuse(&[("--namespace", self.namespace.is_some())], "stores")?;
-        if self.form == Form::Screen {
-            self.form = Form::Table;
+        if self.form == OutputFormat::Screen {
+            self.form = OutputFormat::Table;
         }
         let files = std::mem::take(&mut self.places).into_iter();
         let files = files.map(PathBuf::from).collect();
@@ -219,7 +219,7 @@ mod tests {
         let plain = shown("top http://a");
         assert_eq!(
             (plain.form, plain.options),
-            (Form::Screen, Options::default())
+            (OutputFormat::Screen, Options::default())
         );
         let all = shown("top --once a --token-file t b --window hour --sort=hits -f x");
         let endpoints = vec!["a".to_owned(), "b".to_owned()];
@@ -229,8 +229,8 @@ mod tests {
             sort: Column::Hits,
             filter: "x".to_owned(),
         };
-        assert_eq!((all.form, all.options), (Form::Table, options));
-        assert_eq!(shown("top a --json").form, Form::Json);
+        assert_eq!((all.form, all.options), (OutputFormat::Table, options));
+        assert_eq!(shown("top a --json").form, OutputFormat::Json);
     }
 
     #[test]
@@ -245,9 +245,9 @@ mod tests {
         assert_eq!(show.places, Places::Files(vec!["a".into(), "b".into()]));
         assert_eq!(
             (show.form, show.options.window),
-            (Form::Table, Window::Start)
+            (OutputFormat::Table, Window::Start)
         );
-        assert_eq!(shown("stats a --json").form, Form::Json);
+        assert_eq!(shown("stats a --json").form, OutputFormat::Json);
     }
 
     #[test]

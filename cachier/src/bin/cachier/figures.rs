@@ -30,7 +30,7 @@ pub(crate) struct Function {
     pub(crate) function: String,
     pub(crate) backend: String,
     pub(crate) counted: Counted,
-    pub(crate) held: Held,
+    pub(crate) held: Contents,
     pub(crate) activity: Activity,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Durations {
 /// The contents of the cache now; what is unknown is absent.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Held {
+pub(crate) struct Contents {
     pub(crate) entries: Option<u64>,
     pub(crate) size_bytes: Option<u64>,
     pub(crate) capacity_entries: Option<u64>,

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use arguments::{Command, Form, Places, Show};
+use arguments::{Command, OutputFormat, Places, Show};
 use endpoint::Endpoint;
 use files::Files;
 use place::StoreAddress;
@@ -49,14 +49,14 @@ fn run(show: &Show) -> ExitCode {
         Err(problem) => return fail(&problem),
     };
     let printed = match show.form {
-        Form::Json => once::json(&sources, show.options.window),
-        Form::Screen if can_draw() => {
+        OutputFormat::Json => once::json(&sources, show.options.window),
+        OutputFormat::Screen if can_draw() => {
             return match terminal::run(sources, show) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&format!("the terminal: {error}")),
             };
         }
-        Form::Table | Form::Screen => once::table(&sources, &show.options, width()),
+        OutputFormat::Table | OutputFormat::Screen => once::table(&sources, &show.options, width()),
     };
     report(&printed.with(problems))
 }

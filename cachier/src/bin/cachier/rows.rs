@@ -1,6 +1,6 @@
 //! The rows of the table. Pure.
 
-use crate::figures::{Activity, Counted, Figures, Function, Held};
+use crate::figures::{Activity, Contents, Counted, Figures, Function};
 use crate::text::harmless;
 
 /// A function of a program, or of several programs together.
@@ -14,7 +14,7 @@ pub(crate) struct Row {
     /// The number of the source that it is from; none where it is from all of them.
     pub(crate) source: Option<usize>,
     pub(crate) counted: Counted,
-    pub(crate) held: Held,
+    pub(crate) held: Contents,
     pub(crate) activity: Activity,
 }
 

@@ -14,7 +14,7 @@ const SCHEDULES: usize = 3_000;
 
 type Act = fn(&'static Process);
 
-const IMPATIENT: Call = Call {
+const NO_WAIT: Call = Call {
     is_impatient: true,
     ..PLAIN
 };
@@ -32,7 +32,7 @@ const CALLS: [Act; 5] = [
     |process| process.call(PLAIN),
     invalidated_elsewhere,
     |process| {
-        process.call(IMPATIENT);
+        process.call(NO_WAIT);
         process.invalidate();
     },
     |process| process.call(OVERWRITE),
@@ -51,7 +51,7 @@ const REFRESHES: [Act; 4] = [
 const CALLS_WHILE_REMOVED: [Act; 3] = [
     |process| process.remove_late(),
     |process| process.call(PLAIN),
-    |process| process.call(IMPATIENT),
+    |process| process.call(NO_WAIT),
 ];
 
 /// Few, so that the checker seldom misses what it must find.

@@ -41,16 +41,16 @@ fn reason(error: &SdkError<PutMetricDataError>) -> String {
         SdkError::ServiceError(answer) => {
             return reason_of_answer(answer.err().code(), answer.raw());
         }
-        SdkError::ConstructionFailure(_) => UNABLE,
+        SdkError::ConstructionFailure(_) => UNABLE_MESSAGE,
         SdkError::DispatchFailure(failure)
             if failure.as_connector_error().is_some_and(is_unsent) =>
         {
-            UNABLE
+            UNABLE_MESSAGE
         }
         SdkError::DispatchFailure(_) if is_unreached(error) => "it cannot be reached",
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => LATE,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => LATE_MESSAGE,
         SdkError::DispatchFailure(_) => "the connection breaks off",
-        SdkError::TimeoutError(_) => LATE,
+        SdkError::TimeoutError(_) => LATE_MESSAGE,
         _ => "its answer cannot be read",
     };
     let mut causes = causes(error);
@@ -65,9 +65,9 @@ fn reason_of_answer(code: Option<&str>, answer: &HttpResponse) -> String {
     }
 }
 
-const UNABLE: &str =
+const UNABLE_MESSAGE: &str =
     "the client makes no request, as without a region, credentials or an HTTP client";
-const LATE: &str = "it does not answer in time";
+const LATE_MESSAGE: &str = "it does not answer in time";
 
 /// Error codes of requests that may be repeated later: throttled, or not authorized.
 const REFUSALS: [&str; 16] = [
@@ -163,9 +163,12 @@ mod tests {
         let no_connection = "client error (Connect): HTTP connect timeout of s3cret";
         let io = |kind| ConnectorError::io(io::Error::new(kind, "s3cret").into());
         let later = [
-            (SdkError::construction_failure("s3cret"), UNABLE),
-            (dispatch(ConnectorError::other(secret(), None)), UNABLE),
-            (dispatch(ConnectorError::user(secret())), UNABLE),
+            (SdkError::construction_failure("s3cret"), UNABLE_MESSAGE),
+            (
+                dispatch(ConnectorError::other(secret(), None)),
+                UNABLE_MESSAGE,
+            ),
+            (dispatch(ConnectorError::user(secret())), UNABLE_MESSAGE),
             (
                 dispatch(ConnectorError::timeout(no_connection.into())),
                 "it cannot be reached",
@@ -176,8 +179,8 @@ mod tests {
             ),
         ];
         let unsafe_ones = [
-            (SdkError::timeout_error("s3cret"), LATE),
-            (dispatch(ConnectorError::timeout(secret())), LATE),
+            (SdkError::timeout_error("s3cret"), LATE_MESSAGE),
+            (dispatch(ConnectorError::timeout(secret())), LATE_MESSAGE),
             (
                 dispatch(io(ErrorKind::ConnectionReset)),
                 "the connection breaks off: connection reset",
