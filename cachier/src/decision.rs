@@ -248,7 +248,7 @@ pub(crate) enum Freshness {
 
 /// How fresh a value of this age is for a call; `None` if the call must not be given it.
 ///
-/// Every value passes here before it reaches a caller.
+/// Every value that the driver hands out passes here; the age up to which hits ask nobody lies within these bounds.
 pub(crate) fn accept(
     age: Duration,
     source: Source,

@@ -137,14 +137,18 @@ mod tests {
     use std::time::Duration;
 
     use cachier_backends as backends;
+    use std::time::SystemTime;
+
+    use cachier_backends::entry::Header;
     use cachier_backends::{
         BoxFuture, Capabilities, Capability, Change, Key, Loaded, Scope, StoreReply, StoreRequest,
         Vacated, Version,
     };
     use futures_lite::future::{block_on, poll_once};
 
-    use super::super::Store;
+    use super::super::encoded::{Encoded, since_epoch};
     use super::super::persistent::Persistent;
+    use super::super::{Found, Store, StoreOutcome};
     use super::*;
     use crate::call::CallMode;
     use crate::context;
@@ -152,12 +156,14 @@ mod tests {
     use crate::identity::{FunctionSpec, Package};
     use crate::options::{BackendName, Options};
     use crate::session::Session;
+    use crate::stamp::{Ageing, Stamp};
 
     /// What a backend is asked, by the period of the lease in seconds.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
     enum Request {
         Vacate(u64),
         Release(u64),
+        Store(u64),
     }
     use Request::{Release, Vacate};
 
@@ -215,8 +221,10 @@ mod tests {
             unreachable!("nothing is asked for")
         }
 
-        fn store<'a>(&'a self, _: &'a Key, _: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-            unreachable!("nothing is stored")
+        fn store<'a>(&'a self, _: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+            static NONE_LOST: AtomicU64 = AtomicU64::new(0);
+            let asked = Request::Store(request.lease.as_ref().map_or(0, seconds));
+            Box::pin(self.answer(asked, &NONE_LOST, StoreReply::Stored { evicted: 0 }))
         }
 
         fn remove<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, bool> {
@@ -383,5 +391,41 @@ mod tests {
         assert_eq!(released, [Release(60), Release(62)]);
         drop(backend);
         assert!(asked.recv().is_err(), "no other is");
+    }
+
+    /// Without it the store would not be refused once another process has invalidated the entry.
+    #[test]
+    fn a_value_is_stored_under_its_lease() {
+        let (backend, asked) = reporting(0, 0);
+        let context = context::current();
+        context.backends.register("leased", Arc::clone(&backend));
+        let spec = FunctionSpec {
+            identity: "leased".to_owned(),
+            path: "leased".to_owned(),
+            package: Package::named("app"),
+            options: Options {
+                backend: BackendName::Named("leased"),
+                ..Options::new()
+            },
+        };
+        let function = Function::new(spec, context, None);
+        let session = Session::in_background(&function, CallMode::Async);
+        let now = SystemTime::now();
+        let found = Found {
+            value: Encoded::computed(Header::new(now), Vec::new()),
+            stamp: Stamp {
+                created: since_epoch(now),
+                compute_nanos: 0,
+                expires: None,
+                confirmed: 0,
+                ageing: Ageing::default(),
+            },
+            bytes: None,
+        };
+        let (persistent, key) = (Persistent::open(), KeyHash::from_bytes([7; 32]));
+        let lease = Some(guard(&backend, 60));
+        let stored = block_on(persistent.store(&session, &key, &found, lease));
+        assert!(matches!(stored, Ok(StoreOutcome::Done)));
+        assert_eq!(next(&asked), [Request::Store(60)]);
     }
 }

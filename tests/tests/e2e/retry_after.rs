@@ -78,6 +78,20 @@ macro_rules! pauses {
             }
 
             #[test]
+            fn values_past_max_stale_hide_no_failure() {
+                fails!({$($function)*}, fails, once(&RUNS), $($argument)*,
+                    stale_after = "1h", stale_on_error = "1d", max_stale = "3h", retry_after = "0s");
+
+                in_folder(|_| {
+                    assert_eq!(one!(fails(1)), Ok(1));
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(one!(fails(1)), Ok(1));
+                    Clock::advance(HOUR + SECOND);
+                    assert_eq!(one!(fails(1)), Err("down".to_owned()));
+                });
+            }
+
+            #[test]
             fn next_time_makes_one_attempt_per_pause() {
                 fails!({$($function)*}, fails, once(&RUNS), $($argument)*, stale_after = "1h", next_time, enable_metrics);
 

@@ -3,6 +3,7 @@
 use std::iter::once;
 
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::callers::runtime;
 use cachier_tests::double;
 
 use crate::store::{Store, Subject};
@@ -10,6 +11,7 @@ use crate::store::{Store, Subject};
 crate::on_every_store! {
     every_size_is_stored_or_refused
     damaged_entries_are_counted_misses
+    async_calls_take_no_entry_of_others
 }
 
 #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
@@ -95,4 +97,30 @@ fn damaged_entries_are_counted_misses(subject: &Subject) {
             "it is replaced"
         );
     }
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+/// Of another key, and of another format.
+fn async_calls_take_no_entry_of_others(subject: &Subject) {
+    let call = |number| runtime().block_on(triple::call_detailed(CallOptions::new(), number));
+    assert_eq!(call(2).value, 6);
+    let of_another_key = subject.stored();
+    assert_eq!(call(1).value, 3);
+    let mut of_another_format = subject.stored();
+    of_another_format[4] = 1;
+    for (bytes, kind) in [
+        (of_another_key, Some(ErrorKind::Corrupt)),
+        (of_another_format, None),
+    ] {
+        subject.overwrite(&bytes);
+        let missed = call(1);
+        assert_eq!((missed.value, missed.outcome), (3, Outcome::Miss));
+        assert_eq!(missed.backend_error.map(|error| error.kind()), kind);
+        assert_eq!(call(1).outcome, Outcome::Hit, "it is replaced");
+    }
+    assert_eq!(triple::metrics().stats().backend_errors, 1);
 }

@@ -2,6 +2,7 @@
 //! broken store.
 #![allow(clippy::unwrap_used)]
 
+mod ages;
 mod at_once;
 mod calls;
 mod cluster;
@@ -36,6 +37,7 @@ mod secrets;
 mod stale;
 mod store;
 mod teardown;
+mod unstorable;
 mod verify;
 
 /// Defines a module of tests per store; a test is a function of a `Subject`. With `if guard:` before them, only subjects

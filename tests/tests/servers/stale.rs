@@ -3,25 +3,22 @@
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{Call, CallOptions, Outcome, cachier};
+use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
 use cachier_metrics::{Reason, Snapshot, StaleUse};
-use cachier_tests::gate::{Counter, once};
 use futures_lite::future::block_on;
 
+use crate::gated::{functions, number};
 use crate::store::Subject;
 
 crate::on_every_store! {
     a_younger_value_wanted_finds_a_stale_one
+    near_copies_past_max_stale_are_recomputed
+    values_past_max_stale_hide_no_failure
+    a_max_stale_set_later_bounds_what_is_stored
+    a_max_stale_set_later_bounds_what_hides_failures
 }
-mod on_a_server {
-    use super::{near_copies_past_max_stale_are_recomputed, values_past_max_stale_hide_no_failure};
 
-    // One that does not drop expired entries by itself, by another clock than the test's.
-    crate::on_stores!([postgres: Postgres] {
-        near_copies_past_max_stale_are_recomputed
-        values_past_max_stale_hide_no_failure
-    });
-}
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -64,41 +61,66 @@ fn a_younger_value_wanted_finds_a_stale_one(_: &Subject) {
     }
 }
 
-#[cachier(
-    backend = registered("store"), near_cache = 10, near_stale_after = "1d", stale_after = "1m", max_stale = "1h", next_time
-)]
-fn aging(number: u64) -> u64 {
-    number + AGED.next()
+fn near_copies_past_max_stale_are_recomputed(subject: &Subject) {
+    for count in functions!(
+        subject,
+        [near_cache = 10, near_stale_after = "1d", stale_after = "1m", max_stale = "1h", next_time] 0,
+        number => u64
+    ) {
+        assert_eq!([count.value(), count.value()], [1, 1]);
+        Clock::advance(HOUR / 2);
+        assert_eq!(count.value(), 1, "stale, and refreshed");
+        cachier::flush();
+        assert_eq!(count.value(), 2);
+        Clock::advance(2 * HOUR);
+        assert_eq!(count.value(), 3);
+    }
 }
 
-static AGED: Counter = Counter::new();
-
-fn near_copies_past_max_stale_are_recomputed(_: &Subject) {
-    let call = || {
-        let call = aging::call_detailed(CallOptions::new(), 10);
-        (call.value, call.outcome)
-    };
-    assert_eq!(call(), (11, Outcome::Miss));
-    assert_eq!(call(), (11, Outcome::Hit));
-    Clock::advance(Duration::from_secs(30 * 60));
-    assert_eq!(call(), (11, Outcome::Stale));
-    cachier::flush();
-    assert_eq!(call(), (12, Outcome::Hit));
-    Clock::advance(Duration::from_secs(2 * 60 * 60));
-    assert_eq!(call(), (13, Outcome::Miss));
+fn fails_later(run: u64) -> Result<u64, String> {
+    match run {
+        1 => Ok(1),
+        _ => Err("down".to_owned()),
+    }
 }
 
-#[cachier(backend = registered("store"), stale_after = "1m", max_stale = "1h", stale_on_error = "1d")]
-fn failing(_number: u64) -> Result<u64, String> {
-    once(&FAILED)
+fn values_past_max_stale_hide_no_failure(subject: &Subject) {
+    for count in functions!(
+        subject,
+        [stale_after = "1m", max_stale = "1h", stale_on_error = "1d", retry_after = "0s"] 0,
+        fails_later => Result<u64, String>
+    ) {
+        assert_eq!(count.value(), Ok(1));
+        Clock::advance(HOUR / 2);
+        assert_eq!(count.value(), Ok(1));
+        Clock::advance(2 * HOUR);
+        assert_eq!(count.value(), Err("down".to_owned()));
+    }
 }
 
-static FAILED: Counter = Counter::new();
+/// Entries that were stored without an expiry: the decision alone tells how old they are.
+fn a_max_stale_set_later_bounds_what_is_stored(subject: &Subject) {
+    for count in functions!(subject, [stale_after = "1m", next_time] 0, number => u64) {
+        let params = global_params();
+        assert_eq!(count.value(), 1);
+        set_global_params(params.clone().max_stale(HOUR));
+        Clock::advance(2 * HOUR);
+        assert_eq!(count.value(), 2);
+        set_global_params(params);
+    }
+}
 
-fn values_past_max_stale_hide_no_failure(_: &Subject) {
-    assert_eq!(failing(1), Ok(1));
-    Clock::advance(Duration::from_secs(30 * 60));
-    assert_eq!(failing(1), Ok(1));
-    Clock::advance(Duration::from_secs(2 * 60 * 60));
-    assert_eq!(failing(1), Err("down".to_owned()));
+fn a_max_stale_set_later_bounds_what_hides_failures(subject: &Subject) {
+    for count in functions!(
+        subject,
+        [stale_after = "1m", stale_on_error = "1d", retry_after = "0s"] 0,
+        fails_later => Result<u64, String>
+    ) {
+        let params = global_params();
+        assert_eq!(count.value(), Ok(1));
+        set_global_params(params.clone().max_stale(HOUR));
+        Clock::advance(2 * HOUR);
+        assert_eq!(count.value(), Err("down".to_owned()));
+        set_global_params(params);
+    }
 }
