@@ -21,7 +21,9 @@ pub(crate) fn percentage(text: &str) -> Result<u32, String> {
         }
     };
     let fraction = digits(fraction)? * 10_u64.pow(zeros);
-    let millionths = digits(whole)?.saturating_mul(PERCENT) + fraction;
+    let millionths = digits(whole)?
+        .saturating_mul(PERCENT)
+        .saturating_add(fraction);
     match u32::try_from(millionths) {
         Ok(millionths) if millionths <= 1_000_000 => Ok(millionths),
         _ => Err(help("it is more than all")),
@@ -77,6 +79,7 @@ mod tests {
             ("100.1%", "it is more than all"),
             ("101%", "it is more than all"),
             ("99999999999%", "it is more than all"),
+            ("9999999999999999.9%", "it is more than all"),
         ] {
             let message = percentage(text).map_err(|message| {
                 let (problem, _) = message.split_once(';').unwrap_or_default();
