@@ -77,13 +77,16 @@ fn part(member: Member) -> Part {
     match member {
         Member::Cached {
             attribute,
-            function,
+            above,
+            mut function,
         } => {
             let mut errors = Errors::default();
             let given = errors.note(arguments_of(&attribute)).unwrap_or_default();
             let written = parse::arguments(given, &mut errors);
+            let arguments = Box::new(Arguments::new(&written, &mut errors));
+            validate::take_macros_above(&arguments, &mut function, above, &mut errors);
             Part::Cached {
-                arguments: Box::new(Arguments::new(&written, &mut errors)),
+                arguments,
                 function,
                 errors,
             }

@@ -29,6 +29,8 @@ pub(crate) enum Member {
     /// A function with `#[cachier]`.
     Cached {
         attribute: Box<Attribute>,
+        /// How many of the function's other attributes stand above it.
+        above: usize,
         function: Box<Function>,
     },
     /// Anything else; a function has its name.
@@ -132,10 +134,11 @@ fn member(input: ParseStream) -> Result<Member> {
         return uncached(input);
     }
     let mut function = Function::parse(input)?;
-    let place = function.attributes.iter().position(is_cachier);
-    let attribute = function.attributes.remove(place.unwrap_or_default());
+    let above = function.attributes.iter().position(is_cachier);
+    let above = above.unwrap_or_default();
     Ok(Member::Cached {
-        attribute: Box::new(attribute),
+        attribute: Box::new(function.attributes.remove(above)),
+        above,
         function: Box::new(function),
     })
 }
@@ -211,11 +214,13 @@ impl Member {
         match self {
             Self::Cached {
                 attribute,
+                above,
                 mut function,
             } => {
                 function.within = Some(Rc::clone(header));
                 Self::Cached {
                     attribute,
+                    above,
                     function,
                 }
             }

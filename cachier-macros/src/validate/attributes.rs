@@ -2,6 +2,7 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens as _;
+use syn::Attribute;
 
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind, Destination};
@@ -15,14 +16,10 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
             _ if is_cachier(attribute) => {}
             Destination::Refused(why) => errors.over(attribute, why),
             Destination::Body if !has_body => {
-                let name = attribute
-                    .path()
-                    .to_token_stream()
-                    .to_string()
-                    .replace(' ', "");
+                let name = name(attribute);
                 errors.over(
                     attribute,
-                    format!("`#[{name}]` below `#[cachier]` is meant for the body, which is no function of its own with `companion = false`; move the body into another function, and annotate that"),
+                    format!("`#[{name}]` is meant for the body, which is no function of its own with `companion = false`; move the body into another function, and annotate that"),
                 );
             }
             _ => {}
@@ -31,6 +28,45 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     if has_word(function.body.stream(), &is_of_instrument) {
         errors.at(function.signature.ident.span(), INSTRUMENTED);
     }
+}
+
+/// Takes away and refuses the attribute macros that stand above `#[cachier]` in an annotated impl. There they have not been
+/// applied before, and would silently do what they do below.
+pub(crate) fn take_macros_above(
+    arguments: &Arguments,
+    function: &mut Function,
+    above: usize,
+    errors: &mut Errors,
+) {
+    if matches!(CompanionKind::of(arguments, function), CompanionKind::None) {
+        // Refused wherever they stand.
+        return;
+    }
+    let mut place = 0;
+    function.attributes.retain(|attribute| {
+        place += 1;
+        let is_refused = place <= above && Destination::of(attribute) == Destination::Body;
+        if is_refused {
+            errors.over(attribute, above_cachier(attribute));
+        }
+        !is_refused
+    });
+}
+
+fn above_cachier(attribute: &Attribute) -> String {
+    let name = name(attribute);
+    match name.rsplit("::").next() {
+        Some("instrument") => INSTRUMENTED.to_owned(),
+        _ => format!(
+            "`#[{name}]` above `#[cachier]` reads as applied to the cached function, but in an impl with `#[cachier::methods]` it \
+             is applied to the body, which a hit does not run; write it below `#[cachier]`"
+        ),
+    }
+}
+
+fn name(attribute: &Attribute) -> String {
+    let path = attribute.path().to_token_stream().to_string();
+    path.replace(' ', "")
 }
 
 /// Whether a word is one that `#[tracing::instrument]` writes.

@@ -15,6 +15,7 @@ mod signature;
 mod tests;
 mod type_parameters;
 
+pub(crate) use self::attributes::take_macros_above;
 pub(crate) use self::function::validate;
 pub(crate) use self::implementation::{Clash, check as implementation, clashes, is_foreign};
 pub(crate) use self::lifetimes::are_undeclared;

@@ -211,7 +211,7 @@ fn attribute_macros_need_a_body_of_its_own() {
     refused(
         "companion = false",
         "#[tracing::instrument] fn f() {}",
-        "`#[tracing::instrument]` below `#[cachier]` is meant for the body",
+        "`#[tracing::instrument]` is meant for the body",
         "#[tracing::instrument]",
     );
     refused(
