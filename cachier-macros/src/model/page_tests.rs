@@ -1,4 +1,4 @@
-//! The page of the attribute: each argument stands in its table, and in an example that is compiled.
+//! The page of the attribute and the README: each argument stands in the tables of both, and in an example that is compiled.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,14 +10,17 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::arguments::NAMES;
 use crate::diagnostics::Errors;
 
-fn page() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(folder.join("../cachier/src/attribute.md")).unwrap()
+const PAGE: &str = "cachier/src/attribute.md";
+const README: &str = "README.md";
+
+fn read(file: &str) -> String {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(workspace.join(file)).unwrap()
 }
 
 #[test]
 fn each_argument_has_an_example() {
-    let used = used_in_examples(&page());
+    let used = used_in_examples(&read(PAGE));
     for name in NAMES {
         assert!(used.contains(*name), "`{name}` has no example");
     }
@@ -25,17 +28,23 @@ fn each_argument_has_an_example() {
 
 #[test]
 fn each_argument_has_a_row() {
-    let page = page();
+    for file in [PAGE, README] {
+        let page = read(file);
+        let in_rows = names_in_rows(&page);
+        for name in NAMES {
+            assert!(in_rows.contains(name), "`{name}` has no row in {file}");
+        }
+    }
+}
+
+/// The names in the first cells of tables.
+fn names_in_rows(page: &str) -> BTreeSet<&str> {
     let cells = page
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
     let code = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
-    let in_rows: BTreeSet<_> = code
-        .filter_map(|code| code.split(|letter: char| !is_of_name(letter)).next())
-        .collect();
-    for name in NAMES {
-        assert!(in_rows.contains(name), "`{name}` has no row");
-    }
+    let names = code.filter_map(|code| code.split(|letter: char| !is_of_name(letter)).next());
+    names.collect()
 }
 
 fn is_of_name(letter: char) -> bool {
