@@ -39,6 +39,11 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("refresh", "next_time"),
     ("refresh_after_write", "refresh_after"),
     ("beta", "refresh_after = early"),
+    ("ttl_jitter", "jitter"),
+    ("expiry_jitter", "jitter"),
+    ("jitter_max_duration", "jitter"),
+    ("spread", "jitter"),
+    ("profile", "policy"),
     ("eager_refresh", "refresh_after"),
     ("stale_if_error", "stale_on_error"),
     ("max_capacity", "capacity"),
@@ -140,6 +145,10 @@ mod tests {
             (
                 "result",
                 "unknown argument `result`; of a `Result` only the `Ok` is kept anyway",
+            ),
+            (
+                "ttl_jitter",
+                "unknown argument `ttl_jitter`, did you mean `jitter`?",
             ),
             ("skpi", "unknown argument `skpi`, did you mean `skip`?"),
             (
