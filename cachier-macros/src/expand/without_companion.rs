@@ -15,6 +15,7 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
     call::around(
         cached,
         &code! {
+            #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
             let spec = #spec;
             let prepared = #prepared;
             match prepared {

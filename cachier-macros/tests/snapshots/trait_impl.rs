@@ -1,4 +1,5 @@
 async fn fetch(&self, id: u64) -> Result<Page, Error> {
+    #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
     let spec = ::cachier::__verifying!(
         ::cachier::__returned:: < Result < Page, Error > > ().kind().in_store()
     );

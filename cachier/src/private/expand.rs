@@ -150,6 +150,8 @@ macro_rules! __dispatch {
         #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::used_underscore_binding)]
         #[allow(clippy::box_collection, clippy::redundant_allocation, clippy::vec_box)]
         #[allow(clippy::shadow_reuse, clippy::shadow_same, clippy::shadow_unrelated)]
+        // The attribute takes closures, not the paths that would do elsewhere.
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         $($async)? fn $name $($generics)* (
             $($receiver)* operation: $crate::__private::TypedRequest<$stored>, $($parameters)*
         ) -> $crate::__private::TypedResponse<$returned, $stored> $($where)* {

@@ -19,6 +19,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use cachier::cachier;
 
@@ -462,6 +463,37 @@ pub async fn stored(text: &String, other: u64) -> Result<usize, String> {
 #[cachier(backend = "memory", key = |text| text.len())]
 pub fn keyed(text: String, mut other: u64) -> usize {
     return text.len();
+}
+
+pub const fn is_good(value: &u64) -> bool {
+    *value > 3
+}
+
+pub fn age_of(value: &u64) -> Duration {
+    Duration::from_secs(*value)
+}
+
+#[cachier(backend = "memory", cache_if = |value| is_good(value), stale_after = |value| age_of(value))]
+pub fn closures(id: u64) -> u64 {
+    return id;
+}
+
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+pub fn age_of_text(text: &String) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_secs)
+}
+
+#[cachier(cache_if = |text| text.is_empty(), stale_after = |text| age_of_text(text), stale_on_error = HOUR, next_time)]
+pub async fn closures_async(id: u64) -> Option<String> {
+    pause().await;
+    return None;
+}
+
+#[cachier(backend = "memory", companion = false, cache_if = |value| is_good(value), stale_after = |value| age_of(value))]
+pub async fn closures_without_companion(id: u64) -> u64 {
+    pause().await;
+    return id;
 }
 
 pub async fn callers_of_private() {
