@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned as _;
 
-use super::krate_at;
+use super::{Place, krate_at};
 
 use crate::fingerprint::fingerprint;
 use crate::model::{
@@ -27,10 +27,10 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
         ("policy", value(&a.policy).map(|name| some(&name.0))),
         ("stale_after", age_of_all(&a.stale_after)),
         ("age_limits", age_limits(&a.stale_after, private)),
-        ("jitter", percentage(&a.jitter, private)),
+        ("jitter", jitter(cached, private)),
         (
             "refresh_after",
-            value(&a.refresh_after).map(|after| refresh_after(after, private)),
+            value(&a.refresh_after).map(|after| refresh_after(cached, after)),
         ),
         (
             "next_time",
@@ -116,36 +116,37 @@ fn age_limits(argument: &Option<Argument<Age>>, private: &TokenStream) -> Option
     is_of_each.then(|| quote!(#private::AgeLimits::OfValues))
 }
 
-fn percentage(
-    argument: &Option<Argument<Percentage>>,
-    private: &TokenStream,
-) -> Option<TokenStream> {
-    Some(some(match value(argument)? {
+fn jitter(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
+    Some(some(match value(&cached.arguments.jitter)? {
         Percentage::Known(millionths) => quote!(#private::Share::of_millionths(#millionths)),
-        Percentage::Computed(expr) => quote!(#expr),
+        Percentage::Computed(share) => {
+            let (span, krate) = (at(share), krate_at(cached, at(share)));
+            let ty = quote_spanned!(span=> #krate::__private::Share);
+            constant(span, &ty, &quote!(#share))
+        }
     }))
 }
 
-fn refresh_after(after: &RefreshAfter, private: &TokenStream) -> TokenStream {
+fn refresh_after(cached: &Cached, after: &RefreshAfter) -> TokenStream {
+    let private = private(cached);
     let after = match after {
         RefreshAfter::Auto => return quote!(#private::EarlyRefresh::Auto),
         RefreshAfter::Early => quote!(#private::RefreshAfter::Early),
-        RefreshAfter::Age(time) => {
-            let (age, span) = (duration(time), place_of(time));
-            quote_spanned!(span=> #private::RefreshAfter::from(#age))
+        RefreshAfter::Age(Time::Computed(age_or_share)) => {
+            let at = Place::over(age_or_share);
+            let krate = krate_at(cached, at.first);
+            let from = quote_spanned!(at.last=> from(#age_or_share));
+            quote_spanned!(at.first=> #krate::__private::RefreshAfter::#from)
+        }
+        RefreshAfter::Age(known) => {
+            let age = duration(known);
+            quote!(#private::RefreshAfter::Age(#age))
         }
         RefreshAfter::Share(millionths) => {
             quote!(#private::RefreshAfter::Share(#private::Share::of_millionths(#millionths)))
         }
     };
     quote!(#private::EarlyRefresh::After(#after))
-}
-
-fn place_of(time: &Time) -> Span {
-    match time {
-        Time::Known(_) => Span::mixed_site(),
-        Time::Computed(expr) => at(expr),
-    }
 }
 
 fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
@@ -159,15 +160,23 @@ fn duration(time: &Time) -> TokenStream {
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             quote!(::core::time::Duration::from_millis(#milliseconds))
         }
-        Time::Computed(expr) => quote!(#expr),
+        Time::Computed(expr) => typed(expr, quote_spanned!(at(expr)=> ::core::time::Duration)),
     }
 }
 
 fn amount(amount: &Amount) -> TokenStream {
     match amount {
         Amount::Known(number) => some(number),
-        Amount::Computed(expr) => some(expr),
+        Amount::Computed(expr) => some(typed(
+            expr,
+            quote_spanned!(at(expr)=> ::core::primitive::u64),
+        )),
     }
+}
+
+/// The user's expression with its type ahead of all that is done with it, so that errors speak of nothing else.
+fn typed(expr: &Expr, ty: TokenStream) -> TokenStream {
+    quote_spanned!(at(expr)=> { let value: #ty = #expr; value })
 }
 
 fn flag(argument: &Option<Argument<Flag>>) -> Option<TokenStream> {
@@ -201,18 +210,17 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     Some(some(match value(&cached.arguments.sampling_rate) {
         None | Some(Rate::Auto) => quote!(#private::SamplingRate::AUTO),
         Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
-        Some(Rate::Computed(rate)) => constant_rate(cached, rate),
+        Some(Rate::Computed(rate)) => {
+            let (span, krate) = (at(rate), krate_at(cached, at(rate)));
+            let ty = quote_spanned!(span=> #krate::__private::SamplingRate);
+            constant(span, &ty, &quote_spanned!(span=> #ty::new(#rate)))
+        }
     }))
 }
 
 /// A constant is checked even if the function is never called.
-fn constant_rate(cached: &Cached, rate: &Expr) -> TokenStream {
-    let span = at(rate);
-    let krate = krate_at(cached, span);
-    quote_spanned! {span=> {
-        const __RATE: #krate::__private::SamplingRate = #krate::__private::SamplingRate::new(#rate);
-        __RATE
-    }}
+fn constant(span: Span, ty: &TokenStream, value: &TokenStream) -> TokenStream {
+    quote_spanned!(span=> { const OF_ATTRIBUTE: #ty = #value; OF_ATTRIBUTE })
 }
 
 /// A span that makes the compiler's messages about a value point at the user's expression.

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
-use syn::ReturnType;
+use syn::{ExprClosure, ReturnType};
 
 use super::{Place, code, krate_at};
 use crate::model::{Age, Cached, OnBackendError, Store, is_off};
@@ -47,13 +47,7 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
         .stale_after
         .as_ref()
         .and_then(|argument| match &argument.value {
-            Age::OfEach(closure) => {
-                // Errors about what it returns point at it.
-                let at = Place::over(closure);
-                let krate = krate_at(cached, at.first);
-                let limit = quote_spanned!(at.first=> #krate::__private::own_limit);
-                Some(code!(.stale_after(|value| #limit(value, #closure))))
-            }
+            Age::OfEach(closure) => Some(own_limits(cached, closure)),
             Age::OfAll(_) => None,
         });
     let reaction = a.on_backend_error.as_ref();
@@ -66,6 +60,19 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
             quote_spanned!(span.resolved_at(Span::mixed_site())=> .propagating(#krate::__private::propagated))
         });
     code!(#spec #measured #cache_if #own_limits #propagating)
+}
+
+/// The setter of a limit for each value. Errors about what the closure returns point at all of its body, and those about the
+/// closure as a whole at all of it.
+fn own_limits(cached: &Cached, closure: &ExprClosure) -> TokenStream {
+    let at = Place::over(&closure.body);
+    let krate = krate_at(cached, at.first);
+    let limit = quote_spanned!(at.last=> own_limit);
+    let limit = quote_spanned!(at.first=> #krate::__private::#limit);
+    let value = code!(value);
+    let limit_of_value = quote_spanned!(at.last=> #limit(#value, #closure));
+    let function = quote_spanned!(Place::over(closure).first=> |#value| #limit_of_value);
+    code!(.stale_after(#function))
 }
 
 fn new_spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {

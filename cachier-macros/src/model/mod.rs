@@ -7,6 +7,7 @@ mod background;
 mod cached;
 mod choices;
 mod companion_error;
+mod computed;
 mod header;
 mod key;
 #[cfg(test)]

@@ -103,7 +103,11 @@ fn an_age_may_be_of_each_value() {
         Age::OfEach(_)
     ));
     let message = "`stale_after` expects a duration with its unit, or a closure from the value to a duration, for example `stale_after = \"10m\"`";
+    assert!(matches!(age("stale_after = (|value| 3)"), Age::OfEach(_)));
+    assert!(matches!(age("stale_after = *AGE"), Age::OfAll(_)));
     refused("stale_after = 10", message, "10");
+    refused("stale_after = -5", message, "-5");
+    refused("stale_after = 60 * (5 + 5)", message, "60 * (5 + 5)");
     refused("stale_after", message, "stale_after");
     refused("stale_after = || 3", message, "|| 3");
     refused(
@@ -121,8 +125,9 @@ fn shares_are_percentages_or_expressions() {
         Percentage::Known(25_000)
     ));
     assert!(matches!(share("jitter = SPREAD"), Percentage::Computed(_)));
-    let message = "`jitter` expects a share of at most \"100%\", for example `jitter = \"10%\"`";
+    let message = "`jitter` expects a percentage in quotes, of at most \"100%\", or a constant of type `Share`, for example `jitter = \"10%\"`";
     refused("jitter = 0.1", message, "0.1");
+    refused("jitter = 10 * (1 + 1)", message, "10 * (1 + 1)");
     refused("jitter = -1", message, "-1");
     refused("jitter", message, "jitter");
     refused(

@@ -9,6 +9,7 @@ use syn::{
     Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitInt, LitStr, Path, Result, Token, UnOp,
 };
 
+use super::computed::{computed, is_of_literals};
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument, Value};
 
@@ -153,8 +154,7 @@ impl ArgumentValue for Time {
             }) => parse::duration(&text.value())
                 .map(Self::Known)
                 .map_err(|problem| Error::new(text.span(), format!("not a duration: {problem}"))),
-            Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(parsed)),
-            computed => Ok(Self::Computed(Box::new(computed.clone()))),
+            other => computed::<Self>(other, parsed).map(Self::Computed),
         }
     }
 }
@@ -170,16 +170,17 @@ impl ArgumentValue for Age {
                 closure if closure.inputs.len() == 1 => Ok(Self::OfEach(Box::new(closure))),
                 _ => Err(wrong::<Self>(parsed)),
             },
-            Expr::Lit(ExprLit { lit, .. }) if !matches!(lit, Lit::Str(_)) => {
-                Err(wrong::<Self>(parsed))
-            }
-            _ => Time::parse(parsed).map(Self::OfAll),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(_), ..
+            }) => Time::parse(parsed).map(Self::OfAll),
+            other => computed::<Self>(other, parsed).map(|time| Self::OfAll(Time::Computed(time))),
         }
     }
 }
 
 impl ArgumentValue for Percentage {
-    const EXPECTED: &'static str = "expects a share of at most \"100%\"";
+    const EXPECTED: &'static str =
+        "expects a percentage in quotes, of at most \"100%\", or a constant of type `Share`";
     const EXAMPLE: &'static str = " = \"10%\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -190,8 +191,7 @@ impl ArgumentValue for Percentage {
             }) => parse::percentage(&text.value())
                 .map(Self::Known)
                 .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
-            Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<Self>(parsed)),
-            computed => Ok(Self::Computed(Box::new(computed.clone()))),
+            other => computed::<Self>(other, parsed).map(Self::Computed),
         }
     }
 }
@@ -211,11 +211,10 @@ impl ArgumentValue for RefreshAfter {
             }) if text.value().ends_with('%') => parse::percentage(&text.value())
                 .map(Self::Share)
                 .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
-            Expr::Lit(ExprLit { lit, .. }) if !matches!(lit, Lit::Str(_)) => {
-                Err(wrong::<Self>(parsed))
-            }
-            Expr::Closure(_) => Err(wrong::<Self>(parsed)),
-            _ => Time::parse(parsed).map(Self::Age),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(_), ..
+            }) => Time::parse(parsed).map(Self::Age),
+            other => computed::<Self>(other, parsed).map(|age| Self::Age(Time::Computed(age))),
         }
     }
 }
@@ -446,7 +445,8 @@ fn amount<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Amo
             lit: Lit::Int(number),
             ..
         }) => whole(number, parsed).map(Amount::Known),
-        Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<K>(parsed)),
+        Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<K>(parsed)),
+        Expr::Unary(number) if is_of_literals(&number.expr) => Err(wrong::<K>(parsed)),
         computed => Ok(Amount::Computed(Box::new(computed.clone()))),
     }
 }

@@ -95,10 +95,11 @@ fn expression(input: ParseStream, name: &Ident, equals: Token![=]) -> Result<Exp
     input.parse().map(ungrouped)
 }
 
-/// Unwraps the invisible group that a `macro_rules!` variable adds.
+/// Unwraps the invisible group that a `macro_rules!` variable adds, and parentheses around a closure.
 fn ungrouped(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungrouped(*group.expr),
+        Expr::Paren(paren) if matches!(*paren.expr, Expr::Closure(_)) => *paren.expr,
         expr => expr,
     }
 }

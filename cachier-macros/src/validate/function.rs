@@ -1,8 +1,8 @@
 //! All checks of a function.
 
 use super::{
-    attributes, combinations, companion, features, implementation, keys, lifetimes, names,
-    returned, signature, type_parameters,
+    attributes, closures, combinations, companion, features, implementation, keys, lifetimes,
+    names, returned, signature, type_parameters,
 };
 use crate::diagnostics::Errors;
 use crate::model::Arguments;
@@ -13,6 +13,7 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     features::check(arguments, errors);
     combinations::check(arguments, errors);
     implementation::check_signature(arguments, function, errors);
+    closures::check(arguments, function, errors);
     keys::check(arguments, function, errors);
     lifetimes::check(arguments, function, errors);
     names::check(arguments, function, errors);

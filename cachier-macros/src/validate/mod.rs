@@ -1,6 +1,7 @@
 //! Phase three: checks arguments and function against each other. All errors are collected.
 
 mod attributes;
+mod closures;
 mod combinations;
 mod companion;
 mod features;

@@ -1,4 +1,4 @@
-//! Durations have units, the larger ones first; shares are percentages.
+//! Durations have units, the larger ones first; shares are percentages, and constant.
 
 use cachier::cachier;
 
@@ -20,21 +20,6 @@ fn three_faults(id: u64) -> u64 {
 
 #[cachier(stale_after = "99999999999999999999s", max_stale = "999999999999999d")]
 fn too_long(id: u64) -> u64 {
-    id
-}
-
-#[cachier(stale_after = || "10m")]
-fn of_no_value(id: u64) -> u64 {
-    id
-}
-
-#[cachier(stale_after = |value| value * 60)]
-fn no_duration_of_a_value(id: u64) -> u64 {
-    id
-}
-
-#[cachier(backend = "memory", stale_after = |value| value.age)]
-fn no_age_of_a_value(id: u64) -> u64 {
     id
 }
 
@@ -80,6 +65,38 @@ fn refreshed_soon(id: u64) -> u64 {
 
 #[cachier(policy = "")]
 fn of_no_policy(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = -5, max_stale = (60) * 10, jitter = -0.1)]
+fn negative(id: u64) -> u64 {
+    id
+}
+
+const SECONDS: u64 = 60;
+
+#[cachier(stale_after = SECONDS, retry_after = SECONDS * 2)]
+fn no_durations(id: u64) -> u64 {
+    id
+}
+
+#[cachier(backend = "memory", jitter = SECONDS)]
+fn no_share(id: u64) -> u64 {
+    id
+}
+
+#[cachier(backend = "memory", jitter = cachier::Share::percent(150.0))]
+fn never_called(id: u64) -> u64 {
+    id
+}
+
+#[cachier(refresh_after = 60 * 8)]
+fn refreshed_after_a_number(id: u64) -> u64 {
+    id
+}
+
+#[cachier(refresh_after = SECONDS)]
+fn refreshed_after_seconds(id: u64) -> u64 {
     id
 }
 

@@ -17,4 +17,11 @@ fn percent(id: u64) -> u64 {
     id
 }
 
+const RATE: f64 = 1.5;
+
+#[cachier(enable_metrics, sampling_rate = RATE)]
+fn never_called(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -17,4 +17,11 @@ fn too_large(id: u64) -> u64 {
     id
 }
 
+const FEW: u32 = 100;
+
+#[cachier(backend = "memory", capacity = FEW, capacity_bytes = FEW)]
+fn of_other_types(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -1,0 +1,30 @@
+//! Expressions in the place of literals.
+
+use syn::{Expr, Result};
+
+use super::values::{ArgumentValue, wrong};
+use crate::parse::ParsedArgument;
+
+/// An expression that may have a type of its own, unlike a closure or a calculation with mere numbers.
+pub(super) fn computed<K: ArgumentValue>(
+    value: &Expr,
+    parsed: &ParsedArgument,
+) -> Result<Box<Expr>> {
+    match value {
+        Expr::Closure(_) => Err(wrong::<K>(parsed)),
+        value if is_of_literals(value) => Err(wrong::<K>(parsed)),
+        value => Ok(Box::new(value.clone())),
+    }
+}
+
+/// Whether an expression consists of literals alone, such as `-5` or `60 * 10`.
+pub(super) fn is_of_literals(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Binary(binary) => is_of_literals(&binary.left) && is_of_literals(&binary.right),
+        Expr::Group(group) => is_of_literals(&group.expr),
+        Expr::Paren(paren) => is_of_literals(&paren.expr),
+        Expr::Unary(unary) => is_of_literals(&unary.expr),
+        _ => false,
+    }
+}
