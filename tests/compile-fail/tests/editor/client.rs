@@ -24,10 +24,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Whether there is one.
+    /// Whether there is one, and the sources of the standard library, which it would fetch.
     pub(crate) fn is_there() -> bool {
         let version = Command::new("rust-analyzer").arg("--version").output();
+        let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
         version.is_ok_and(|ended| ended.status.success())
+            && sysroot.is_ok_and(|ended| {
+                let sysroot = String::from_utf8_lossy(&ended.stdout);
+                let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
+                sources.is_dir()
+            })
     }
 
     /// Opens a package's file, which is built in this folder.

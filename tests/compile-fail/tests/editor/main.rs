@@ -1,6 +1,6 @@
 //! rust-analyzer on cached functions: hover, go-to-definition and completion, by a client such as editors have.
 //!
-//! The component is installed by `rustup component add rust-analyzer`.
+//! What it needs is installed by `rustup component add rust-analyzer rust-src`.
 #![allow(clippy::unwrap_used)]
 
 mod client;
@@ -15,11 +15,14 @@ use client::Client;
 fn editors_see_through_the_attribute() {
     if !Client::is_there() {
         let is_required = std::env::var_os("CACHIER_TEST_REQUIRE").is_some();
-        assert!(!is_required, "the component rust-analyzer is missing");
+        assert!(
+            !is_required,
+            "the component rust-analyzer or rust-src is missing"
+        );
         // Past the harness's capture.
         let _ = writeln!(
             stderr(),
-            "skipped: what editors show of cached functions, as the component rust-analyzer is missing"
+            "skipped: what editors show of cached functions, as the component rust-analyzer or rust-src is missing"
         );
         return;
     }
