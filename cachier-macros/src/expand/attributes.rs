@@ -7,21 +7,13 @@ use syn::{Attribute, Meta, Visibility};
 
 use super::code;
 use crate::model::{Cached, CompanionKind, Destination, LINTS};
-use crate::parse::Header;
+use crate::parse::{Header, unconditional, under_condition_of};
 
 /// The attributes of the wrapper, and a line of documentation about the companion.
 pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     let attributes = sent_to(cached, &[Destination::Outer, Destination::Both]);
-    let attributes = attributes.map(
-        |attribute| match (is(attribute, "expect"), &attribute.meta) {
-            // The expected lint occurs in the body, which has the attribute as well.
-            (true, Meta::List(list)) => {
-                let lints = &list.tokens;
-                quote!(#[allow(#lints)])
-            }
-            _ => quote!(#attribute),
-        },
-    );
+    // An expected lint occurs in the body, which has the attribute as well.
+    let attributes = attributes.map(allowing);
     // On an undocumented function the line would only silence `missing_docs`.
     let line = has(cached, "doc").then(|| companion_line(cached)).flatten();
     let allow = allowed_in_wrapper(cached);
@@ -85,16 +77,20 @@ pub(super) fn lints_of(header: &Header) -> TokenStream {
     let attributes = header.attributes.iter();
     attributes
         .filter(|attribute| LINTS.iter().any(|lint| is(attribute, lint)))
-        .map(
-            |attribute| match (is(attribute, "expect"), &attribute.meta) {
-                (true, Meta::List(list)) => {
-                    let lints = &list.tokens;
-                    quote!(#[allow(#lints)])
-                }
-                _ => quote!(#attribute),
-            },
-        )
+        .map(allowing)
         .collect()
+}
+
+/// An attribute that expects a lint, so that it allows the lint; any other as it is.
+fn allowing(attribute: &Attribute) -> TokenStream {
+    match (is(attribute, "expect"), unconditional(&attribute.meta)) {
+        (true, Meta::List(list)) => {
+            let lints = &list.tokens;
+            let allow = under_condition_of(&attribute.meta, quote!(allow(#lints)));
+            quote!(#[#allow])
+        }
+        _ => quote!(#attribute),
+    }
 }
 
 /// The attributes with one of these destinations.
@@ -111,17 +107,19 @@ fn has(cached: &Cached, name: &str) -> bool {
     attributes.any(|attribute| is(attribute, name))
 }
 
+/// Whether an attribute is the one of this name, under a condition or not.
 fn is(attribute: &Attribute, name: &str) -> bool {
-    attribute.path().is_ident(name)
+    unconditional(&attribute.meta).path().is_ident(name)
 }
 
 /// `#[instrument]` with the name of the user's function, unless it names its span: the body's function has another name.
 fn named_span(cached: &Cached, attribute: &Attribute) -> Option<TokenStream> {
-    let path = attribute.path();
+    let meta = unconditional(&attribute.meta);
+    let path = meta.path();
     if path.segments.last()?.ident != "instrument" {
         return None;
     }
-    let given = match &attribute.meta {
+    let given = match &meta {
         Meta::Path(_) => TokenStream::new(),
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(_) => return None,
@@ -130,7 +128,8 @@ fn named_span(cached: &Cached, attribute: &Attribute) -> Option<TokenStream> {
         return None;
     }
     let name = cached.function.signature.ident.unraw().to_string();
-    Some(quote!(#[#path(name = #name, #given)]))
+    let named = under_condition_of(&attribute.meta, quote!(#path(name = #name, #given)));
+    Some(quote!(#[#named]))
 }
 
 /// Whether the arguments of `#[instrument]` have a name: `name = ..`, or a string that stands alone.

@@ -2,6 +2,8 @@
 
 use syn::{Attribute, Meta, Path};
 
+use crate::parse::unconditional;
+
 /// Where an attribute goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Destination {
@@ -16,7 +18,8 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// The destination of an attribute below `#[cachier]`; those above have been applied already.
+    /// The destination of an attribute below `#[cachier]`; those above have been applied already. Under a condition it is that
+    /// of the attribute which is there if the condition holds.
     pub(crate) fn of(attribute: &Attribute) -> Self {
         let path = path(attribute);
         let is = |names: &[&str]| names.iter().any(|name| path.is_ident(name));
@@ -36,10 +39,10 @@ impl Destination {
     }
 }
 
-/// The path of an attribute, within `unsafe(..)` as well.
-fn path(attribute: &Attribute) -> Path {
-    match &attribute.meta {
-        Meta::List(list) if list.path.is_ident("unsafe") => attribute
+/// The path of an attribute, within `unsafe(..)` and under a condition as well.
+pub(crate) fn path(attribute: &Attribute) -> Path {
+    match unconditional(&attribute.meta) {
+        Meta::List(list) if list.path.is_ident("unsafe") => list
             .parse_args::<Meta>()
             .map_or_else(|_| list.path.clone(), |inner| inner.path().clone()),
         meta => meta.path().clone(),
@@ -50,15 +53,7 @@ fn path(attribute: &Attribute) -> Path {
 pub(crate) const LINTS: &[&str] = &["allow", "expect", "warn", "deny", "forbid"];
 
 /// The language's own attributes that speak of the function as others see and call it.
-const OUTER: &[&str] = &[
-    "cfg",
-    "cfg_attr",
-    "cold",
-    "deprecated",
-    "doc",
-    "inline",
-    "must_use",
-];
+const OUTER: &[&str] = &["cfg", "cold", "deprecated", "doc", "inline", "must_use"];
 
 const TEST: &str =
     "a test that is cached does not run while its result is kept; cache a function that it calls";

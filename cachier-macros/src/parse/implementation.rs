@@ -10,6 +10,7 @@ use syn::{
     Visibility,
 };
 
+use super::conditional::one_by_one;
 use super::function::{Function, is_cachier, starts_function};
 use super::header::Header;
 
@@ -134,6 +135,7 @@ fn member(input: ParseStream) -> Result<Member> {
         return uncached(input);
     }
     let mut function = Function::parse(input)?;
+    function.attributes = one_by_one(function.attributes);
     let above = function.attributes.iter().position(is_cachier);
     let above = above.unwrap_or_default();
     Ok(Member::Cached {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod companions;
+mod conditional;
 mod duration;
 mod function;
 mod header;
@@ -12,6 +13,7 @@ mod words;
 
 pub(crate) use arguments::{ParsedArgument, Value, arguments};
 pub(crate) use companions::{Companions, companions};
+pub(crate) use conditional::{unconditional, under_condition_of};
 pub(crate) use duration::duration;
 pub(crate) use function::{Function, function, is_cachier};
 pub(crate) use header::Header;

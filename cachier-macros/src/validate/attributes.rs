@@ -5,7 +5,7 @@ use quote::ToTokens as _;
 use syn::Attribute;
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, CompanionKind, Destination};
+use crate::model::{Arguments, CompanionKind, Destination, path};
 use crate::parse::{Function, has_word, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -65,7 +65,7 @@ fn above_cachier(attribute: &Attribute) -> String {
 }
 
 fn name(attribute: &Attribute) -> String {
-    let path = attribute.path().to_token_stream().to_string();
+    let path = path(attribute).to_token_stream().to_string();
     path.replace(' ', "")
 }
 

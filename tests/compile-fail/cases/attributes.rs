@@ -39,4 +39,19 @@ impl Lookup for Service {
     }
 }
 
+#[cachier::methods]
+impl Service {
+    #[cachier]
+    #[cfg_attr(all(), inline, track_caller)]
+    fn conditionally_located(id: u64) -> u64 {
+        id
+    }
+
+    #[cachier(companion = false)]
+    #[cfg_attr(all(), tracing::instrument)]
+    fn conditionally_instrumented(id: u64) -> u64 {
+        id
+    }
+}
+
 fn main() {}

@@ -80,6 +80,53 @@ async fn an_instrumented_function_has_spans_of_computations() {
     .await;
 }
 
+trait Lookup {
+    fn lookup(&self, id: u64) -> u64;
+    fn conditional(&self, id: u64) -> u64;
+}
+
+#[cachier::methods]
+impl Lookup for Service {
+    #[cachier(backend = "memory", skip(self))]
+    #[tracing::instrument(skip_all)]
+    fn lookup(&self, id: u64) -> u64 {
+        id
+    }
+
+    #[cachier(backend = "memory", skip(self))]
+    #[cfg_attr(all(), inline, tracing::instrument, expect(clippy::needless_return))]
+    #[cfg_attr(any(), track_caller_of_another_crate, cfg(any()))]
+    fn conditional(&self, id: u64) -> u64 {
+        return id;
+    }
+
+    #[cfg_attr(all(), cfg(any()))]
+    #[cachier(backend = "memory", skip(self))]
+    fn absent(&self, id: u64) -> Absent {
+        id
+    }
+}
+
+/// The macro on the impl comes first, and does what the compiler does for an attribute on the method.
+#[test]
+fn annotated_impls_have_spans_of_computations() {
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.listener(), || {
+        in_folder(|_| {
+            spans.take();
+            for _ in 0..2 {
+                assert_eq!(Service.lookup(1), 1);
+                assert_eq!(Service.conditional(1), 1);
+            }
+            assert_eq!(
+                Service::conditional_cache().peek(&Service, 1).unwrap(),
+                Some(1)
+            );
+        });
+    });
+    assert_eq!(spans.take(), ["lookup", "conditional"]);
+}
+
 #[cfg_attr(all(), cachier(backend = "memory"))]
 #[cfg_attr(all(), tracing::instrument(name = "conditional"))]
 fn conditional(id: u64) -> u64 {
