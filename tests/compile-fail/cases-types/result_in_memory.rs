@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::rc::Rc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use cachier::cachier;
 
@@ -74,12 +75,12 @@ fn unmeasured(id: u64) -> Rc<u64> {
 }
 
 #[derive(Clone)]
-struct Plain;
+struct Sheet;
 
 #[cachier(backend = "memory", entry_size_limit = "1MB")]
-fn without_serde(id: u64) -> Plain {
+fn without_serde(id: u64) -> Sheet {
     let _ = id;
-    Plain
+    Sheet
 }
 
 #[cachier(backend = "memory")]
@@ -108,6 +109,23 @@ impl Service {
         let _ = id;
         Ok(Page)
     }
+}
+
+fn age_of(page: &Page) -> Duration {
+    let Page = page;
+    Duration::from_secs(1)
+}
+
+#[cachier(backend = "memory", stale_after = |page| age_of(page))]
+fn with_own_limit(id: u64) -> Page {
+    let _ = id;
+    Page
+}
+
+#[cachier(backend = "memory", companion = false, stale_after = |page| age_of(page))]
+async fn with_own_limit_alone(id: u64) -> Page {
+    let _ = id;
+    Page
 }
 
 fn main() {}

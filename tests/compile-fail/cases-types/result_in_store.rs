@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cachier::cachier;
 
@@ -103,6 +103,23 @@ impl Clone for Page {
     fn clone(&self) -> Self {
         Page
     }
+}
+
+fn age_of(page: &Page) -> Duration {
+    let Page = page;
+    Duration::from_secs(1)
+}
+
+#[cachier(stale_after = |page| age_of(page))]
+fn with_own_limit(id: u64) -> Page {
+    let _ = id;
+    Page
+}
+
+#[cachier(companion = false, stale_after = |page| age_of(page))]
+async fn with_own_limit_alone(id: u64) -> Page {
+    let _ = id;
+    Page
 }
 
 fn main() {}

@@ -12,6 +12,7 @@ mod impls_of_foreign_types;
 mod methods;
 mod options;
 mod own_keys;
+mod own_limits;
 mod paths;
 mod returned;
 
