@@ -1,21 +1,6 @@
 //! Expressions in the place of literals.
 
-use syn::{Expr, Result};
-
-use super::values::{ArgumentValue, wrong};
-use crate::parse::ParsedArgument;
-
-/// An expression that may have a type of its own, unlike a closure or a calculation with mere numbers.
-pub(super) fn computed<K: ArgumentValue>(
-    value: &Expr,
-    parsed: &ParsedArgument,
-) -> Result<Box<Expr>> {
-    match value {
-        Expr::Closure(_) => Err(wrong::<K>(parsed)),
-        value if is_of_literals(value) => Err(wrong::<K>(parsed)),
-        value => Ok(Box::new(value.clone())),
-    }
-}
+use syn::Expr;
 
 /// Whether an expression consists of literals alone, such as `-5` or `60 * 10`.
 pub(super) fn is_of_literals(expr: &Expr) -> bool {

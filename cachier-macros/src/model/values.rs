@@ -9,7 +9,7 @@ use syn::{
     Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitInt, LitStr, Path, Result, Token, UnOp,
 };
 
-use super::computed::{computed, is_of_literals};
+use super::computed::is_of_literals;
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument, Value};
 
@@ -448,6 +448,15 @@ fn amount<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Amo
         Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<K>(parsed)),
         Expr::Unary(number) if is_of_literals(&number.expr) => Err(wrong::<K>(parsed)),
         computed => Ok(Amount::Computed(Box::new(computed.clone()))),
+    }
+}
+
+/// An expression that may have a type of its own, unlike a closure or a calculation with mere numbers.
+fn computed<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Box<Expr>> {
+    match value {
+        Expr::Closure(_) => Err(wrong::<K>(parsed)),
+        value if is_of_literals(value) => Err(wrong::<K>(parsed)),
+        value => Ok(Box::new(value.clone())),
     }
 }
 
