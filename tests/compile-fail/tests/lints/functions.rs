@@ -19,7 +19,6 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use cachier::cachier;
 
@@ -469,8 +468,8 @@ pub const fn is_good(value: &u64) -> bool {
     *value > 3
 }
 
-pub fn age_of(value: &u64) -> Duration {
-    Duration::from_secs(*value)
+pub fn age_of(value: &u64) -> std::time::Duration {
+    std::time::Duration::from_secs(*value)
 }
 
 #[cachier(backend = "memory", cache_if = |value| is_good(value), stale_after = |value| age_of(value))]
@@ -478,13 +477,7 @@ pub fn closures(id: u64) -> u64 {
     return id;
 }
 
-pub const HOUR: Duration = Duration::from_secs(3600);
-
-pub fn age_of_text(text: &String) -> Option<Duration> {
-    text.parse().ok().map(Duration::from_secs)
-}
-
-#[cachier(cache_if = |text| text.is_empty(), stale_after = |text| age_of_text(text), stale_on_error = HOUR, next_time)]
+#[cachier(cache_if = |text| text.is_empty(), stale_after = "1m", next_time)]
 pub async fn closures_async(id: u64) -> Option<String> {
     pause().await;
     return None;
