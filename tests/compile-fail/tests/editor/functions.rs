@@ -1,5 +1,7 @@
 //! Functions as somebody writes them, some of them not to the end.
 
+use std::time::Duration;
+
 use cachier::cachier;
 
 /// The price of an item.
@@ -24,6 +26,18 @@ pub struct User {
 pub fn generic<T>(text: &str, other: &T) -> u64 {
     let _ = other;
     text.len() as u64
+}
+
+#[derive(Clone)]
+pub struct Visitor {
+    pub stay: Duration,
+}
+
+/// Each for its own time.
+#[cachier(backend = "memory", stale_after = |visitor| visitor.stay)]
+pub fn staying(hours: u32) -> Visitor {
+    let stay = Duration::from_secs(3600) * hours;
+    Visitor { stay }
 }
 
 /// By its length.

@@ -148,6 +148,8 @@ fn bodies_are_understood(editor: &mut Client) {
         ("Some(fou^nd)", "let found: User"),
         ("it^em.len()", "item: &str"),
         ("|words| wor^ds.len()", "words: &str"),
+        ("|length| *len^gth", "length: &u64"),
+        ("|visitor| visi^tor", "visitor: &Visitor"),
         ("let su^m = self", "let sum: u64"),
         ("let some^one", "let someone: Option<User>"),
     ] {
@@ -156,6 +158,8 @@ fn bodies_are_understood(editor: &mut Client) {
     }
     let lines = editor.definitions("self.ten^ant + id;");
     assert_eq!(lines, ["pub tenant: u64,"]);
+    let lines = editor.definitions("|visitor| visitor.st^ay");
+    assert_eq!(lines, ["pub stay: Duration,"]);
 }
 
 /// Operations are offered, methods and fields also where much is missing, and nothing of the hidden trait of an impl.
@@ -173,6 +177,7 @@ fn names_are_completed(editor: &mut Client) {
     offered(editor.completions("price::^\n}"), &operations);
     offered(editor.completions("guest.^\n}"), &["age"]);
     offered(editor.completions("guest.^age"), &["age"]);
+    offered(editor.completions("|visitor| visitor.^stay"), &["stay"]);
     let of_service = editor.completions("service.^\n    Ok");
     let of_service = offered(of_service, &["method", "asynchronous", "lookup", "tenant"]);
     let hidden = of_service
