@@ -83,6 +83,15 @@ fn an_async_function_with_metrics_and_next_time() {
 }
 
 #[test]
+fn a_function_with_closures() {
+    expands(
+        "closures.rs",
+        "stale_after = |page| page.valid_for, jitter = \"10%\", cache_if = |page| page.is_complete()",
+        "async fn page(site: &str, number: u64) -> Page { todo!() }",
+    );
+}
+
+#[test]
 fn a_method() {
     expands(
         "method.rs",
