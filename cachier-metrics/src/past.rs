@@ -28,7 +28,8 @@ pub struct Past {
 
 #[derive(Clone, Debug, PartialEq)]
 struct PastStep {
-    /// When it ended, in nanoseconds since 1970, and how much of the time before is covered.
+    /// From when until when, in nanoseconds since 1970, and how much of that is covered.
+    from: u64,
     to: u64,
     covered: u64,
     counted: Option<Packed>,
@@ -52,13 +53,19 @@ impl Past {
         self.forgotten = self.forgotten.max(moment);
     }
 
-    /// What was counted up to a moment, in nanoseconds since 1970, and how many of them before it are covered.
-    pub fn add_step(&mut self, to: u64, covered: u64, counted: Option<Packed>) {
+    /// Room for so many steps, and for no more.
+    pub fn reserve(&mut self, steps: usize) {
+        self.steps.reserve_exact(steps);
+    }
+
+    /// What was counted from one moment to another, in nanoseconds since 1970, and how many of them between are covered.
+    pub fn add_step(&mut self, (from, to): (u64, u64), covered: u64, counted: Option<Packed>) {
         let mut alone = Snapshot::default();
         counted
             .iter()
             .for_each(|counted| counted.add_to(&mut alone));
         self.steps.push(PastStep {
+            from,
             to,
             covered,
             lookups: Lookups::since(&alone.calls, &Labelled::default()),
@@ -75,18 +82,19 @@ impl Past {
         Duration::from_nanos(self.started)
     }
 
-    /// Adds what was counted in this time, and how much of it is covered. The time of concurrent processes counts once.
+    /// Adds what was counted in this time, by whole steps, and how much of them is covered. The time of concurrent processes
+    /// counts once.
     pub(crate) fn add_within(&self, time: &Range<u64>, to: &mut Snapshot) {
-        let (mut covered, saved) = (0_u64, to.time_saved);
+        let (mut spans, saved) = (Vec::new(), to.time_saved);
         for step in self.steps_within(time) {
             if let Some(counted) = &step.counted {
                 counted.add_to(to);
             }
-            covered = covered.saturating_add(step.covered);
+            spans.push((step.from, step.to, step.covered));
         }
         // Without timed calls it stays unknown.
         to.time_saved = to.time_saved.filter(|all| saved.is_some() || *all > 0);
-        to.covers += Duration::from_nanos(covered.min(time.end - time.start));
+        to.covers += Duration::from_nanos(union(spans));
     }
 
     /// The lookups of the same time.
@@ -97,11 +105,23 @@ impl Past {
     fn steps_within(&self, time: &Range<u64>) -> impl Iterator<Item = &PastStep> {
         let (start, end) = (time.start.max(self.forgotten), time.end);
         let steps = self.steps.iter();
-        steps.filter(move |step| {
-            let begun = step.to.saturating_sub(step.covered);
-            start < step.to && step.to <= end && self.forgotten <= begun
-        })
+        steps.filter(move |step| start < step.to && step.to <= end && self.forgotten <= step.from)
     }
+}
+
+/// The time that steps cover together: of those that overlap no more than from the first moment to the last one.
+fn union(mut steps: Vec<(u64, u64, u64)>) -> u64 {
+    steps.sort_unstable();
+    let (mut all, mut begin, mut end, mut covered) = (0_u64, 0_u64, 0_u64, 0_u64);
+    for (from, to, of_step) in steps {
+        if from >= end {
+            all = all.saturating_add(covered.min(end - begin));
+            (begin, end, covered) = (from, from, 0);
+        }
+        end = end.max(to);
+        covered = covered.saturating_add(of_step);
+    }
+    all.saturating_add(covered.min(end - begin))
 }
 
 /// What a process knows of earlier ones, once it has read that. A forked child begins without: its parent, which still
@@ -166,15 +186,42 @@ impl KnownPast {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::labels::Outcome;
 
     #[test]
     fn processes_side_by_side_cover_time_once() {
+        assert_eq!(
+            covered(&[(0, 10, 10), (0, 10, 10), (20, 30, 10)], 0..15),
+            10
+        );
+        // Each has the last and the first half minute of two that write by turns.
+        let overlapping = [(5, 97, 92), (65, 157, 92), (125, 217, 92)];
+        assert_eq!(covered(&overlapping, 0..300), 212);
+        // A forged step, which ends before it begins.
+        assert_eq!(covered(&[(9, 3, 5), (u64::MAX, 4, u64::MAX)], 0..10), 0);
+    }
+
+    /// What a window covers of steps.
+    fn covered(steps: &[(u64, u64, u64)], window: Range<u64>) -> u64 {
         let mut past = Past::new(Snapshot::default(), 0);
-        for to in [10, 10, 30] {
-            past.add_step(to, 10, None);
+        for (from, to, covered) in steps {
+            past.add_step((*from, *to), *covered, None);
         }
         let mut all = Snapshot::default();
-        past.add_within(&(0..15), &mut all);
-        assert_eq!(all.covers, Duration::from_nanos(15));
+        past.add_within(&window, &mut all);
+        u64::try_from(all.covers.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// One process counted in the first minutes of an hour, another one in the last ones.
+    #[test]
+    fn a_step_across_a_reset_is_forgotten() {
+        let mut counted = Snapshot::default();
+        counted.calls[Outcome::Hit] = 3;
+        let mut past = Past::new(Snapshot::default(), 0);
+        past.add_step((0, 60), 20, Some(Packed::of(&counted)));
+        past.forget_until(30);
+        let mut all = Snapshot::default();
+        past.add_within(&(0..60), &mut all);
+        assert_eq!((all.calls[Outcome::Hit], all.covers), (0, Duration::ZERO));
     }
 }

@@ -193,8 +193,10 @@ impl EndedHistory {
             }
             None => Past::new(Snapshot::default(), u64::MAX),
         };
+        past.reserve(self.trail.steps().count());
         for step in self.trail.steps() {
-            past.add_step(step.to, step.covered, step.counted(&names).cloned());
+            let time = (step.from, step.to);
+            past.add_step(time, step.covered, step.counted(&names).cloned());
         }
         past
     }
