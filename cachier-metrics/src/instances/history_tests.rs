@@ -212,6 +212,25 @@ fn a_trail_goes_on_where_it_ended() {
     assert_eq!(covered, 130 * SECOND);
 }
 
+/// As where the trail was damaged, or could not be written for long.
+#[test]
+fn a_long_step_is_in_no_window() {
+    let mut trail = InstanceHistory::starting(header(1, 0, 1));
+    let started = trail.until;
+    trail.go_on(counted_until(10 * 360));
+    assert_eq!(trail.until, started + 10 * HOUR);
+    let mut all = EndedHistory::default();
+    all.fold(trail);
+    let past = all.past_of("shop::function_0", "redis");
+    let mut window = Snapshot::default();
+    past.add_within(&(0..started + 11 * HOUR), &mut window);
+    assert_eq!(
+        (window.calls[Outcome::Hit], window.covers),
+        (0, Duration::ZERO)
+    );
+    assert_eq!(past.lifetime().calls[Outcome::Hit], 3600);
+}
+
 /// A function of a process that began at `NOW`, after others had counted 3 two minutes before, and 5 five hours before.
 fn after_a_restart() -> (Clock, &'static CacheMetrics) {
     let clock = Clock::manual();

@@ -45,8 +45,12 @@ const LENGTHS: [u64; 3] = [MINUTE, QUARTER, HOUR];
 const AGES: [u64; 3] = [HOUR + MINUTE, 4 * HOUR, 25 * HOUR];
 
 impl Trail {
-    /// Adds what one process counted in a time span.
+    /// Adds what one process counted in a time span. If that is longer than the longest step, as where a trail was lost,
+    /// nobody can tell when: no window has it.
     pub fn add(&mut self, step: Step) {
+        if step.to.saturating_sub(step.from) > HOUR * SECOND {
+            return;
+        }
         let minute = step.from / SECOND / MINUTE * MINUTE;
         self.steps[0].entry(minute).or_default().add(step);
     }
