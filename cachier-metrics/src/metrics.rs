@@ -17,7 +17,7 @@ use crate::gauges::Gauges;
 use crate::labels::{ErrorLabel, NearResult, Operation, RemovalCause, StaleUse};
 use crate::local::Local;
 use crate::options::MetricsOptions;
-use crate::past::{KnownPast, Past};
+use crate::past::{KnownPast, Life, Past};
 use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
@@ -376,8 +376,16 @@ impl CacheMetrics {
 
     /// What there is before this process, if a window reaches there, and when that begins.
     fn before(&self, window: Duration) -> Option<(Arc<Past>, Range<u64>)> {
-        let begin = self.clock.wall().checked_sub(window);
-        self.past.before(self.start_time(), begin)
+        let (begun, begun_wall) = {
+            let history = self.history();
+            (history.begun, history.begun_wall)
+        };
+        let life = Life {
+            begun: begun_wall,
+            now: self.clock.wall(),
+            lived: Duration::from_nanos(self.clock.now().saturating_sub(begun)),
+        };
+        self.past.before(life, window)
     }
 
     /// The figures since the state that `choose` finds among the kept ones.

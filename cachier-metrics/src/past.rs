@@ -124,6 +124,22 @@ fn union(mut steps: Vec<(u64, u64, u64)>) -> u64 {
     all.saturating_add(covered.min(end - begin))
 }
 
+/// The life of this process so far: when it began and what time it is, by the clock on the wall, and how long it lived.
+#[derive(Clone, Copy)]
+pub(crate) struct Life {
+    pub(crate) begun: SystemTime,
+    pub(crate) now: SystemTime,
+    pub(crate) lived: Duration,
+}
+
+impl Life {
+    /// When it began, by the clock of now, which may have been set back since.
+    fn start(self) -> SystemTime {
+        let back = self.now.checked_sub(self.lived);
+        back.map_or(self.begun, |start| start.min(self.begun))
+    }
+}
+
 /// What a process knows of earlier ones, once it has read that. A forked child begins without: its parent, which still
 /// counts, has it.
 pub(crate) struct KnownPast(PerProcess<Mutex<Known>>);
@@ -165,17 +181,15 @@ impl KnownPast {
         self.lock().forgotten
     }
 
-    /// What there is before a process that began at `start`, if a window reaches there, and from when until when: of other
-    /// processes that ran beside this one nothing more, as what it counts itself would not be all of that time.
-    pub(crate) fn before(
-        &self,
-        start: SystemTime,
-        window: Option<SystemTime>,
-    ) -> Option<(Arc<Past>, Range<u64>)> {
-        let begin = window.filter(|begin| *begin < start)?;
-        let [begin, end] = [begin, start]
-            .map(|moment| nanos(moment.duration_since(UNIX_EPOCH).unwrap_or_default()));
-        Some((self.get()?, begin..end))
+    /// What there is before this process, if a window reaches there, and from when until when: of other processes that ran
+    /// beside this one nothing more, as what it counts itself would not be all of that time.
+    pub(crate) fn before(&self, life: Life, window: Duration) -> Option<(Arc<Past>, Range<u64>)> {
+        let [begin, end] = [
+            life.now.checked_sub(window).unwrap_or(UNIX_EPOCH),
+            life.start(),
+        ]
+        .map(|moment| nanos(moment.duration_since(UNIX_EPOCH).unwrap_or_default()));
+        (begin < end).then_some((self.get()?, begin..end))
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -210,6 +224,32 @@ mod tests {
         let mut all = Snapshot::default();
         past.add_within(&window, &mut all);
         u64::try_from(all.covers.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    #[test]
+    fn clocks_set_back_bring_no_more_past() {
+        let known = KnownPast::new();
+        known.set(Past::default());
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let before = |begun: u64, now: u64, lived: u64, window: Duration| {
+            let [begun, now] = [begun, now].map(|count| UNIX_EPOCH + minutes(count));
+            let lived = minutes(lived);
+            let (_, time) = known.before(Life { begun, now, lived }, window)?;
+            let minute = nanos(minutes(1));
+            Some((time.start / minute, time.end / minute))
+        };
+        assert_eq!(before(100, 105, 5, minutes(1)), None);
+        assert_eq!(before(100, 105, 5, minutes(10)), Some((95, 100)));
+        // It began an hour fast, and was set back.
+        assert_eq!(before(160, 105, 5, minutes(1)), None);
+        assert_eq!(before(160, 105, 5, minutes(10)), Some((95, 100)));
+        // It was set forward.
+        assert_eq!(before(100, 165, 5, minutes(10)), None);
+        assert_eq!(before(100, 105, 5, Duration::MAX), Some((0, 100)));
+        assert_eq!(
+            before(100, 105, u64::MAX / 60, minutes(10)),
+            Some((95, 100))
+        );
     }
 
     /// One process counted in the first minutes of an hour, another one in the last ones.

@@ -265,6 +265,7 @@ fn windows_go_on_after_a_restart() {
     assert_eq!(window(180), (4, 120));
     assert_eq!(window(3600), (4, 120));
     assert_eq!(window(86_400), (9, 140));
+    assert_eq!(window(u64::MAX), (9, 140));
     let (_, lookups) = metrics.snapshot_with([60, 180].map(Duration::from_secs));
     assert_eq!(lookups.map(|lookups| lookups.hit_rate()), [Some(1.0); 2]);
     // Counters are those of this process.
