@@ -97,6 +97,13 @@ impl Cluster {
         Ok(())
     }
 
+    /// Forgets whom the ledger does not name any more: its sum has them, also where their tombstones have been forgotten.
+    pub fn keep_members(&mut self) {
+        let members = &self.ledger.members;
+        self.epochs
+            .retain(|(instance, _), _| members.contains(instance));
+    }
+
     /// Resets the count of unreadable publications, before all are read again.
     pub fn forget_unreadable(&mut self) {
         self.unreadable = 0;

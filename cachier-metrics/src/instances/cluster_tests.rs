@@ -92,6 +92,30 @@ fn a_dead_instance_keeps_its_counts_alone() {
     assert_eq!(cluster.ledger().members, [InstanceId(2)].into());
 }
 
+/// More than there are tombstones.
+#[test]
+fn who_was_folded_long_ago_counts_once() {
+    let mut cluster = cluster_of(&[(1, calls(3))], 0);
+    let now = 1000 * SECOND;
+    let silent = cluster.silent(now, 30);
+    let mut ledger = Ledger::default();
+    (ledger.revision, ledger.members) = (1, (1..=5001).map(InstanceId).collect());
+    assert!(ledger.fold_members(&silent));
+    let others = (2..=5000).map(|id| {
+        let (mut tombstone, figures) = silent[0].clone();
+        tombstone.instance = InstanceId(id);
+        (tombstone, figures)
+    });
+    assert!(ledger.fold_members(&others.collect::<Vec<_>>()));
+    assert!(!ledger.fold_members(&silent));
+    cluster.add_ledger(&ledger.write()).unwrap();
+    cluster.keep_members();
+    let merged = cluster.merge(now);
+    assert_eq!((hits(&merged), merged.ended_instances), (15_000, 5000));
+    assert_eq!(cluster.silent(now, 30), []);
+    assert_eq!(cluster.ledger().members, [InstanceId(5001)].into());
+}
+
 /// Entries of one store count once, as the youngest tells them; those of near tiers add up.
 #[test]
 fn gauges_follow_their_rules() {

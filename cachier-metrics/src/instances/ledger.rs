@@ -68,6 +68,18 @@ impl Ledger {
         }
     }
 
+    /// Adds what ended members have counted; whether there were any. The sum has those that are no members any more, also
+    /// where their tombstones have been forgotten.
+    pub fn fold_members(&mut self, ended: &[(Tombstone, InstanceFigures)]) -> bool {
+        let members = self.members.clone();
+        for (tombstone, figures) in ended {
+            if members.contains(&tombstone.instance) {
+                self.fold(*tombstone, figures);
+            }
+        }
+        members.len() > self.members.len()
+    }
+
     /// Keeps only the tombstones for which `keep` returns true.
     pub fn keep_tombstones(&mut self, keep: impl Fn(InstanceId) -> bool) {
         self.tombstones.retain(|stone| keep(stone.instance));

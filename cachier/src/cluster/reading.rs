@@ -20,6 +20,7 @@ impl Place {
         cluster.forget_unreadable();
         // Cannot fail: it was read just now.
         let _ = cluster.add_ledger(&ledger.write());
+        cluster.keep_members();
         for some in members.chunks(MAX_LOADS / 2) {
             let slots = some.iter().flat_map(|instance| slots_of(*instance));
             let loads =

@@ -133,13 +133,14 @@ impl View {
         if ended.is_empty() {
             return Ok(());
         }
-        let folded = self.place.update(|ledger| {
-            for (tombstone, figures) in &ended {
-                ledger.fold(*tombstone, figures);
-            }
-            Change::Store
-        });
+        let folded = self
+            .place
+            .update(|ledger| match ledger.fold_members(&ended) {
+                true => Change::Store,
+                false => Change::Keep,
+            });
         let _ = cluster.add_ledger(&folded.await?.write());
+        cluster.keep_members();
         for (tombstone, _) in ended {
             for slot in slots_of(tombstone.instance) {
                 // If it stays, no instance reads it again.
