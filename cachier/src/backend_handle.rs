@@ -30,7 +30,8 @@ pub(crate) struct BackendHandle {
     limiters: [ConcurrencyLimiter; 2],
     /// Tasks that wait for the answer to a probe.
     waiting: PerProcess<Mutex<Vec<Waker>>>,
-    waits: Arc<Durations>,
+    /// How long this process waited for connections: a child counts its own.
+    waits: Arc<PerProcess<Durations>>,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -46,7 +47,7 @@ impl Drop for InFlight<'_> {
 
 impl BackendHandle {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
-        let waits = Arc::new(Durations::new());
+        let waits: Arc<PerProcess<_>> = Arc::new(PerProcess::new(|_| Durations::new()));
         let of_backend = Arc::clone(&waits);
         backend.observe_waits(Arc::new(move |waited| of_backend.record(waited)));
         Arc::new(Self {
