@@ -24,12 +24,23 @@ impl Default for PendingWork {
     }
 }
 
+/// What a piece of work is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// For the program: a refresh, a store, a clean-up.
+    Task,
+    /// For its figures: they must not show what reading them takes.
+    Reading,
+}
+
 #[derive(Default)]
 struct PendingState {
     /// The number of the next piece of work that nothing has led to.
     next: u64,
     /// How many pieces of each number there are.
     running: BTreeMap<u64, u64>,
+    /// How many of them read or tell figures.
+    readings: u64,
     waiters: Vec<Waker>,
 }
 
@@ -50,23 +61,27 @@ impl PendingState {
 
 impl PendingWork {
     /// Counts one more piece of work, as part of the work that the calling code is [`part`](PendingGuard::part) of, if any.
-    pub(crate) fn count(&'static self) -> PendingGuard {
+    pub(crate) fn count(&'static self, kind: Kind) -> PendingGuard {
         let process = Process::current();
         let led_to_it = CURRENT.try_with(Cell::get).ok().flatten();
         let mut state = self.state();
         let number = led_to_it.unwrap_or(state.next);
         state.next = state.next.max(number + 1);
         *state.running.entry(number).or_default() += 1;
+        state.readings += u64::from(kind == Kind::Reading);
         PendingGuard {
             pending: self,
             process,
+            kind,
             number,
         }
     }
 
-    /// How many pieces there are.
+    /// How many tasks there are.
     pub(crate) fn tasks(&self) -> u64 {
-        self.state().running.values().sum()
+        let state = self.state();
+        let all: u64 = state.running.values().sum();
+        all - state.readings
     }
 
     /// Resolves once the work is done that there is now, and all that it leads to.
@@ -96,6 +111,7 @@ pub(crate) struct PendingGuard {
     pending: &'static PendingWork,
     /// The process that counts it.
     process: Process,
+    kind: Kind,
     number: u64,
 }
 
@@ -122,6 +138,7 @@ impl Drop for PendingGuard {
         let waiters = {
             let mut state = self.pending.state();
             let oldest = state.oldest();
+            state.readings -= u64::from(self.kind == Kind::Reading);
             if let Some(pieces) = state.running.get_mut(&self.number) {
                 *pieces -= 1;
                 if *pieces == 0 {
@@ -150,13 +167,26 @@ mod tests {
     }
 
     #[test]
+    fn readings_are_waited_for_but_no_tasks() {
+        let pending = pending();
+        let (task, reading) = (pending.count(Kind::Task), pending.count(Kind::Reading));
+        assert_eq!(pending.tasks(), 1);
+        drop(task);
+        assert_eq!(pending.tasks(), 0);
+        assert!(block_on(poll_once(pending.idle())).is_none());
+        drop(reading);
+        assert_eq!(pending.tasks(), 0);
+        assert!(block_on(poll_once(pending.idle())).is_some());
+    }
+
+    #[test]
     fn later_work_is_not_waited_for() {
         let pending = pending();
-        let first = pending.count();
+        let first = pending.count(Kind::Task);
         let mut idle = pin!(pending.idle());
         let mut is_idle = || block_on(poll_once(idle.as_mut())).is_some();
         assert!(!is_idle());
-        let second = pending.count();
+        let second = pending.count(Kind::Task);
         drop(first);
         assert!(is_idle());
         drop(second);
@@ -167,21 +197,21 @@ mod tests {
     fn what_work_leads_to_is_waited_for() {
         const LINKS: usize = 5;
         let pending = pending();
-        let mut link = pending.count();
-        let other = pending.count();
+        let mut link = pending.count(Kind::Task);
+        let other = pending.count(Kind::Task);
         let mut idle = pin!(pending.idle());
         let mut is_idle = || block_on(poll_once(idle.as_mut())).is_some();
         assert!(!is_idle());
         drop(other);
         for _ in 0..LINKS {
-            let later = pending.count();
-            let next = link.part(|| pending.count());
+            let later = pending.count(Kind::Task);
+            let next = link.part(|| pending.count(Kind::Task));
             drop(later);
             link = next;
             assert!(!is_idle());
         }
-        let later = pending.count();
-        let after_later = later.part(|| pending.count());
+        let later = pending.count(Kind::Task);
+        let after_later = later.part(|| pending.count(Kind::Task));
         drop(link);
         assert!(is_idle());
         drop((later, after_later));

@@ -255,7 +255,7 @@ pub async fn flush_async() {
 fn keep_history(context: &'static Context) {
     let folder = context.params().program.metrics_dir.clone();
     if context.id == ContextId::MAIN && history::is_on(folder.as_deref()) {
-        run_on_thread(context, WorkerPool::Storage, move || {
+        run_on_thread(context, WorkerPool::Figures, move || {
             history::keep_on_flush(folder.as_deref());
         });
     }

@@ -29,6 +29,7 @@ use crate::context::scope;
 use crate::environment;
 use crate::function::Function;
 use crate::heartbeat;
+use crate::pending::Kind;
 use crate::timer::Timer;
 use crate::trace;
 
@@ -51,7 +52,7 @@ pub(super) fn run(
     runtime: &Handle,
     task: impl Future<Output = ()> + Send + 'static,
 ) {
-    let guard = function.context.pending.count();
+    let guard = function.context.pending.count(Kind::Task);
     let work: BoxedTask = Box::pin(async move {
         let mut task = pin!(scope(function.context, task));
         poll_fn(|cx| guard.part(|| task.as_mut().poll(cx))).await;

@@ -5,6 +5,7 @@ use cachier_backends::workers::{Job, NoThread, Workers, run};
 
 use crate::context::{Context, sync_scope};
 use crate::environment;
+use crate::pending::Kind;
 
 /// A worker pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum WorkerPool {
     /// For work on stores, which waits for nobody. In one pool with the functions, work that ends a wait could be queued
     /// behind those who wait for it.
     Storage,
+    /// For figures, on the threads of `Storage`: reading or telling them is no task of the program's.
+    Figures,
 }
 
 /// Runs the job on a worker thread. Without one the caller runs it.
@@ -22,7 +25,7 @@ pub(crate) fn run_on_thread(
     pool: WorkerPool,
     job: impl FnOnce() + Send + 'static,
 ) {
-    if let Err(NoThread(job)) = workers(pool).submit(tracked(context, job)) {
+    if let Err(NoThread(job)) = workers(pool).submit(tracked(context, pool, job)) {
         run(job);
     }
 }
@@ -33,22 +36,30 @@ pub(crate) fn run_on_thread_if_any(
     pool: WorkerPool,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), NoThread> {
-    workers(pool).submit(tracked(context, job))
+    workers(pool).submit(tracked(context, pool, job))
 }
 
-fn tracked(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Job {
-    let guard = context.pending.count();
+fn tracked(
+    context: &'static Context,
+    pool: WorkerPool,
+    job: impl FnOnce() + Send + 'static,
+) -> Job {
+    let guard = context.pending.count(match pool {
+        WorkerPool::Functions | WorkerPool::Storage => Kind::Task,
+        WorkerPool::Figures => Kind::Reading,
+    });
     Box::new(move || {
         guard.part(|| sync_scope(context, job));
     })
 }
 
 fn workers(pool: WorkerPool) -> &'static Workers {
-    static WORKERS: [PerProcess<Workers>; 2] = [
-        PerProcess::new(|_| new_workers()),
-        PerProcess::new(|_| new_workers()),
-    ];
-    &WORKERS[pool as usize]
+    static FUNCTIONS: PerProcess<Workers> = PerProcess::new(|_| new_workers());
+    static STORAGE: PerProcess<Workers> = PerProcess::new(|_| new_workers());
+    match pool {
+        WorkerPool::Functions => &FUNCTIONS,
+        WorkerPool::Storage | WorkerPool::Figures => &STORAGE,
+    }
 }
 
 fn new_workers() -> Workers {

@@ -133,7 +133,7 @@ pub async fn cluster_stats_async() -> Result<Arc<ClusterStats>, Error> {
 /// Publishes once, as part of the work that a flush waits for.
 pub(crate) fn publish_on_flush(context: &'static Context) {
     if let Some(member) = member_of(context) {
-        run_on_thread(context, WorkerPool::Storage, move || member.publish());
+        run_on_thread(context, WorkerPool::Figures, move || member.publish());
     }
 }
 

@@ -76,7 +76,7 @@ impl View {
             stats: Err(not_computed()),
         };
         // Without a thread the job is dropped, which answers at once.
-        let _ = run_on_thread_if_any(self.context, WorkerPool::Storage, move || {
+        let _ = run_on_thread_if_any(self.context, WorkerPool::Figures, move || {
             let read = Timer::system().timeout(Some(READ_TIMEOUT), computing.view.read());
             computing.stats = block_on(read).unwrap_or_else(|| Err(timed_out()));
             drop(computing);

@@ -196,7 +196,7 @@ fn cached_usage<T: Store>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
     let (known, query) = function.usage_cache.read(function.context.clock.now());
     if query == Query::Due {
-        let submitted = run_on_thread_if_any(function.context, WorkerPool::Storage, || {
+        let submitted = run_on_thread_if_any(function.context, WorkerPool::Figures, || {
             let session = Session::with_allowance(function, CallMode::Sync, USAGE_TTL);
             // The failure has been counted; the usage is then unknown.
             let _ = block_on(usage(core, &session));

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{ErrorKind, PrometheusExporter, Snapshot};
-use cachier_tests::backend::{Fault, with_map};
+use cachier::{ErrorKind, PrometheusExporter, Snapshot, cachier};
+use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::double;
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::process::{Process, part};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until;
 
@@ -51,6 +53,53 @@ fn reading_metrics_never_waits_for_the_store() {
         Clock::advance(Duration::from_secs(3600));
         cachier::flush();
     });
+}
+
+/// As the program tells the metrics of its main context.
+#[test]
+fn reading_figures_is_no_background_task() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = registered("map"), stale_after = "1ms", next_time, enable_metrics)]
+    fn held(key: u64) -> u64 {
+        if RUNS.next() > 1 {
+            GATE.wait();
+        }
+        key
+    }
+
+    if part().is_none() {
+        let test = "gauges::reading_figures_is_no_background_task";
+        return Process::start(test, "read", |_| ()).finish();
+    }
+    let map = MapBackend::default();
+    cachier::register_backend("map", map.clone()).unwrap();
+    let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+    exporter.register_function(held::metrics()).unwrap();
+    let tasks = || {
+        let text = exporter.render();
+        let tasks = text
+            .lines()
+            .find_map(|line| line.strip_prefix("cachier_background_tasks "));
+        tasks.unwrap().parse::<u64>().unwrap()
+    };
+    held(0);
+    until("it is refreshed", || {
+        held(0);
+        RUNS.get() > 1
+    });
+    GATE.until_arrived(1);
+    assert_eq!(tasks(), 1);
+    GATE.open();
+    cachier::flush();
+    assert_eq!(tasks(), 0);
+    held::clear_cache().unwrap();
+    map.set(Fault::Hangs);
+    let asked = map.asked_for_usage();
+    tasks();
+    until("it is asked for its size", || map.asked_for_usage() > asked);
+    assert_eq!(tasks(), 0);
 }
 
 #[test]
