@@ -100,7 +100,8 @@ impl Keeper {
         let mut ended = self.folder.read_ended()?;
         let mut locks = Vec::new();
         let mut gone = BTreeSet::new();
-        for instance in self.folder.instances()? {
+        let found = self.folder.instances()?;
+        for instance in found.iter().copied() {
             if instance == self.header.instance {
                 continue;
             }
@@ -131,7 +132,7 @@ impl Keeper {
             // Other tombstones are not needed: their files are gone.
             ended
                 .ledger
-                .keep_tombstones(|instance| gone.contains(&instance));
+                .keep_tombstones(|instance| found.contains(&instance));
             ended.trail.thin(since_1970());
             self.folder.write_ended(ended)?;
             gone.iter()

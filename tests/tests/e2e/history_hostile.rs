@@ -145,6 +145,30 @@ hostile! {
     };
 }
 
+/// The files of the first one could not be removed, and its lock cannot be opened for a while.
+#[test]
+fn who_was_folded_is_never_folded_again() {
+    if part().is_some() {
+        return count();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = || {
+        let process = start("who_was_folded_is_never_folded_again", folder.path());
+        process.line();
+        end(process);
+    };
+    run();
+    let first = find(folder.path(), ".metrics");
+    let (figures, lock) = (fs::read(&first).unwrap(), first.with_extension("lock"));
+    run();
+    fs::write(&first, figures).unwrap();
+    mkfifoat(CWD, &lock, Mode::RWXU).unwrap();
+    run();
+    fs::remove_file(&lock).unwrap();
+    run();
+    assert_eq!(in_files(folder.path()), 8);
+}
+
 #[test]
 fn folders_that_others_may_write_are_unused() {
     if part().is_some() {
