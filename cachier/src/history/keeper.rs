@@ -72,13 +72,16 @@ impl Keeper {
         };
         let history = History::Instance(counted);
         self.folder.write(self.header.instance, &history)?;
+        // Files of others that cannot be read keep nobody from keeping its own.
+        let mut done = Ok(());
         if is_time_for_more {
-            self.fold()?;
+            done = self.fold();
+            if let History::Instance(counted) = history {
+                done = done.and(self.go_on(counted));
+            }
         }
-        if let (History::Instance(counted), true) = (history, is_time_for_more) {
-            self.go_on(counted)?;
-        }
-        self.tell(&functions)
+        let told = self.tell(&functions);
+        done.and(told)
     }
 
     /// Adds what was counted to the trail in the folder.
@@ -115,11 +118,16 @@ impl Keeper {
                 }
             };
             match self.folder.read(instance) {
-                Ok(Some(History::Instance(history))) => {
-                    let mut trail = self.folder.read_trail(&history)?;
-                    trail.go_on(history);
-                    ended.fold(trail);
-                }
+                Ok(Some(History::Instance(history))) => match self.folder.read_trail(&history) {
+                    Ok(mut trail) => {
+                        trail.go_on(history);
+                        ended.fold(trail);
+                    }
+                    Err(error) => {
+                        problems::report(&instance.to_string(), &error.to_string());
+                        continue;
+                    }
+                },
                 Ok(_) => {}
                 // A newer version wrote this file, so programs of that version fold it.
                 Err(_) => continue,

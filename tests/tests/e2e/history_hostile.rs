@@ -109,7 +109,8 @@ fn find(folder: &Path, name: &str) -> PathBuf {
     let mut paths = files.map(|file| file.unwrap().path());
     let is_it = |path: &PathBuf| {
         let path = path.to_str().unwrap();
-        path.ends_with(name) && !path.contains("/ended.") && !path.contains(".trail.")
+        let is_trail = path.contains(".trail.");
+        path.ends_with(name) && !path.contains("/ended.") && is_trail == name.contains(".trail.")
     };
     paths.find(is_it).unwrap()
 }
@@ -139,10 +140,43 @@ hostile! {
     hostile_sums_are_started_anew: "ended.metrics", |_| true, |_| 4;
     hostile_drafts_of_sums_are_replaced: "ended.tmp", |_| false, |_| 4;
     hostile_figures_of_others_are_left_out: ".metrics", |_| true, |_| 2;
+    hostile_trails_of_others_are_begun_anew: ".trail.metrics", |_| true, |_| 4;
     hostile_locks_of_others_are_left_alone: ".lock", |what| what != "sparse file", |_| 4;
     a_hostile_common_lock_ends_keeping: "ended.lock", |what| what != "sparse file", |what| {
         if what == "sparse file" { 4 } else { 2 }
     };
+}
+
+/// As after a rollback: figures of a newer version, of all ended instances or of one, stop nobody from keeping its own.
+#[test]
+fn newer_files_stop_nobody_from_keeping_its_own() {
+    if part().is_some() {
+        return count();
+    }
+    for (name, earlier) in [("ended.metrics", 2), (".trail.metrics", 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = || {
+            let process = start(
+                "newer_files_stop_nobody_from_keeping_its_own",
+                folder.path(),
+            );
+            let told = process.line();
+            end(process);
+            told
+        };
+        (0..earlier).for_each(|_| drop(run()));
+        let newer = find(folder.path(), name);
+        let mut bytes = fs::read(&newer).unwrap();
+        // The version.
+        bytes[4] += 1;
+        fs::write(&newer, bytes).unwrap();
+        let told = run();
+        assert!(told.contains("newer version"), "{name}: {told}");
+        let files = fs::read_dir(folder.path()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let trails = names.filter(|name| name.ends_with(".trail.metrics"));
+        assert_eq!(trails.count(), 2, "{name}");
+    }
 }
 
 /// The files of the first one could not be removed, and its lock cannot be opened for a while.
