@@ -20,7 +20,15 @@ pub(crate) struct Reader<'a> {
     /// How many bits have been read.
     at: usize,
     texts: Texts,
+    /// How long all further texts may be: few bytes could repeat a long one without end.
+    room: usize,
 }
+
+/// How long the texts of few bytes may be together, and how much longer those of each further byte.
+const TEXT_ROOM: usize = 2 << 20;
+const TEXT_ROOM_PER_BYTE: usize = 64;
+/// No version has a histogram of more buckets.
+const MAX_BUCKETS: u64 = 4096;
 
 /// The latest texts, the latest first: names of functions, backends and stores take turns.
 #[derive(Clone, Default)]
@@ -124,6 +132,7 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             texts: Texts::default(),
+            room: TEXT_ROOM.saturating_add(bytes.len().saturating_mul(TEXT_ROOM_PER_BYTE)),
         }
     }
 
@@ -157,6 +166,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self) -> Option<String> {
         let (place, common): (usize, usize) = (self.int()?, self.int()?);
         let length = self.int()?;
+        self.room = self.room.checked_sub(common.checked_add(length)?)?;
         let rest = std::str::from_utf8(self.bytes(length)?).ok()?;
         let text = self.texts.0.get(place)?.get(..common)?.to_owned() + rest;
         self.texts.push(&text);
@@ -174,6 +184,9 @@ impl<'a> Reader<'a> {
         let length: u64 = self.int()?;
         if length == 0 {
             return Some(Histogram::default());
+        }
+        if length > MAX_BUCKETS {
+            return None;
         }
         let mut read = Histogram {
             samples: self.int()?,
@@ -334,15 +347,31 @@ mod tests {
     }
 
     #[test]
+    fn a_histogram_has_no_endless_buckets() {
+        let read = |length: u64| {
+            let bytes = written(|to| {
+                let numbers = [length, 1, 1, 1, 0, 0, 0];
+                numbers.iter().for_each(|number| to.number(*number));
+                (0..2 * length).for_each(|_| to.number(0_u64));
+            });
+            let read = Reader::new(&bytes).histogram();
+            read.map(|read| read.buckets.len() as u64)
+        };
+        assert_eq!(read(MAX_BUCKETS), Some(MAX_BUCKETS));
+        assert_eq!(read(MAX_BUCKETS + 1), None);
+    }
+
+    #[test]
     fn what_is_no_histogram_is_none() {
         let max = u64::MAX;
         // Length, samples, sum, excess, digits of counts and distances, the first index, counts and distances.
-        let forged: [&[u64]; 5] = [
+        let forged: [&[u64]; 6] = [
             &[1, 1, 1, 1, 64, 0, 0, 1],
             &[1, 1, 1, 1, 3, 0, 0, max],
             &[1, 1, 1, 1, 0, 0, 0, max, 0],
             &[2, 1, 1, 1, 0, 0, 4, 0, 0, 0, max],
             &[max, 1, 1, 1, 0, 0, 0],
+            &[1000, 1, 1, 1, 0, 0, 0],
         ];
         for numbers in forged {
             let bytes = written(|to| numbers.iter().for_each(|number| to.number(*number)));

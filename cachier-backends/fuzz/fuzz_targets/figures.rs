@@ -1,8 +1,8 @@
-//! Whatever lies in a file or store of figures: reading it never panics.
+//! Whatever lies in a file or store of figures: reading it never panics, nor does showing it.
 
 #![no_main]
 
-use cachier_metrics::{InstanceFigures, Publication};
+use cachier_metrics::{Cluster, ClusterStats, InstanceFigures, Publication};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -13,5 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
             let empty = Publication::read(&empty).expect("just written");
             let _ = (own, empty.figures(Some(&publication)));
         }
+        let mut cluster = Cluster::default();
+        let _ = cluster.add(&bytes, 0);
+        let _ = ClusterStats::from(&cluster.merge(0)).to_string();
     }
 });

@@ -1,9 +1,9 @@
 //! Whatever lies in a file of figures over restarts, or in a ledger: reading it never panics, and what was read can be
-//! written.
+//! written and shown.
 
 #![no_main]
 
-use cachier_metrics::{History, Ledger, Publication};
+use cachier_metrics::{ClusterFigures, History, Ledger, MetricsFile, Publication};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -11,7 +11,12 @@ fuzz_target!(|bytes: &[u8]| {
         if let Ok(ledger) = Ledger::read(&bytes) {
             Ledger::read(&ledger.write()).expect("just written");
         }
-        match History::read(&bytes) {
+        let history = History::read(&bytes);
+        if let Ok(history) = &history {
+            let figures = ClusterFigures::of_files(vec![history.clone()]);
+            let _ = MetricsFile::from(figures).functions.to_string();
+        }
+        match history {
             Ok(History::Ended(ended)) => {
                 for (function, backend) in ended.ledger.ended.functions.keys() {
                     let _ = ended.past_of(function, backend);

@@ -49,7 +49,7 @@ impl ExponentialBuckets {
         self.schema -= 1;
         for bucket in &mut self.buckets {
             // Both halves of a bucket: 1 and 2 become 1, -1 and 0 become 0.
-            bucket.index = (bucket.index + 1) >> 1;
+            bucket.index = bucket.index.saturating_add(1) >> 1;
         }
         self.buckets.dedup_by(|next, kept| {
             let same = next.index == kept.index;
@@ -90,6 +90,8 @@ mod tests {
         let coarse = all.exponential(160);
         assert_eq!((coarse.schema, coarse.buckets.len()), (1, 93));
         assert_eq!(all.exponential(1).schema, MIN_SCHEMA);
+        let forged = histogram([(0, 1), (i32::MAX, 1)]);
+        assert_eq!(forged.exponential(1).buckets.len(), 2);
     }
 
     proptest! {

@@ -64,7 +64,7 @@ impl Scale {
 
     /// The smallest and the largest value of a bucket.
     pub(crate) fn bounds(&self, index: i32) -> (u64, u64) {
-        let slot = (index - self.first).clamp(0, SLOTS as i32 - 1) as usize;
+        let slot = index.saturating_sub(self.first).clamp(0, SLOTS as i32 - 1) as usize;
         let lower = if slot == 0 {
             0
         } else {
@@ -222,5 +222,6 @@ mod tests {
         assert!((SECONDS.value(0, 0.0) - 957_603_280.7).abs() < 0.1);
         assert_eq!(BYTES.bounds(0), (0, 1));
         assert_eq!(BYTES.bounds(i32::MIN / 2).0, 0);
+        assert_eq!(SECONDS.bounds(i32::MAX).1, SECONDS.upper[SLOTS - 1]);
     }
 }

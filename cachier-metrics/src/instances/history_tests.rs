@@ -134,6 +134,36 @@ fn forged_files_are_damaged() {
     }
 }
 
+/// A long name, and its copies, each of which takes four bytes.
+#[test]
+fn few_forged_bytes_take_little_room() {
+    let mut body = Writer::default();
+    let inner = Publication::full(&header(1, 0, 1), &InstanceFigures::default());
+    let numbers = [2, NOW, inner.len() as u64];
+    numbers.iter().for_each(|number| body.number(*number));
+    body.bytes(&inner);
+    body.number(5000_u64);
+    let long = "x".repeat(64 << 10);
+    body.text(&long);
+    (1..10_000).for_each(|_| {
+        // The latest text, all of it, and nothing more.
+        let again = [0, long.len() as u64, 0];
+        again.iter().for_each(|number| body.number(*number));
+        body.align();
+    });
+    (0..3).for_each(|_| body.number(0_u64));
+    let bytes = Publication::sealed(&body.finish());
+    let mut read = None;
+    let room = measure(|| read = Some(History::read(&bytes)));
+    assert_eq!(read, Some(Err(Unreadable::Damaged)));
+    assert!(
+        bytes.len() < 128 << 10 && room.bytes_max < 16 << 20,
+        "{} bytes take {}",
+        bytes.len(),
+        room.bytes_max
+    );
+}
+
 #[test]
 fn a_trail_keeps_a_day_in_few_steps() {
     let mut trail = Trail::default();

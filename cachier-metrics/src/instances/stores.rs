@@ -9,6 +9,9 @@ use crate::stores::StoreFigures;
 /// By backend and store: a store that instances share is one.
 pub(super) type Stores = BTreeMap<(String, String), StoreFigures>;
 
+/// No version has more operations.
+const MAX_OPERATIONS: u64 = 64;
+
 pub(super) fn by_name(stores: Vec<StoreFigures>) -> Stores {
     let named = stores
         .into_iter()
@@ -114,7 +117,11 @@ pub(super) fn apply(stores: &mut Stores, from: &mut Reader<'_>) -> Option<()> {
 
 fn read_one(backend: &str, name: &str, from: &mut Reader<'_>) -> Option<StoreFigures> {
     let mut store = StoreFigures::new(backend, name);
-    for _ in 0..from.int::<u64>()? {
+    let operations: u64 = from.int()?;
+    if operations > MAX_OPERATIONS {
+        return None;
+    }
+    for _ in 0..operations {
         let (operation, count): (usize, u64) = (from.int()?, from.int()?);
         // An operation unknown to this version is skipped.
         if let Some(known) = Operation::ALL.get(operation) {

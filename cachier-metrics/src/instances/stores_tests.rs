@@ -2,9 +2,10 @@
 
 use super::sample::{instance, stores as sample};
 use super::stats::ClusterStats;
-use super::stores::{Stores, by_name, counts_of, merge, since};
+use super::stores::{Stores, apply, by_name, counts_of, merge, since};
 use super::trail::{Step, Trail};
 use super::{ClusterFigures, InstanceFigures};
+use crate::bits::{Reader, Writer};
 use crate::labels::{Operation, Outcome};
 use crate::packed::Packed;
 use crate::snapshot::Snapshot;
@@ -17,6 +18,21 @@ fn store(trips: &[(Operation, u64)], connections: Option<u64>) -> Stores {
     store.busy_connections = connections;
     store.max_connections = connections;
     by_name(vec![store])
+}
+
+#[test]
+fn a_store_has_no_endless_operations() {
+    let read = |operations: u64| {
+        let mut to = Writer::default();
+        to.number(1_u64);
+        to.text("redis");
+        to.text("redis.internal");
+        to.number(operations);
+        (0..2 * operations).for_each(|_| to.number(1_u64));
+        (0..7).for_each(|_| to.number(0_u64));
+        apply(&mut Stores::new(), &mut Reader::new(&to.finish()))
+    };
+    assert_eq!((read(64), read(65)), (Some(()), None));
 }
 
 #[test]
