@@ -10,6 +10,7 @@ use crate::histogram::Histogram;
 use crate::labelled::Labelled;
 use crate::labels::{Label, Outcome};
 use crate::snapshot::{Activity, Snapshot};
+use crate::stores::StoreFigures;
 
 /// Rises with each change that a reader could stumble over; fields may be added under the same one.
 const VERSION: u32 = 1;
@@ -93,6 +94,29 @@ pub(crate) fn activity(now: Activity) -> Value {
         fields["oldest_computation_age_seconds"] = json!(oldest);
     }
     fields
+}
+
+/// The stores: what was sent to them, and their connections.
+pub(crate) fn stores<'a>(stores: impl IntoIterator<Item = &'a StoreFigures>) -> Value {
+    stores.into_iter().map(store).collect()
+}
+
+fn store(store: &StoreFigures) -> Value {
+    let round_trips = store.round_trips.iter();
+    let round_trips =
+        round_trips.map(|(operation, sent)| (operation.label().to_owned(), json!(sent)));
+    json!({
+        "backend": store.backend,
+        "store": store.store,
+        "breaker_open": store.breaker_open,
+        "round_trips": round_trips.collect::<Map<_, _>>(),
+        "connections": known([
+            ("idle", store.idle_connections),
+            ("busy", store.busy_connections),
+            ("max", store.max_connections),
+        ]),
+        "pool_wait": durations(&store.pool_waits),
+    })
 }
 
 pub(crate) fn known<const N: usize>(figures: [(&str, Option<u64>); N]) -> Value {

@@ -228,6 +228,25 @@ fn a_window_sums_up_each_function() {
     assert_eq!(summed["held"].as_object().unwrap().len(), 0);
 }
 
+/// As of each instance since its start: without a window, and with the instances.
+#[test]
+fn all_instances_are_told_as_one_program_is() {
+    let _store = store();
+    let (busy, _running) = in_use_for_long("published");
+    let figures = InstanceFigures::of([busy]).with_stores();
+    let mut publisher = Publisher::new(InstanceId(7), 0, Duration::from_secs(10));
+    let mut cluster = Cluster::default();
+    for moment in 1..=2 {
+        let (_, published) = publisher.publish(&figures, Duration::from_secs(moment));
+        cluster.add(&published, moment).unwrap();
+    }
+    let mut known = BTreeSet::new();
+    fields(&cluster.merge(3).to_json(), "", &mut known);
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let expected = include_str!("golden/instances.txt");
+    assert_eq!(known, expected.lines().collect::<Vec<_>>());
+}
+
 #[test]
 fn functions_without_series_are_shown_by_themselves() {
     // What is left of these is for stores: nothing is for functions.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{ClusterFigures, InstanceState};
 use super::figures::FunctionFigures;
-use crate::json::{activity, counted, heading, held, seconds};
+use crate::json::{activity, counted, heading, held, seconds, stores};
 
 impl ClusterFigures {
     /// All functions and instances. Counts are since the start of each instance, so they have no common time span.
@@ -16,7 +16,7 @@ impl ClusterFigures {
         let functions = functions.map(|(names, figures)| function(names, figures));
         let mut all = heading(SystemTime::now());
         all["functions"] = functions.collect();
-        all["stores"] = json!([]);
+        all["stores"] = stores(self.figures.stores.values());
         all["instances"] = self.instances.iter().map(instance).collect();
         all["ended_instances"] = json!(self.ended_instances);
         all["unreadable"] = json!(self.unreadable);
@@ -58,7 +58,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::instances::sample::{everything, header, instance as figures_of};
+    use crate::instances::sample::{self, everything, header, instance as figures_of};
 
     #[test]
     fn sums_have_no_span_of_time() {
@@ -67,8 +67,10 @@ mod tests {
             age,
             is_live,
         };
+        let mut figures = figures_of([everything(), everything()]);
+        figures.stores = sample::stores(3);
         let all = ClusterFigures {
-            figures: figures_of([everything(), everything()]),
+            figures,
             instances: vec![
                 state(true, Some(Duration::from_millis(1500))),
                 state(false, None),
@@ -95,6 +97,9 @@ mod tests {
             (&json["ended_instances"], &json["unreadable"]),
             (&json!(4), &json!(1))
         );
+        let store = &json["stores"][1];
+        assert_eq!(store["round_trips"]["load"], 43);
+        assert_eq!(store["breaker_open"], true);
         assert_eq!(json["instances"][0]["age_seconds"], 1.5);
         assert_eq!(json["instances"][1]["age_seconds"], Value::Null);
         assert_eq!(json["instances"][1]["is_live"], false);

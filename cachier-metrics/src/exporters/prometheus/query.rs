@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::series::{self, Span};
 use super::{json, summary};
 use crate::exporters::registry::MetricsRegistry;
-use crate::json::heading;
+use crate::json::{heading, stores};
 
 /// The query of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,6 @@ fn summarized(registry: &MetricsRegistry, function: Option<&str>, window: Span) 
         .collect();
     all["window_seconds"] = json!(window.window().as_secs());
     all["functions"] = summary::functions(&series, window.window());
-    all["stores"] = summary::stores(&registry.stores_of(&series));
+    all["stores"] = stores(&registry.stores_of(&series));
     all
 }

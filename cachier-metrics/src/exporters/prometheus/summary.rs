@@ -5,10 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::exporters::functions::FunctionGroup;
-use crate::json::{activity, counted, durations, held, known, seconds_since_1970};
+use crate::json::{activity, counted, held, seconds_since_1970};
 use crate::metrics::CacheMetrics;
 use crate::snapshot::Snapshot;
-use crate::stores::StoreFigures;
 
 pub(super) fn functions(series: &[FunctionGroup], window: Duration) -> Value {
     series
@@ -43,26 +42,4 @@ fn settings(group: &FunctionGroup) -> Value {
         .flat_map(|metrics| metrics.settings());
     let settings = settings.map(|(name, value)| (name.to_owned(), json!(value)));
     settings.collect::<Map<_, _>>().into()
-}
-
-pub(super) fn stores(stores: &[StoreFigures]) -> Value {
-    stores.iter().map(store).collect()
-}
-
-fn store(store: &StoreFigures) -> Value {
-    let round_trips = store.round_trips.iter();
-    let round_trips =
-        round_trips.map(|(operation, sent)| (operation.label().to_owned(), json!(sent)));
-    json!({
-        "backend": store.backend,
-        "store": store.store,
-        "breaker_open": store.breaker_open,
-        "round_trips": round_trips.collect::<Map<_, _>>(),
-        "connections": known([
-            ("idle", store.idle_connections),
-            ("busy", store.busy_connections),
-            ("max", store.max_connections),
-        ]),
-        "pool_wait": durations(&store.pool_waits),
-    })
 }
