@@ -151,7 +151,10 @@ fn calls() -> Vec<Metric<Reading>> {
             "recalculation_failures",
             MetricUnit::None,
             "Executions that gave no storable value.",
-            |r| failures(&r.snapshot.recalculation_failures),
+            |r| {
+                let has_computed = r.snapshot.recalculations.values().any(|count| *count > 0);
+                failures(&r.snapshot.recalculation_failures, has_computed)
+            },
         ),
         counter(
             "refreshes_suppressed",
