@@ -55,8 +55,8 @@ pub struct Stats {
     pub refreshes_suppressed: u64,
     /// Waits ended by `wait_for_calc_timeout`.
     pub wait_timeouts: u64,
-    /// Computations whose lease had gone when their value was to be stored: they took longer than it, or this process had
-    /// stood still.
+    /// Computations whose value was not stored, as their lease had gone: the entry was invalidated or replaced meanwhile, or the
+    /// lease had run out.
     pub leases_lost: u64,
     /// Values too large to be stored.
     pub size_limit_rejections: u64,

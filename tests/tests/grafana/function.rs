@@ -221,7 +221,7 @@ pub(crate) fn failures() -> Vec<Panel> {
         ),
         lines(
             "Failed computations",
-            "Per second; errors and panics of the function, cancelled runs, and those that took longer than their lease.",
+            "Per second; errors and panics of the function, cancelled runs, and values not stored, as their lease had gone.",
             Kind::Stacked,
             PER_SECOND,
             vec![
