@@ -26,7 +26,7 @@ use crate::snapshot::{Activity, Snapshot};
 use crate::stats::{Lookups, Stats};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::ticker;
-use crate::windows::{State, Windows};
+use crate::windows::{Earlier, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
@@ -280,7 +280,13 @@ impl CacheMetrics {
         let now = self.clock.now();
         let mut history = self.history();
         self.rotate(&mut history, now);
-        history.windows.series(now, nanos(step), count)
+        let steps = history.windows.series(now, nanos(step), count);
+        // Others need not wait for the sums.
+        drop(history);
+        let steps = steps.into_iter();
+        steps
+            .map(|counted| counted.map(|counted| counted.snapshot()))
+            .collect()
     }
 
     /// The latest exemplars of its calls.
@@ -389,13 +395,15 @@ impl CacheMetrics {
     }
 
     /// The figures since the state that `choose` finds among the kept ones.
-    fn difference(&self, choose: impl Fn(&Windows, u64) -> State) -> Snapshot {
+    fn difference(&self, choose: impl Fn(&Windows, u64) -> Earlier) -> Snapshot {
         let now = self.clock.now();
         let mut history = self.history();
         let latest = self.rotate(&mut history, now);
         let earlier = choose(&history.windows, now);
+        // Others need not wait for the sum.
         drop(history);
-        self.complete(latest.since(&earlier.snapshot), now, earlier.at)
+        let at = earlier.at;
+        self.complete(latest.since(&earlier.snapshot()), now, at)
     }
 
     /// The cumulative state of now, kept for the windows. Costs next to nothing when nothing has happened.

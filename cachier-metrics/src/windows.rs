@@ -24,10 +24,24 @@ pub(crate) struct Windows {
 }
 
 /// A cumulative snapshot, and its time in nanoseconds.
-#[derive(Clone)]
-pub(crate) struct State {
+struct State {
+    at: u64,
+    snapshot: Arc<Snapshot>,
+}
+
+/// An earlier state, by what it is the sum of: the sum takes long, so it is for those who hold no lock.
+pub(crate) struct Earlier {
+    /// Its time in nanoseconds.
     pub(crate) at: u64,
-    pub(crate) snapshot: Arc<Snapshot>,
+    start: Arc<Snapshot>,
+    changes: Vec<Packed>,
+}
+
+/// What was counted in a step of time, as parts of a sum, too.
+#[cfg(feature = "prometheus")]
+pub(crate) struct Counted {
+    covers: Duration,
+    changes: Vec<Packed>,
 }
 
 /// A state by what was counted since the one before.
@@ -86,16 +100,15 @@ impl Windows {
     }
 
     /// The latest state no later than `at`, or else the first one.
-    pub(crate) fn before(&self, at: u64) -> State {
+    pub(crate) fn before(&self, at: u64) -> Earlier {
         let Some(last) = self.place_before(at) else {
             return self.start();
         };
-        let mut snapshot = (*self.start.snapshot).clone();
         let changes = self.recent.range(..=last);
-        changes.for_each(|change| change.counted.add_to(&mut snapshot));
-        State {
+        Earlier {
             at: self.recent[last].until.min(at),
-            snapshot: Arc::new(snapshot),
+            start: Arc::clone(&self.start.snapshot),
+            changes: changes.map(|change| change.counted.clone()).collect(),
         }
     }
 
@@ -106,15 +119,19 @@ impl Windows {
     }
 
     /// The first state.
-    pub(crate) fn start(&self) -> State {
-        self.start.clone()
+    pub(crate) fn start(&self) -> Earlier {
+        Earlier {
+            at: self.start.at,
+            start: Arc::clone(&self.start.snapshot),
+            changes: Vec::new(),
+        }
     }
 
     /// The counts of each of `count` steps up to `now`, the oldest first; `None` for an unknown step.
     ///
     /// A step that begins or ends between two states reaches out to these: [`Snapshot::covers`] tells how long it is.
     #[cfg(feature = "prometheus")]
-    pub(crate) fn series(&self, now: u64, step: u64, count: u64) -> Vec<Option<Snapshot>> {
+    pub(crate) fn series(&self, now: u64, step: u64, count: u64) -> Vec<Option<Counted>> {
         let bound = |back: u64| now.saturating_sub(back.saturating_mul(step));
         let steps = (0..count).rev();
         steps
@@ -123,7 +140,7 @@ impl Windows {
     }
 
     #[cfg(feature = "prometheus")]
-    fn between(&self, from: u64, to: u64) -> Option<Snapshot> {
+    fn between(&self, from: u64, to: u64) -> Option<Counted> {
         let after = self.recent.partition_point(|change| change.at <= from);
         let begun = match after.checked_sub(1) {
             Some(before) => self.recent[before].until.min(from),
@@ -139,10 +156,11 @@ impl Windows {
             _ => (end, last.min(to)),
         };
         let covers = ended.checked_sub(begun).filter(|covers| *covers > 0)?;
-        let mut counted = Snapshot::default();
         let changes = self.recent.range(after..end.max(after));
-        changes.for_each(|change| change.counted.add_to(&mut counted));
-        counted.covers = Duration::from_nanos(covers);
+        let counted = Counted {
+            covers: Duration::from_nanos(covers),
+            changes: changes.map(|change| change.counted.clone()).collect(),
+        };
         (to > self.start.at).then_some(counted)
     }
 
@@ -162,6 +180,31 @@ impl Windows {
                 next.counted = forgotten.counted.and(&next.counted);
             }
         }
+    }
+}
+
+impl Earlier {
+    /// The state.
+    pub(crate) fn snapshot(self) -> Arc<Snapshot> {
+        if self.changes.is_empty() {
+            return self.start;
+        }
+        let mut snapshot = Arc::unwrap_or_clone(self.start);
+        let changes = self.changes.iter();
+        changes.for_each(|change| change.add_to(&mut snapshot));
+        Arc::new(snapshot)
+    }
+}
+
+#[cfg(feature = "prometheus")]
+impl Counted {
+    /// The counts.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut counted = Snapshot::default();
+        let changes = self.changes.iter();
+        changes.for_each(|change| change.add_to(&mut counted));
+        counted.covers = self.covers;
+        counted
     }
 }
 
@@ -240,12 +283,20 @@ mod tests {
     }
 
     #[cfg(feature = "prometheus")]
+    fn series(windows: &Windows, now: u64, step: u64, count: u64) -> Vec<Option<Snapshot>> {
+        let points = windows.series(now, step, count).into_iter();
+        points
+            .map(|point| point.map(|counted| counted.snapshot()))
+            .collect()
+    }
+
+    #[cfg(feature = "prometheus")]
     #[test]
     fn each_point_has_the_calls_of_its_time() {
         let now = 2 * HOUR;
         let windows = called_each_second(now);
         for (step, count) in [(1, 60), (60, 60), (900, 5)] {
-            for point in windows.series(now * SECOND, step * SECOND, count) {
+            for point in series(&windows, now * SECOND, step * SECOND, count) {
                 let point = point.unwrap();
                 let covers = point.covers.as_secs();
                 assert_eq!(point.calls[Outcome::Hit], covers);
@@ -258,7 +309,7 @@ mod tests {
     #[test]
     fn nothing_is_known_of_other_times() {
         let windows = called_each_second(3);
-        let points = windows.series(5 * SECOND, SECOND, 6);
+        let points = series(&windows, 5 * SECOND, SECOND, 6);
         let known = points
             .iter()
             .map(|point| point.as_ref().map(|point| point.calls[Outcome::Hit]));
@@ -266,7 +317,7 @@ mod tests {
         let expected = [None, None, Some(1), Some(1), None, None];
         assert_eq!(known.collect::<Vec<_>>(), expected);
         let starting = Windows::starting(SECOND, Arc::default());
-        assert_eq!(starting.series(2 * SECOND, SECOND, 2), [None, None]);
+        assert_eq!(series(&starting, 2 * SECOND, SECOND, 2), [None, None]);
     }
 
     #[cfg(feature = "prometheus")]
@@ -275,7 +326,7 @@ mod tests {
         let state = Arc::<Snapshot>::default();
         let mut windows = Windows::starting(0, Arc::clone(&state));
         (1..=100).for_each(|second| windows.push(second * SECOND, &state));
-        let points = windows.series(100 * SECOND, SECOND, 60);
+        let points = series(&windows, 100 * SECOND, SECOND, 60);
         let covers = points.iter().map(|point| point.as_ref().unwrap().covers);
         assert!(covers.eq(std::iter::repeat_n(Duration::from_secs(1), 60)));
     }
@@ -331,10 +382,11 @@ mod tests {
         let (room, states) = (room.bytes_current, windows.recent.len());
         assert!(room < 88 << 10, "{room} bytes of {states} states");
         for window in [1, 60, HOUR, DAY / 2] {
-            let state = windows.before((second - window) * SECOND);
-            assert_eq!(*state.snapshot, busy(state.at / SECOND));
+            let earlier = windows.before((second - window) * SECOND);
+            let (at, state) = (earlier.at, earlier.snapshot());
+            assert_eq!(*state, busy(at / SECOND));
             let calls = windows.calls_before((second - window) * SECOND);
-            assert_eq!(*calls, state.snapshot.calls);
+            assert_eq!(*calls, state.calls);
         }
         let given_back = measure(|| drop(windows)).bytes_current;
         assert!(room + given_back <= 0, "{given_back} of {room} bytes");
