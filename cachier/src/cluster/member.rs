@@ -28,6 +28,8 @@ struct State {
     publisher: Publisher,
     /// When a publication was last known to be stored.
     stored: Option<u64>,
+    /// How long that took: the next one comes so much later than an interval.
+    took: Duration,
     /// How many intervals are left until it checks the ledger, and until it looks for ended instances.
     until_ledger: u32,
     until_look: u32,
@@ -52,6 +54,7 @@ impl Member {
             state: Arc::new(Mutex::new(State {
                 publisher,
                 stored: None,
+                took: Duration::ZERO,
                 until_ledger: 0,
                 until_look: look_after(1),
                 members: 1,
@@ -118,7 +121,8 @@ impl Member {
             self.look_after_ledger(state, uptime, has_paused).await?;
         }
         state.until_ledger -= 1;
-        state.publisher.set_interval(self.view.interval);
+        let interval = self.view.interval.saturating_add(state.took);
+        state.publisher.set_interval(interval);
         let (form, bytes) = state.publisher.publish(figures, uptime);
         let (instance, _) = state.publisher.epoch();
         self.view
@@ -126,7 +130,9 @@ impl Member {
             .store(Slot::Figures(instance, form), &bytes)
             .await?;
         state.publisher.confirm();
-        state.stored = Some(Timer::system().now());
+        let stored = Timer::system().now();
+        state.took = Duration::from_nanos(stored.saturating_sub(now));
+        state.stored = Some(stored);
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! Figures of many processes through a store: the sums of all, whoever lives, dies, forks or cannot reach it.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use cachier::{
-    ClusterStats, cachier, cluster_stats, flush, global_params, publish_metrics, set_global_params,
+    ClusterReader, ClusterStats, cachier, cluster_stats, flush, global_params, publish_metrics,
+    set_global_params,
 };
 #[cfg(unix)]
 use cachier_tests::forked::Forked;
@@ -37,6 +39,12 @@ mod unreachable {
     use super::publishing_and_calls_fail_apart;
 
     crate::on_stores!([redis: Redis] { publishing_and_calls_fail_apart });
+}
+
+mod slow {
+    use super::a_slow_store_silences_nobody;
+
+    crate::on_stores!([redis: Redis] { a_slow_store_silences_nobody });
 }
 
 /// Short, but slow stores keep up with it.
@@ -179,4 +187,29 @@ fn publishing_and_calls_fail_apart(subject: &Subject) {
     subject.register();
     assert_eq!((stored(1), stored(1)), (1, 1));
     assert_eq!(stored::metrics().stats().hits, 1);
+}
+
+/// A publication takes longer than three intervals.
+fn a_slow_store_silences_nobody(subject: &Subject) {
+    const SHORT: Duration = Duration::from_millis(100);
+    let namespace = unique("published");
+    set_global_params(global_params().namespace(&*namespace));
+    let proxy = subject.behind_a_proxy();
+    publish_metrics("store", SHORT).unwrap();
+    proxy.delay(4 * SHORT);
+    // The reader goes past the proxy.
+    subject.register();
+    let reader = ClusterReader::new("store").unwrap();
+    until("it tells how seldom it publishes", || {
+        let cluster = reader.stats();
+        cluster.is_ok_and(|cluster| {
+            let mut instances = cluster.instances.iter();
+            instances.any(|instance| instance.interval > 4 * SHORT)
+        })
+    });
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        assert_eq!(reader.stats().unwrap().live_instances(), 1);
+        thread::sleep(SHORT);
+    }
 }
