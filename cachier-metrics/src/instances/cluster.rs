@@ -104,6 +104,15 @@ impl Cluster {
             .retain(|(instance, _), _| members.contains(instance));
     }
 
+    /// Forgets all figures, but not when their instances were last heard of: for readers that want no sums for a while. The next
+    /// reading brings all of them again.
+    pub fn shed(&mut self) {
+        for epoch in self.epochs.values_mut() {
+            epoch.full = None;
+            epoch.changes.clear();
+        }
+    }
+
     /// Resets the count of unreadable publications, before all are read again.
     pub fn forget_unreadable(&mut self) {
         self.unreadable = 0;

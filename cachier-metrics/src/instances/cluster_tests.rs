@@ -92,6 +92,25 @@ fn a_dead_instance_keeps_its_counts_alone() {
     assert_eq!(cluster.ledger().members, [InstanceId(2)].into());
 }
 
+#[test]
+fn shed_figures_come_with_the_next_reading() {
+    let published = Publication::full(&header(1, 0, 1), &instance([everything()]));
+    let mut cluster = Cluster::default();
+    cluster.add(&published, 0).unwrap();
+    let all = cluster.merge(0).figures;
+    let room = allocation_counter::measure(|| cluster.shed()).bytes_current;
+    assert!(room <= -(published.len() as i64) / 2, "{room} bytes");
+    assert_eq!(cluster.merge(0).figures, InstanceFigures::default());
+    let now = 301 * SECOND;
+    cluster.add(&published, now).unwrap();
+    assert_eq!(
+        cluster.merge(now).figures.functions.len(),
+        all.functions.len()
+    );
+    // It has been silent all the time.
+    assert_eq!(cluster.silent(now, 30).len(), 1);
+}
+
 /// More than there are tombstones.
 #[test]
 fn who_was_folded_long_ago_counts_once() {

@@ -30,6 +30,8 @@ pub(super) struct View {
 struct Progress {
     latest: Option<Computed>,
     is_computing: bool,
+    /// When a caller last asked for the figures.
+    asked: Option<u64>,
 }
 
 /// The result of a computation, and when it ended.
@@ -42,6 +44,8 @@ struct Computed {
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many intervals of silence end an instance.
 const ENDED_INTERVALS: u32 = 30;
+/// After how many intervals without a question the figures are not kept.
+const IDLE_INTERVALS: u32 = 30;
 
 impl View {
     pub(super) fn new(context: &'static Context, interval: Duration, place: Place) -> Arc<Self> {
@@ -58,6 +62,7 @@ impl View {
     /// The latest figures, recomputed if older than an interval. Figures that a caller waited for are returned at any age.
     pub(super) async fn stats(self: &Arc<Self>) -> Result<Arc<ClusterStats>, Error> {
         let computed = self.computed.listen();
+        self.progress().asked = Some(Timer::system().now());
         if let Some(fresh) = self.latest(nanos(self.interval)) {
             return fresh;
         }
@@ -125,7 +130,18 @@ impl View {
         self.place.read_into(&mut cluster).await?;
         self.fold_ended(&mut cluster).await?;
         let merged = cluster.merge(Timer::system().now());
+        if self.is_idle() {
+            // It only looked for ended instances, as each that publishes does.
+            cluster.shed();
+        }
         Ok(Arc::new(ClusterStats::from(&merged)))
+    }
+
+    /// Whether nobody has asked for the figures for long.
+    fn is_idle(&self) -> bool {
+        let idle = nanos(self.interval.saturating_mul(IDLE_INTERVALS));
+        let asked = self.progress().asked;
+        asked.is_none_or(|asked| Timer::system().now().saturating_sub(asked) > idle)
     }
 
     async fn fold_ended(&self, cluster: &mut Cluster) -> Result<(), Error> {
