@@ -41,6 +41,11 @@ mod unreachable {
     crate::on_stores!([redis: Redis] { publishing_and_calls_fail_apart });
 }
 
+mod cost {
+    use super::a_publication_is_one_request;
+
+    crate::on_stores!([redis: Redis, postgres: Postgres, mongo: Mongo, s3: S3] { a_publication_is_one_request });
+}
 mod slow {
     use super::a_slow_store_silences_nobody;
 
@@ -187,6 +192,23 @@ fn publishing_and_calls_fail_apart(subject: &Subject) {
     subject.register();
     assert_eq!((stored(1), stored(1)), (1, 1));
     assert_eq!(stored::metrics().stats().hits, 1);
+}
+
+fn a_publication_is_one_request(subject: &Subject) {
+    let namespace = unique("published");
+    set_global_params(global_params().namespace(&*namespace));
+    let proxy = subject.behind_a_proxy();
+    publish_metrics("store", Duration::from_secs(3600)).unwrap();
+    // They connect, join the others, and publish in full.
+    (0..2).for_each(|_| flush());
+    // Clients send heartbeats at times, so the minimum counts.
+    let least = (0..5).map(|number| {
+        let before = proxy.round_trips();
+        counted(number);
+        flush();
+        proxy.round_trips() - before
+    });
+    assert_eq!(least.min(), Some(1));
 }
 
 /// A publication takes longer than three intervals.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use cachier::{Backend, Key, KeyHash, RedisBackend, Scope, StoreRequest, Version};
+use cachier::{Backend, Key, KeyHash, Operation, RedisBackend, Scope, StoreRequest, Version};
 use cachier_metrics::{Cluster, InstanceId, Outcome};
 
 use crate::simulation::{FUNCTIONS, Recorded};
@@ -24,22 +24,27 @@ pub(crate) fn publish_and_merge() -> Option<Duration> {
         .collect();
     let calls = FUNCTIONS as u64 * u64::from(INSTANCES) * 72;
     runtime.block_on(async {
-        // Connects.
-        store(&backend, 0, 0, &stored[0][0]).await;
-        let begun = Instant::now();
-        for form in [0, 1] {
-            for (instance, bytes) in (0..).zip(&stored) {
-                store(&backend, instance, form, &bytes[usize::from(form)]).await;
-            }
+        // Full publications are there already.
+        for (instance, publications) in (0..).zip(&stored) {
+            store(&backend, instance, 0, &publications[0]).await;
         }
+        let before = stores_sent(&backend);
+        let begun = Instant::now();
+        for (instance, publications) in (0..).zip(&stored) {
+            store(&backend, instance, 1, &publications[1]).await;
+        }
+        let sent = stores_sent(&backend) - before;
+        assert_eq!(sent, INSTANCES.into(), "one request an instance");
         let mut cluster = Cluster::default();
-        for instance in 0..INSTANCES {
-            for form in [0, 1] {
-                let loaded = backend
-                    .load(&key(instance, form))
-                    .await
-                    .expect("it answers");
-                let bytes = loaded.expect("it is stored").bytes;
+        for instance in (0..INSTANCES).step_by(2) {
+            // Four at a time, as readers do.
+            let loaded = tokio::join!(
+                load(&backend, instance, 0),
+                load(&backend, instance, 1),
+                load(&backend, instance + 1, 0),
+                load(&backend, instance + 1, 1),
+            );
+            for bytes in <[Vec<u8>; 4]>::from(loaded) {
                 cluster.add(&bytes, 0).expect("it is a publication");
             }
         }
@@ -58,6 +63,18 @@ async fn store(backend: &RedisBackend, instance: u8, form: u8, bytes: &[u8]) {
     let request = StoreRequest::new(bytes, SystemTime::now());
     let key = key(instance, form);
     backend.store(&key, request).await.expect("it is stored");
+}
+
+async fn load(backend: &RedisBackend, instance: u8, form: u8) -> Vec<u8> {
+    let key = key(instance, form);
+    let loaded = backend.load(&key).await.expect("it answers");
+    loaded.expect("it is stored").bytes
+}
+
+fn stores_sent(backend: &RedisBackend) -> u64 {
+    let round_trips = backend.figures().round_trips.into_iter();
+    let stores = round_trips.filter(|(operation, _)| *operation == Operation::Store);
+    stores.map(|(_, count)| count).sum()
 }
 
 fn key(instance: u8, form: u8) -> Key {
