@@ -170,7 +170,7 @@ impl KnownPast {
     pub(crate) fn forget_until(&self, moment: SystemTime) {
         let moment = nanos(moment.duration_since(UNIX_EPOCH).unwrap_or_default());
         let mut known = self.lock();
-        known.forgotten = moment;
+        known.forgotten = known.forgotten.max(moment);
         if let Some(past) = &mut known.past {
             Arc::make_mut(past).forget_until(moment);
         }

@@ -201,6 +201,16 @@ impl EndedHistory {
         past
     }
 
+    /// Drops what no window needs at `now`, in nanoseconds since 1970, and what a clock that was ahead tells of later moments.
+    pub fn thin(&mut self, now: u64) {
+        self.trail.thin(now);
+        for figures in self.ledger.ended.functions.values_mut() {
+            if figures.forgotten > now {
+                figures.forgotten = 0;
+            }
+        }
+    }
+
     /// Adds an instance that has ended, once.
     pub fn fold(&mut self, ended: InstanceHistory) {
         let Header {

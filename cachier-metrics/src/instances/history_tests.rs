@@ -242,6 +242,31 @@ fn a_trail_goes_on_where_it_ended() {
     assert_eq!(covered, 130 * SECOND);
 }
 
+#[test]
+fn clocks_that_were_ahead_empty_no_window() {
+    let mut all = EndedHistory::default();
+    let mut reset = ended(
+        1,
+        vec![
+            step(NOW - MINUTE, NOW, 3),
+            step(NOW + 2 * HOUR, NOW + 2 * HOUR + 1, 4),
+        ],
+    );
+    for figures in reset.figures.functions.values_mut() {
+        figures.forgotten = NOW + HOUR;
+    }
+    all.fold(reset);
+    let within = |all: &EndedHistory| {
+        let mut window = Snapshot::default();
+        let past = all.past_of("shop::function_0", "redis");
+        past.add_within(&(0..NOW), &mut window);
+        (window.calls[Outcome::Hit], all.trail.steps().count())
+    };
+    assert_eq!(within(&all), (0, 2));
+    all.thin(NOW);
+    assert_eq!(within(&all), (3, 1));
+}
+
 /// As where the trail was damaged, or could not be written for long.
 #[test]
 fn a_long_step_is_in_no_window() {

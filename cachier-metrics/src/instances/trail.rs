@@ -64,8 +64,11 @@ impl Trail {
         }
     }
 
-    /// Drops what no window needs at `now`, in nanoseconds since 1970.
+    /// Drops what no window needs at `now`, in nanoseconds since 1970. What is far later is of a clock that was ahead.
     pub fn thin(&mut self, now: u64) {
+        for steps in &mut self.steps {
+            steps.retain(|start, _| *start <= now / SECOND + HOUR);
+        }
         let mut old = BTreeMap::new();
         for ((steps, length), age) in self.steps.iter_mut().zip(LENGTHS).zip(AGES) {
             for (start, step) in std::mem::take(&mut old) {

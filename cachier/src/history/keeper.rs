@@ -141,7 +141,7 @@ impl Keeper {
             ended
                 .ledger
                 .keep_tombstones(|instance| found.contains(&instance));
-            ended.trail.thin(since_1970());
+            ended.thin(since_1970());
             self.folder.write_ended(ended)?;
             gone.iter()
                 .for_each(|instance| self.folder.remove(*instance));
@@ -157,7 +157,7 @@ impl Keeper {
             return Ok(());
         }
         let mut ended = self.folder.read_ended()?;
-        ended.trail.thin(since_1970());
+        ended.thin(since_1970());
         let mut names = BTreeSet::new();
         for metrics in functions {
             // Functions that share a name count as one: only the first gets the past.
