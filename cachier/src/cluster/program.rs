@@ -29,6 +29,8 @@ struct Running {
 
 /// A shorter interval would publish without a pause.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// Readers wait for three of them before they miss an instance.
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// Publishes the figures of all functions of this process in each interval, in a backend that the processes share, for
 /// [`cluster_stats`] to read those of all.
@@ -66,7 +68,7 @@ pub fn publish_metrics(backend: &str, interval: Duration) -> Result<(), Error> {
     let policy = Policy::resolve(&Options::new(), &context.params());
     let handle = context.backends.open(backend, &policy, &[])?;
     let place = Place::new(handle, policy.namespace());
-    let interval = interval.max(MIN_INTERVAL);
+    let interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
     let mut members = members();
     let mut known = members.iter().map(|running| &running.member);
     let member = match known.find(|known| known.view.context.id == context.id) {

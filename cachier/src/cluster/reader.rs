@@ -38,7 +38,7 @@ pub struct ClusterReader {
 }
 
 /// The time limit for reading all instances.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ClusterReader {
     /// One for the instances of this [namespace](crate::GlobalParams::namespace) in a backend of this name.
@@ -55,7 +55,7 @@ impl ClusterReader {
         })
     }
 
-    /// The figures of all instances, added up. Blocks the thread until they are read, for some seconds at most.
+    /// The figures of all instances, added up. Blocks the thread until they are read, for a minute at most.
     ///
     /// # Errors
     /// Whatever the store fails with.

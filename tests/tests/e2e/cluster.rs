@@ -14,3 +14,13 @@ fn a_store_that_panics_ends_no_reader() {
         assert!(cluster_stats().is_err());
     });
 }
+
+#[test]
+fn whoever_never_publishes_again_is_read() {
+    with_map(|_| {
+        publish_metrics("map", Duration::MAX).unwrap();
+        flush();
+        let cluster = cluster_stats().unwrap();
+        assert_eq!((cluster.live_instances(), cluster.unreadable), (1, 0));
+    });
+}
