@@ -152,7 +152,13 @@ impl Folder {
         let write = || {
             // A half-written file of an earlier attempt, or anything else.
             private_file::remove_path(&temporary)?;
-            private_file::create_new(&temporary)?.write_all(&history.write())?;
+            let mut file = private_file::create_new(&temporary)?;
+            file.write_all(&history.write())?;
+            if let History::Ended(_) = history {
+                // Nothing else has what these counted, and a power cut must not cost all of it.
+                file.sync_all()?;
+            }
+            drop(file);
             if path.is_dir() {
                 private_file::remove_path(&path)?;
             }
