@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
 
     /// So many digits, up to all of a number.
     fn digits(&mut self, mut count: u32) -> Option<u128> {
-        let is_there = self.at + count as usize <= 8 * self.bytes.len();
+        let is_there = (self.at + count as usize).div_ceil(8) <= self.bytes.len();
         let mut digits = is_there.then_some(0)?;
         while count > 0 {
             let some = count.min(PEEKED);

@@ -220,10 +220,7 @@ fn what_cannot_be_read_is_counted() {
     );
     assert_eq!(cluster.silent(1000 * SECOND, 3).len(), 1);
     let shown = ClusterStats::from(&merged).to_string();
-    assert!(
-        shown.contains("4 publications could not be read"),
-        "{shown}"
-    );
+    assert!(shown.contains("4 could not be read"), "{shown}");
     cluster.forget_unreadable();
     assert_eq!(cluster.merge(0).unreadable, 1);
     let nothing = ClusterStats::from(&Cluster::default().merge(0)).to_string();
@@ -399,7 +396,7 @@ fn a_cluster_reads_as_a_table() {
         ("00000000000000000000000000000002", Some(Duration::ZERO))
     );
     let text = stats.to_string();
-    let head = "1 live instances, 1 silent, 0 ended before\n1 publications could not be read\n";
+    let head = "instances: 1 live, 1 silent, 0 ended before; 1 could not be read\n";
     assert!(
         text.starts_with(head) && text.contains("shop::function_0"),
         "{text}"

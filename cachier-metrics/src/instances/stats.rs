@@ -113,11 +113,12 @@ impl fmt::Display for ClusterStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let silent = self.instances.len() - self.live_instances();
         let ended = self.ended_instances;
-        write!(f, "{} live instances", self.live_instances())?;
-        writeln!(f, ", {silent} silent, {ended} ended before")?;
+        write!(f, "instances: {} live, ", self.live_instances())?;
+        write!(f, "{silent} silent, {ended} ended before")?;
         if self.unreadable > 0 {
-            writeln!(f, "{} publications could not be read", self.unreadable)?;
+            write!(f, "; {} could not be read", self.unreadable)?;
         }
+        writeln!(f)?;
         self.functions.fmt(f)?;
         for store in &self.stores {
             let requests: u64 = store.round_trips.iter().map(|(_, count)| count).sum();
