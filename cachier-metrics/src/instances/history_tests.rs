@@ -334,6 +334,29 @@ fn windows_go_on_after_a_restart() {
 }
 
 #[test]
+fn a_reset_is_remembered_over_restarts() {
+    let (_, before) = after_a_restart();
+    before.reset();
+    let mut all = EndedHistory::default();
+    all.fold(ended(1, vec![step(NOW - 2 * MINUTE, NOW - MINUTE, 3)]));
+    all.fold(InstanceHistory {
+        figures: InstanceFigures::counted([before]),
+        ..ended(2, vec![])
+    });
+    all.fold(ended(3, vec![step(NOW + MINUTE, NOW + 2 * MINUTE, 4)]));
+    let Ok(History::Ended(read)) = History::read(&History::Ended(all).write()) else {
+        panic!("it was just written");
+    };
+    let clock = Clock::manual();
+    clock.advance(Duration::from_secs(600));
+    let options = MetricsOptions::new("shop::function_0", "redis").clock(clock);
+    let later = CacheMetrics::create(options.unlisted());
+    later.set_past(read.past_of("shop::function_0", "redis"));
+    assert_eq!(later.stats_over(Duration::from_secs(3600)).hits, 4);
+    assert_eq!(later.lifetime().unwrap().hits, 7);
+}
+
+#[test]
 fn a_lifetime_has_all_processes() {
     let (clock, metrics) = after_a_restart();
     hit(metrics);

@@ -190,3 +190,24 @@ fn a_program_may_name_the_folder() {
     process.finish();
     assert_eq!(in_files(&named), 2);
 }
+
+#[test]
+fn a_reset_reaches_windows_of_later_processes() {
+    const TEST: &str = "a_reset_reaches_windows_of_later_processes";
+    if let Some(part) = part() {
+        let metrics = counted::metrics();
+        if part == "reset" {
+            count(3);
+            flush();
+            metrics.reset();
+            flush();
+        } else {
+            until("the folder is read", || lifetime() == 3);
+            assert_eq!(metrics.stats_over(Duration::from_secs(3600)).calls, 0);
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    start(TEST, "reset", folder.path()).finish();
+    start(TEST, "look", folder.path()).finish();
+}
