@@ -76,23 +76,6 @@ fn functions_keep_within_their_series_budget() {
     assert!((150..=200).contains(&busy), "{busy} series");
 }
 
-/// So that the first of each kind is an increase.
-#[test]
-fn failures_begin_at_zero_with_the_first_computation() {
-    let (metrics, _) = metrics("fresh");
-    let zeros = || {
-        let text = render(&[metrics]);
-        let series = series(&text, "fresh").into_iter();
-        let failures = series.filter(|line| line.contains("recalculation_failures_total"));
-        failures.filter(|line| line.ends_with(" 0")).count()
-    };
-    assert_eq!(zeros(), 1);
-    metrics
-        .start_compute(Reason::Absent)
-        .finish(ComputeResult::Value);
-    assert_eq!(zeros(), 6);
-}
-
 #[test]
 fn a_function_in_use_has_every_metric() {
     let (busy, _running) = in_use_for_long("busy");

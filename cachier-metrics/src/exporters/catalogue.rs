@@ -151,10 +151,7 @@ fn calls() -> Vec<Metric<Reading>> {
             "recalculation_failures",
             MetricUnit::None,
             "Executions that gave no storable value.",
-            |r| {
-                let has_computed = r.snapshot.recalculations.values().any(|count| *count > 0);
-                failures(&r.snapshot.recalculation_failures, has_computed)
-            },
+            |r| failures(&r.snapshot.recalculation_failures),
         ),
         counter(
             "refreshes_suppressed",

@@ -80,17 +80,14 @@ pub(super) fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
     counts.iter().map(point).collect()
 }
 
-/// Errors in the foreground exist from the beginning, other failures from the first computation: the series of idle functions
-/// are few, and a counter that begins with 1 looks as if nothing had been counted.
+/// Errors in the foreground exist from the beginning, other failures with their first one: the series budget is small.
 pub(super) fn failures(
     failures: &Labelled<ComputeFailure, Labelled<ComputePlace, u64>>,
-    has_computed: bool,
 ) -> Vec<Point<'_>> {
     let mut points = Vec::new();
     for (failure, places) in failures.iter() {
         for (place, count) in places.iter() {
-            let is_usual = (failure, place) == (ComputeFailure::Error, ComputePlace::Foreground);
-            if *count > 0 || has_computed || is_usual {
+            if *count > 0 || (failure, place) == (ComputeFailure::Error, ComputePlace::Foreground) {
                 points.push(Point {
                     labels: vec![label(failure), label(place)],
                     value: SampleValue::Count(*count),
