@@ -188,7 +188,7 @@ fn who_was_folded_is_never_folded_again() {
     let folder = tempfile::tempdir().unwrap();
     let run = || {
         let process = start("who_was_folded_is_never_folded_again", folder.path());
-        process.line();
+        let _ = process.line();
         end(process);
     };
     run();
