@@ -25,9 +25,10 @@ crate::on_every_store! {
     an_unfaithful_value_is_not_stored
     an_unfaithful_async_value_is_not_stored
     unfaithful_values_enter_neither_tier
-    numbers_beyond_64_bits_are_reported
+    wide_numbers_in_tagged_types_are_reported
     raw_json_is_said_not_to_come_back
     borrowed_bytes_are_said_not_to_come_back
+    async_values_that_do_not_come_back_are_reported
 }
 
 /// A field with the tenant, which is not serialized.
@@ -279,14 +280,23 @@ fn unsigned(number: u128) -> Reading {
     Reading::Unsigned { number }
 }
 
-fn numbers_beyond_64_bits_are_reported(_: &Subject) {
+/// However small.
+fn wide_numbers_in_tagged_types_are_reported(_: &Subject) {
     for _ in 0..2 {
-        let large = signed::call_detailed(CallOptions::new(), i128::MIN);
-        let expected = Reading::Signed { number: i128::MIN };
-        assert_eq!(unfaithful(large), (expected, Outcome::Miss));
-        let large = unsigned::call_detailed(CallOptions::new(), u128::MAX);
-        let expected = Reading::Unsigned { number: u128::MAX };
-        assert_eq!(unfaithful(large), (expected, Outcome::Miss));
+        for number in [7, i128::MIN, i128::MAX] {
+            let call = signed::call_detailed(CallOptions::new(), number);
+            assert_eq!(
+                unfaithful(call),
+                (Reading::Signed { number }, Outcome::Miss)
+            );
+        }
+        for number in [7, u128::MAX] {
+            let call = unsigned::call_detailed(CallOptions::new(), number);
+            assert_eq!(
+                unfaithful(call),
+                (Reading::Unsigned { number }, Outcome::Miss)
+            );
+        }
     }
 }
 
@@ -347,4 +357,42 @@ fn borrowed_bytes_are_said_not_to_come_back(_: &Subject) {
         assert_eq!(unfaithful(call), (Lent(vec![7]), Outcome::Miss));
     }
     assert_eq!(lent::peek(7).unwrap(), None);
+}
+
+#[cachier(backend = registered("store"))]
+async fn signed_async(number: i128) -> Reading {
+    Reading::Signed { number }
+}
+
+#[cachier(backend = registered("store"))]
+async fn document_async(number: u32) -> Box<RawValue> {
+    RawValue::from_string(format!("[{number}]")).unwrap()
+}
+
+#[cachier(backend = registered("store"))]
+async fn lent_async(number: u8) -> Lent {
+    Lent(vec![number])
+}
+
+fn async_values_that_do_not_come_back_are_reported(_: &Subject) {
+    runtime().block_on(in_context(IsolatedContext::current(), async {
+        for _ in 0..2 {
+            for number in [7, i128::MIN, i128::MAX] {
+                let call = signed_async::call_detailed(CallOptions::new(), number).await;
+                assert_eq!(
+                    unfaithful(call),
+                    (Reading::Signed { number }, Outcome::Miss)
+                );
+            }
+            let call = document_async::call_detailed(CallOptions::new(), 1).await;
+            let error = call.backend_error.expect("something is found");
+            assert_eq!(error.kind(), ErrorKind::Codec, "{error:#}");
+            assert_eq!((call.value.get(), call.outcome), ("[1]", Outcome::Miss));
+            let call = lent_async::call_detailed(CallOptions::new(), 7).await;
+            assert_eq!(unfaithful(call), (Lent(vec![7]), Outcome::Miss));
+        }
+        assert_eq!(signed_async::peek(7).await.unwrap(), None);
+        assert!(document_async::peek(1).await.unwrap().is_none());
+        assert_eq!(lent_async::peek(7).await.unwrap(), None);
+    }));
 }
