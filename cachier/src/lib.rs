@@ -247,9 +247,9 @@ pub mod metrics {
 pub mod types {
     pub use crate::__private::{
         ArgumentInBackground, CollectsMetrics, Fit, HasFolder, InFolder, InNoFolder, KeyInMemory,
-        KeyInStore, LimitsAge, Lookup, Metered, ReferenceInBackground, TakesFailures, Unfit,
-        Unmetered, ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore, in_background,
-        in_companion, own_limit, propagated,
+        KeyInStore, LimitsAge, Lookup, Metered, OwnLimit, ReferenceInBackground, StoredAs,
+        TakesFailures, Unfit, Unmetered, ValueInBoth, ValueInBoundedMemory, ValueInMemory,
+        ValueInStore, in_background, in_companion, own_limit, propagated,
     };
 }
 #[cfg(feature = "memory")]

@@ -35,8 +35,9 @@ pub(super) fn agreeing_return_type(cached: &Cached) -> TokenStream {
         Source::Tokens(_) => {
             let (at, stored) = (returned::place(cached), stored(cached));
             let krate = krate_at(cached, at.first);
-            let agreed = quote_spanned!(at.last=> agreed(#return_type));
-            quote_spanned!(at.first=> #krate::__private::StoredAs::<#stored>::#agreed)
+            let answer = quote_spanned!(at.last=> #return_type.stored_as::<#stored>().agreed());
+            let checked = quote_spanned!(at.last=> checked(#answer));
+            quote_spanned!(at.first=> #krate::types::StoredAs::#checked)
         }
     }
 }

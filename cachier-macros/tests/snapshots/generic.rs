@@ -35,10 +35,10 @@ impl parsed {
     ::cachier::__dispatch! {
         #[cold] #[inline(never)] [] __dispatch[< T : FromStr, const N : usize >] [] (text
         : & str,) [where T : Part] [Option < [T; N] >] [[T; N]] [erased] Self::__site(),
-        ::cachier::__verifying!(::cachier::__private::StoredAs:: < [T; N] >
-        ::agreed(::cachier::__returned:: < Option < [T; N] > > ().kind().in_both())), []
-        both((::cachier::__key(text).in_memory(),), (::cachier::__key(text).in_store(),),
-        "text"), (text,) => (text,), Self::__body:: < T, N, > (text,)
+        ::cachier::__verifying!(::cachier::types::StoredAs::checked(::cachier::__returned::
+        < Option < [T; N] > > ().kind().in_both().stored_as:: < [T; N] > ().agreed())),
+        [] both((::cachier::__key(text).in_memory(),), (::cachier::__key(text)
+        .in_store(),), "text"), (text,) => (text,), Self::__body:: < T, N, > (text,)
     }
     fn __body<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>
     where

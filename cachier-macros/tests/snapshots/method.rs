@@ -26,8 +26,8 @@ fn name(&self, id: u64) -> Option<String> {
 ::cachier::__dispatch! {
     #[cold] #[inline(never)] [] __cachier_name[] [& self,] (id : u64,) [] [Option <
     String >] [String] [erased] Self::__cachier_name_site(),
-    ::cachier::__measuring!(::cachier::__private::StoredAs:: < String >
-    ::agreed(::cachier::__returned:: < Option < String > > ().kind().in_memory())), [let
+    ::cachier::__measuring!(::cachier::types::StoredAs::checked(::cachier::__returned:: <
+    Option < String > > ().kind().in_memory().stored_as:: < String > ().agreed())), [let
     key = (|| { let given0 = ::cachier::__key_argument!(& id); let id = given0; (self
     .tenant, id) }) ();] memory((::cachier::__key(::cachier::__key_member!(& key.0))
     .in_memory(), ::cachier::__key(::cachier::__key_member!(& key.1)).in_memory(),)),

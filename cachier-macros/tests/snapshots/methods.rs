@@ -64,10 +64,10 @@ for Table<'cachier0, T> {
         < T >] [named < Self as __CachierLookup_32c366e9418eba5f < '_, T > >
         ::__cachier_fetch_name] < Self as __CachierLookup_32c366e9418eba5f < '_, T > >
         ::__cachier_fetch_site(),
-        ::cachier::__verifying!(::cachier::__private::StoredAs:: < Page < T > >
-        ::agreed(::cachier::__returned:: < Option < Page < T > > > ().kind()
-        .in_store())), [] store((::cachier::__key(& id).in_store(),), "id"), (self, id,)
-        => (this, id,), < Self as __CachierLookup_32c366e9418eba5f < '_, T > >
+        ::cachier::__verifying!(::cachier::types::StoredAs::checked(::cachier::__returned::
+        < Option < Page < T > > > ().kind().in_store().stored_as:: < Page < T > > ()
+        .agreed())), [] store((::cachier::__key(& id).in_store(),), "id"), (self, id,) =>
+        (this, id,), < Self as __CachierLookup_32c366e9418eba5f < '_, T > >
         ::__cachier_fetch_body(this, id,)
     }
     #[doc(hidden)]

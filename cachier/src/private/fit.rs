@@ -251,4 +251,22 @@ demands! {
         note = "or leave out `near_cache`, or keep values in the process with `backend = \"memory\"`"
     )]
     ValueInBoth;
+
+    /// The return type of a function whose result depends on a type parameter is written as what it is: `Result<..>` or
+    /// `Option<..>`, no alias of these.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[cachier(backend = "memory")]
+    /// fn parsed<T: std::str::FromStr + Clone + Send + Sync + 'static>(text: &str) -> Option<T> {
+    ///     text.parse().ok()
+    /// }
+    /// # assert_eq!(parsed::<u8>("7"), Some(7));
+    /// ```
+    #[diagnostic::on_unimplemented(
+        message = "write `Result<..>` or `Option<..>` here, not an alias of it",
+        label = "an alias of a `Result` or an `Option`",
+        note = "beside a type parameter, an alias cannot be seen through"
+    )]
+    StoredAs;
 }

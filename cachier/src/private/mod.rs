@@ -1,6 +1,7 @@
 //! Support of the attribute's expansion. Not for use by hand: it changes without notice.
 
 mod absent;
+mod agreement;
 mod all_entries;
 mod annotated;
 mod argument;
@@ -60,8 +61,8 @@ pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispat
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::erased_site::ErasedSite;
 pub use self::fit::{
-    ArgumentInBackground, Fit, KeyInMemory, KeyInStore, ReferenceInBackground, Unfit, ValueInBoth,
-    ValueInBoundedMemory, ValueInMemory, ValueInStore,
+    ArgumentInBackground, Fit, KeyInMemory, KeyInStore, ReferenceInBackground, StoredAs, Unfit,
+    ValueInBoth, ValueInBoundedMemory, ValueInMemory, ValueInStore,
 };
 pub use self::hit::Lookup;
 pub use self::instance::{Instance, NearTier, StoreKind};
@@ -79,7 +80,7 @@ pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 pub use self::own_key::{KeyArgument, KeyResult, OwnResult, PassedByReference};
 #[cfg(feature = "memory")]
 pub use self::owned_part::{ByEncodingProbe, KeyPartProbe, OwnedKeyPart, key_part_kind};
-pub use self::return_type::{ReturnType, StoredAs};
+pub use self::return_type::ReturnType;
 pub use self::returned::returned;
 pub use self::site::Site;
 #[cfg(feature = "persistent")]

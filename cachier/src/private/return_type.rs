@@ -10,7 +10,6 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use super::fit::Answer;
 use crate::flight::SharedError;
 
 /// Converts between a return type and what is stored of it.
@@ -219,21 +218,28 @@ optional!(
     Some
 );
 
-/// Stands for a return type whose value cannot be kept, which is an error elsewhere.
-pub struct Unkept<S>(pub(super) S);
+/// Stands for a return type whose value cannot be kept, or whose stored type is another than this one, which is an error
+/// elsewhere.
+pub struct Unkept<S: ReturnType, Stored = <S as ReturnType>::Stored>(
+    PhantomData<fn() -> (S, Stored)>,
+);
 
-impl<S: Copy> Clone for Unkept<S> {
+impl<S: ReturnType, Stored> Unkept<S, Stored> {
+    pub(super) const NEW: Self = Self(PhantomData);
+}
+
+impl<S: ReturnType, Stored> Clone for Unkept<S, Stored> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S: Copy> Copy for Unkept<S> {}
+impl<S: ReturnType, Stored> Copy for Unkept<S, Stored> {}
 
-impl<S: ReturnType> ReturnType for Unkept<S> {
+impl<S: ReturnType, Stored> ReturnType for Unkept<S, Stored> {
     type Return = S::Return;
     type Value = Never;
-    type Stored = S::Stored;
+    type Stored = Stored;
 
     fn split(self, returned: S::Return) -> Result<Never, S::Return> {
         Err(returned)
@@ -243,15 +249,15 @@ impl<S: ReturnType> ReturnType for Unkept<S> {
         match value {}
     }
 
-    fn wrap_stored(self, _: S::Stored) -> Never {
+    fn wrap_stored(self, _: Stored) -> Never {
         unreachable!("it does not compile")
     }
 
-    fn unwrap_stored(self, value: Never) -> Option<S::Stored> {
+    fn unwrap_stored(self, value: Never) -> Option<Stored> {
         match value {}
     }
 
-    fn stored_ref(self, value: &Never) -> Option<&S::Stored> {
+    fn stored_ref(self, value: &Never) -> Option<&Stored> {
         match *value {}
     }
 
@@ -279,47 +285,3 @@ impl<'de> Deserialize<'de> for Never {
         Err(D::Error::custom("there is no such value"))
     }
 }
-
-/// A return type whose stored type is the one that the attribute read off the tokens.
-#[diagnostic::on_unimplemented(
-    message = "write `Result<..>` or `Option<..>` here, not an alias of it",
-    label = "an alias of a `Result` or an `Option`",
-    note = "beside a type parameter, an alias cannot be seen through"
-)]
-pub trait StoredAs<Stored> {
-    /// The return type itself. One that does not agree has none, so that there is one error.
-    type Agreed;
-    fn agreed(self) -> Self::Agreed;
-}
-
-macro_rules! stored_as {
-    ($($return_type:ident<$($parameter:ident),*> as $stored:ty),* $(,)?) => {$(
-        impl<$($parameter),*> StoredAs<$stored> for $return_type<$($parameter),*> {
-            type Agreed = Self;
-
-            fn agreed(self) -> Self {
-                self
-            }
-        }
-    )*};
-}
-
-impl<S: StoredAs<Stored>, Stored> StoredAs<Stored> for Unkept<S> {
-    type Agreed = Unkept<S::Agreed>;
-
-    fn agreed(self) -> Unkept<S::Agreed> {
-        Unkept(self.0.agreed())
-    }
-}
-
-/// An answer that is checked elsewhere.
-#[diagnostic::do_not_recommend]
-impl<T: ?Sized, F, S: StoredAs<Stored>, Stored> StoredAs<Stored> for Answer<T, F, S> {
-    type Agreed = Answer<T, F, S::Agreed>;
-
-    fn agreed(self) -> Answer<T, F, S::Agreed> {
-        self.map(StoredAs::agreed)
-    }
-}
-
-stored_as!(Plain<T> as T, Fallible<T, E> as T, Optional<T> as T, OptionalWithNone<T> as Option<T>);

@@ -124,7 +124,7 @@ macro_rules! places {
         impl<S: ReturnType> Whatever<S> {
             #[inline]
             pub fn $place(&self) -> Answer<S::Value, Unfit, Unkept<S>> {
-                Answer::new(Unkept(self.0))
+                Answer::new(Unkept::NEW)
             }
         }
     )*};

@@ -80,7 +80,14 @@ impl<S: ReturnType> ValueSpec<S> {
     }
 }
 
-/// The age limit that a value has of its own.
+/// The age limit that a value has of its own: what [`own_limit`] makes of the closure of `stale_after`.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachier::types::{OwnLimit, own_limit};
+///
+/// let _: OwnLimit = own_limit(&3_u32, |hours| Duration::from_secs(3600) * *hours);
+/// ```
 pub struct OwnLimit(AgeLimit);
 
 /// The age limit that the closure of `stale_after` gives a value.

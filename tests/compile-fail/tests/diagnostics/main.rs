@@ -10,6 +10,7 @@
 
 mod build;
 mod errors;
+mod private;
 mod words;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use std::path::Path;
 use std::process::Command;
 
 use errors::{By, CaseError};
+use private::Private;
 use words::Words;
 
 #[test]
@@ -116,12 +118,15 @@ fn compare(folder: &str, features: &[&str]) -> Cases {
         }
     }
     assert!(differing.is_empty(), "{differing}");
+    let private = Private::of_cachier();
     for (case, messages) in cases.iter().filter(|_| compared == By::Compiler) {
         for text in messages.iter().flat_map(errors::texts) {
             // By what path a constant is evaluated is the compiler's to say.
             let is_evaluation = text.starts_with("evaluation of `") || text.starts_with("inside `");
             let is_private = text.contains("__") && !is_evaluation;
             assert!(!is_private, "{case} names what is private: {text}");
+            let named = private.named_in(text);
+            assert!(named.is_none(), "{case} names {named:?}: {text}");
         }
     }
     cases
