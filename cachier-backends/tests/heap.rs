@@ -93,6 +93,15 @@ fn a_cleared_store_of_numbers_gives_memory_back() {
         assert!(before > 3_000_000, "{before} bytes for all");
         assert!(after < KEPT, "{after} of {before} bytes stay");
     }
+    let store = MemoryStore::new(Bounds::default());
+    settle();
+    let after = growth(|| {
+        for n in 0..ENTRIES {
+            let _ = store.insert(n, created_at(n, n).fresh_since(1000 * n + 1));
+        }
+        assert_eq!(store.clear(), ENTRIES);
+    });
+    assert!(after < KEPT, "{after} bytes stay with moments of freshness");
 }
 
 #[test]
@@ -209,6 +218,21 @@ where
     K: Eq + Hash + Send + Sync + 'static,
     V: Serialize + Clone + Send + Sync + 'static,
 {
+    bounded_and_fresh_since(0, limit, key, value);
+}
+
+/// The same for entries that count as fresh since so many nanoseconds after their creation, as with `stale_after`. Returns
+/// which share of the bound is taken.
+fn bounded_and_fresh_since<K, V>(
+    later: u64,
+    limit: u64,
+    key: fn(u64) -> K,
+    value: fn(u64) -> V,
+) -> f64
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Serialize + Clone + Send + Sync + 'static,
+{
     let store = MemoryStore::new(Bounds::new(None, Some(limit)));
     settle();
     let counted = measure(|| {
@@ -216,7 +240,8 @@ where
             let (key, value) = (key(n), value(n));
             let heap = entry::heap(&value).unwrap_or(u64::MAX);
             let bytes = Some(MemoryStore::<K, V>::footprint(&key, heap));
-            let _ = store.insert(key, created_at(value, n).sized(bytes));
+            let entry = created_at(value, n).fresh_since(1000 * n + later);
+            let _ = store.insert(key, entry.sized(bytes));
         }
         // Drops what was evicted.
         for n in 0..1000 {
@@ -236,6 +261,7 @@ where
         (0.8..1.2).contains(&share),
         "{taken} bytes for {entries} entries are told as {told}: {types:?}"
     );
+    taken / limit as f64
 }
 
 #[test]
@@ -257,6 +283,11 @@ fn a_bound_in_bytes_holds_against_the_heap() {
         bounded_in_bytes(limit, number, |n| (n, Some(text(n)), [n as u8; 3]));
         bounded_in_bytes(limit, number, number);
         bounded_in_bytes(limit, |n| n as u32, |n| n as f64);
+    }
+    for limit in [1 << 16, 1 << 20, 5 << 20] {
+        let share = bounded_and_fresh_since(1, limit, number, number);
+        assert!(share < 1.15, "{share} of {limit} with moments of freshness");
+        bounded_and_fresh_since(1, limit, number, text);
     }
     // In the same test, as memory of another thread's stores comes back late.
     bounded_with_padded_items(1 << 20);

@@ -13,10 +13,11 @@ pub(super) fn most_items(buckets: usize) -> usize {
     buckets * SLOTS * percent / 100
 }
 
-/// The bytes of a table of so many buckets in a store that evicts, with the smaller ones that stay. Moments of freshness take an
-/// eighth more.
+/// The bytes of a table of so many buckets in a store that evicts, with the smaller ones that stay, and half of what moments of
+/// freshness take, which not every store has.
 pub(super) fn bytes_up_to(buckets: usize) -> u64 {
-    let index = size_of::<AtomicU64>() + size_of::<AtomicU32>();
+    let moments = size_of::<AtomicU64>();
+    let index = size_of::<AtomicU64>() + size_of::<AtomicU32>() + moments / 2;
     let bucket = size_of::<WordBucket>() + SLOTS * index;
     let largest_small = 1 << (SMALL - 1);
     let small = 2 * buckets.min(largest_small) - 1;
