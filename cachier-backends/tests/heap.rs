@@ -255,7 +255,8 @@ where
     assert!(taken < limit as f64 * 1.2, "{taken} of {limit}: {types:?}");
     // The last evicted entries are not dropped yet, and a table is there twice while it grows.
     assert!(peak < limit as f64 * 1.5, "{peak} of {limit}: {types:?}");
-    assert!(taken > limit as f64 * 0.55, "{taken} of {limit}: {types:?}");
+    // A store of words leaves more vacant where the next table, twice as large, does not fit.
+    assert!(told > limit as f64 * 0.8, "{told} of {limit}: {types:?}");
     let share = told / taken;
     assert!(
         (0.8..1.2).contains(&share),
