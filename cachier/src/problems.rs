@@ -32,7 +32,8 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 ///
 /// It gets one line per cause and process, whatever `CACHIER_QUIET` and `tracing` say, without arguments, keys or credentials.
 /// Causes already written to standard error are not repeated; others are told when they are met again. It runs within the call
-/// that met the problem, so it must be quick and call no cached function.
+/// that met the problem, or on a thread of cachier's own. It may call cached functions, but must be quick, and must not wait for
+/// background work, as [`flush`](crate::flush) does.
 ///
 /// ```
 /// cachier::on_problem(|problem| eprintln!("cache trouble: {problem}"));
