@@ -167,7 +167,8 @@ fn a_tilde_means_the_home_folder() {
 fn code_outranks_the_environment() {
     if part().is_some() {
         let folder = std::env::current_dir().unwrap().join("by code");
-        let params = GlobalParams::new().namespace("code");
+        let figures = folder.with_file_name("figures");
+        let params = GlobalParams::new().namespace("code").metrics_dir(figures);
         set_global_params(params.cache_dir(&folder));
         let _ = cachier::set_default_backend("file");
         cachier::enable_caching();
@@ -196,6 +197,7 @@ fn code_outranks_the_environment() {
             ("CACHIER_NAMESPACE", namespace),
             ("CACHIER_BACKEND", backend),
             ("CACHIER_CACHE_DIR", cache_dir),
+            ("CACHIER_METRICS_DIR", cache_dir),
             ("CACHIER_DISABLED", disabled),
             ("CACHIER_REDIS_URL", OsStr::new("nonsense")),
         ];

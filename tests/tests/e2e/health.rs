@@ -75,6 +75,7 @@ fn a_check_sees_what_the_environment_names() {
     for (variable, value) in [
         ("CACHIER_MAX_WORKERS", "eight"),
         ("CACHIER_STRICT", "maybe"),
+        ("CACHIER_METRICS_DIR", "~nobody/x"),
         ("CACHIER_KEY_SECRET", ""),
     ] {
         assert_eq!(of(variable, value), "environment!", "{variable}");
@@ -113,6 +114,11 @@ fn a_check_tells_of_each_unusable_variable() {
         ("environment", "CACHIER_CACHE_MODE", OsStr::new("0777")),
         ("environment", "CACHIER_METRICS_ADDR", OsStr::new("9464")),
         ("environment", "CACHIER_METRICS_ADDR", no_unicode),
+        (
+            "environment",
+            "CACHIER_METRICS_DIR",
+            OsStr::new("~nobody/x"),
+        ),
         ("file", "CACHIER_CACHE_DIR", OsStr::new("~nobody/x")),
         ("redis", "CACHIER_REDIS_URL", no_unicode),
         ("sql", "CACHIER_SQL_URL", no_unicode),
