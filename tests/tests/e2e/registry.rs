@@ -129,6 +129,36 @@ async fn async_access_by_name_does_not_block() {
     .await;
 }
 
+macro_rules! async_by_name {
+    ($($test:ident: $name:tt, $backend:tt;)*) => {$(
+        #[tokio::test]
+        async fn $test() {
+            #[cachier(backend = $backend, name = $name)]
+            async fn sum<T>(number: T) -> u64
+            where
+                T: Copy + Into<u64> + Hash + Eq + serde::Serialize + Send + Sync + 'static,
+            {
+                number.into()
+            }
+
+            in_folder_async(async |_| {
+                assert_eq!((sum(1_u8).await, sum(1_u16).await), (1, 1));
+                let known = cachier::function($name).unwrap();
+                assert_eq!(known.usage_async().await.unwrap().entries, Some(2));
+                known.clear_being_calculated_async().await.unwrap();
+                assert_eq!(known.clear_cache_async().await.unwrap(), Some(2));
+                assert_eq!(known.usage_async().await.unwrap().entries, Some(0));
+            })
+            .await;
+        }
+    )*};
+}
+
+async_by_name! {
+    async_operations_reach_a_whole_name_in_memory: "sum_in_memory", "memory";
+    async_operations_reach_a_whole_name_in_files: "sum_in_files", "file";
+}
+
 #[test]
 fn a_duplicate_name_bypasses_the_cache() {
     #[cachier(backend = "file", name = "twice", enable_metrics)]
