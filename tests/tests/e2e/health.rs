@@ -66,6 +66,17 @@ fn a_check_sees_what_the_environment_names() {
     assert_eq!(of("CACHIER_MONGO_URL", "mongodb:/nonsense"), "mongo!");
     assert_eq!(of("CACHIER_SQL_URL", "sqlite::memory:nonsense?"), "sql!");
     assert_eq!(of("CACHIER_SQL_URL", "oracle://nowhere"), "sql!");
+    let s3 = [
+        ("CACHIER_S3_BUCKET", "bucket"),
+        ("CACHIER_S3_ENDPOINT", "http://127.0.0.1:1"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "user"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    assert_eq!(
+        said(&s3.map(|(variable, value)| (variable, OsStr::new(value)))),
+        "s3!"
+    );
     assert_eq!(of("CACHIER_BACKEND", "nobody"), "nobody!");
     assert_eq!(of("CACHIER_BACKEND", "memory"), "memory!");
     assert_eq!(of("CACHIER_BACKEND", "file"), "file");
