@@ -3,9 +3,11 @@
 use cachier::testing::isolated;
 use std::hash::Hash;
 
-use cachier::{CallOptions, ErrorKind, Outcome, PrometheusExporter, cachier, functions};
+use cachier::{CallOptions, Error, ErrorKind, Outcome, PrometheusExporter, cachier, functions};
+use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::outcome;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
+use futures_lite::future::block_on;
 
 #[test]
 fn a_called_function_is_reachable_by_name() {
@@ -127,6 +129,37 @@ async fn async_access_by_name_does_not_block() {
         assert_eq!(health[0].store, folder.display().to_string());
     })
     .await;
+}
+
+#[test]
+fn a_failed_clear_leaves_no_other_entries() {
+    #[cachier(backend = registered("map"), name = "quotient")]
+    fn quotient<T>(number: T) -> u64
+    where
+        T: Copy + Into<u64> + Hash + Eq + serde::Serialize + Send + Sync + 'static,
+    {
+        number.into() / 2
+    }
+
+    type Clear = fn() -> Result<Option<u64>, Error>;
+    let clears: [Clear; 2] = [
+        || cachier::function("quotient").unwrap().clear_cache(),
+        || block_on(cachier::function("quotient").unwrap().clear_cache_async()),
+    ];
+    for clear in clears {
+        with_map(|map| {
+            assert_eq!((quotient(4_u8), quotient(4_u16)), (2, 2));
+            map.set(Fault::FailsOnce(ErrorKind::Denied));
+            assert_eq!(clear().unwrap_err().kind(), ErrorKind::Denied);
+            let outcomes = [
+                quotient::call_detailed(CallOptions::new(), 4_u8).outcome,
+                quotient::call_detailed(CallOptions::new(), 4_u16).outcome,
+            ];
+            // Whichever comes first fails.
+            let stays = outcomes.map(|outcome| outcome == Outcome::Hit);
+            assert_eq!(u8::from(stays[0]) + u8::from(stays[1]), 1, "{outcomes:?}");
+        });
+    }
 }
 
 macro_rules! async_by_name {
