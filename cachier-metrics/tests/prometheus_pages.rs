@@ -276,4 +276,11 @@ fn the_pages_can_be_mounted_in_another_server() {
     );
     let text = get(address, "/cachier/metrics", &format!("{token}{close}"));
     assert!(text.text().contains("function=\"mounted\""));
+    // By what names it may be asked is for the other server to say.
+    for host in ["app.example", "app.example:8443"] {
+        let request =
+            format!("GET /cachier/metrics HTTP/1.1\r\nHost: {host}\r\n{token}{close}\r\n");
+        let answer = Answer::of(TcpStream::connect(address).unwrap(), &request);
+        assert_eq!(answer.status(), 200, "{host}");
+    }
 }
