@@ -133,6 +133,43 @@ fn failed_removals_end_their_flights() {
 }
 
 #[test]
+fn failed_async_removals_end_their_flights() {
+    static GATES: [Gate; 2] = [Gate::new(), Gate::new()];
+    static RUNS: Counter = Counter::new();
+    #[cachier(backend = registered("map"))]
+    async fn double(number: u64) -> u64 {
+        // First computations wait, second ones go on.
+        match RUNS.next() {
+            1 => GATES[0].wait_async().await,
+            3 => GATES[1].wait_async().await,
+            _ => {}
+        }
+        number * 2
+    }
+    fn invalidate() {
+        block_on(double::invalidate(21)).unwrap_err();
+    }
+    fn clear() {
+        block_on(double::clear_cache()).unwrap_err();
+    }
+
+    for (gate, remove) in GATES.iter().zip([invalidate, clear]) {
+        with_map(|map| {
+            let first = Callers::new().in_tasks(1, || double(21));
+            gate.until_arrived(1);
+            map.set(Fault::Fails(ErrorKind::Io));
+            remove();
+            map.set(Fault::None);
+            // It waits for nobody.
+            assert_eq!(block_on(double(21)), 42);
+            gate.open();
+            assert_eq!(first.values(), [42]);
+        });
+    }
+    assert_eq!(RUNS.get(), 4);
+}
+
+#[test]
 fn calls_recover_within_five_seconds() {
     double!(backend = registered("map"));
 

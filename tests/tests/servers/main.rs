@@ -37,6 +37,7 @@ mod secrets;
 mod stale;
 mod store;
 mod teardown;
+mod unreached;
 mod unstorable;
 mod verify;
 
