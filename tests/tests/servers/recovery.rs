@@ -1,14 +1,18 @@
-//! A server that is back after an outage, by the system's clock and with default settings.
+//! A store that is back after an outage: servers by the system's clock and with default settings, folders by the test's.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use cachier::testing::{Clock, IsolatedContext};
 use cachier::{Call, CallOptions, Error, Outcome};
 use cachier_servers::proxy::Proxy;
-use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::callers::{Callers, in_context, runtime};
 use cachier_tests::wait::until;
 use cachier_tests::{double, triple};
+use tempfile::TempDir;
 
-use crate::store::{Subject, runs_in_a_process};
+use crate::store::{Store, Subject, runs_in_a_process};
+use crate::unreached::says_so;
 
 crate::on_every_server! { if runs_in_a_process:
     calls_hit_soon_after_a_long_outage
@@ -16,6 +20,13 @@ crate::on_every_server! { if runs_in_a_process:
     invalidations_after_an_outage_succeed
     async_invalidations_after_an_outage_succeed
 }
+
+crate::on_stores!([s3: S3, moto: Moto] { if runs_in_a_process:
+    calls_hit_soon_after_a_long_outage
+    async_calls_hit_soon_after_a_long_outage
+    invalidations_after_an_outage_succeed
+    async_invalidations_after_an_outage_succeed
+});
 
 /// Tolerance beyond the budget, for loaded machines.
 const SLACK: Duration = Duration::from_millis(1900);
@@ -25,6 +36,7 @@ const SLACK: Duration = Duration::from_millis(1900);
 struct Function {
     call: fn(u64) -> Call<u64>,
     invalidate: fn(u64) -> Result<bool, Error>,
+    clear: fn() -> Result<Option<u64>, Error>,
 }
 
 double!(backend = registered("store"));
@@ -33,16 +45,18 @@ triple!(backend = registered("store"));
 const SYNC: Function = Function {
     call: |number| double::call_detailed(CallOptions::new(), number),
     invalidate: double::invalidate,
+    clear: double::clear_cache,
 };
 
 /// In a task, as in a server.
 const ASYNC: Function = Function {
     call: |number| in_task(triple::call_detailed(CallOptions::new(), number)),
     invalidate: |number| in_task(triple::invalidate(number)),
+    clear: || in_task(triple::clear_cache()),
 };
 
 fn in_task<R: Send + 'static>(future: impl Future<Output = R> + Send + 'static) -> R {
-    let task = runtime().spawn(future);
+    let task = runtime().spawn(in_context(IsolatedContext::current(), future));
     runtime().block_on(task).unwrap()
 }
 
@@ -120,4 +134,89 @@ fn invalidations_after_an_outage_succeed(subject: &Subject) {
 
 fn async_invalidations_after_an_outage_succeed(subject: &Subject) {
     ASYNC.is_invalidated_after_an_outage(subject);
+}
+
+/// In the time of the test: stores in a folder, in whose place a file stands for a while.
+mod in_folders {
+    use super::*;
+
+    crate::on_stores!([file: File, sqlite: Sqlite] {
+        calls_hit_once_the_folder_is_back
+        async_calls_hit_once_the_folder_is_back
+        removals_succeed_once_the_folder_is_back
+        async_removals_succeed_once_the_folder_is_back
+    });
+
+    fn calls_hit_once_the_folder_is_back(subject: &Subject) {
+        SYNC.hits_once_its_folder_is_back(subject);
+    }
+
+    fn async_calls_hit_once_the_folder_is_back(subject: &Subject) {
+        ASYNC.hits_once_its_folder_is_back(subject);
+    }
+
+    fn removals_succeed_once_the_folder_is_back(subject: &Subject) {
+        SYNC.is_removed_once_its_folder_is_back(subject);
+    }
+
+    fn async_removals_succeed_once_the_folder_is_back(subject: &Subject) {
+        ASYNC.is_removed_once_its_folder_is_back(subject);
+    }
+
+    impl Function {
+        fn hits_once_its_folder_is_back(self, subject: &Subject) {
+            let blocked = Blocked::register(subject);
+            // Forty seconds.
+            for number in 0..400 {
+                assert_eq!((self.call)(number).outcome, Outcome::Unavailable);
+                Clock::advance(Duration::from_millis(100));
+            }
+            blocked.unblock();
+            Clock::advance(Duration::from_secs(5));
+            let outcomes = [(); 2].map(|()| self.outcome());
+            assert_eq!(outcomes, [Outcome::Miss, Outcome::Hit]);
+        }
+
+        fn is_removed_once_its_folder_is_back(self, subject: &Subject) {
+            let blocked = Blocked::register(subject);
+            for number in 0..u64::from(cachier::global_params().breaker_threshold) {
+                (self.call)(number);
+            }
+            says_so(&(self.invalidate)(1).unwrap_err());
+            says_so(&(self.clear)().unwrap_err());
+            blocked.unblock();
+            assert!(!(self.invalidate)(1).unwrap(), "there is nothing");
+            let outcomes = [(); 2].map(|()| self.outcome());
+            assert_eq!(
+                outcomes,
+                [Outcome::Miss, Outcome::Hit],
+                "an answer has closed the breaker"
+            );
+        }
+    }
+
+    /// A folder whose place a file takes.
+    struct Blocked(TempDir);
+
+    impl Blocked {
+        fn register(subject: &Subject) -> Self {
+            let blocked = Self(cachier_servers::folder());
+            std::fs::write(blocked.place(), "").unwrap();
+            let inside = blocked.place().join("cache.db").display().to_string();
+            subject.register_at(&match subject.store {
+                Store::Sqlite => format!("sqlite:{inside}"),
+                _ => inside,
+            });
+            blocked
+        }
+
+        fn place(&self) -> PathBuf {
+            self.0.path().join("place")
+        }
+
+        fn unblock(&self) {
+            std::fs::remove_file(self.place()).unwrap();
+            std::fs::create_dir(self.place()).unwrap();
+        }
+    }
 }
