@@ -1,10 +1,11 @@
 //! Records when a package's folder was last used.
 
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::private_file;
 
 /// Records uses of a folder, so that it is not removed.
 #[derive(Debug)]
@@ -41,18 +42,5 @@ impl LastUse {
 
 /// Sets a file's modification time, creating it if missing.
 pub(super) fn touch(file: &Path, now: SystemTime) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    open(file, options.create(true))?.set_modified(now)
-}
-
-/// Opens a file for writing, without following links or waiting for the reader of a pipe.
-pub(super) fn open(file: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        options.mode(0o600).custom_flags(flags.bits().cast_signed());
-    }
-    options.write(true).truncate(false).open(file)
+    private_file::open_or_create(file)?.set_modified(now)
 }

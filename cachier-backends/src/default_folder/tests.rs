@@ -213,10 +213,18 @@ fn a_note_of_use_follows_no_link() {
     let packages = Packages::new();
     let (folder, last_use) = packages.folder("app").into_parts();
     fs::create_dir_all(&folder).unwrap();
+    let (note, last_use) = (folder.join(LAST_USE_FILE), last_use.unwrap());
     let elsewhere = packages.path("elsewhere");
-    std::os::unix::fs::symlink(&elsewhere, folder.join(LAST_USE_FILE)).unwrap();
-    last_use.unwrap().note(today());
+    std::os::unix::fs::symlink(&elsewhere, &note).unwrap();
+    last_use.note(today());
     assert!(!elsewhere.exists());
+    fs::remove_file(&note).unwrap();
+    fs::write(&elsewhere, "").unwrap();
+    let modified = || fs::metadata(&elsewhere).unwrap().modified().unwrap();
+    let before = modified();
+    fs::hard_link(&elsewhere, &note).unwrap();
+    last_use.note(today());
+    assert_eq!(modified(), before);
 }
 
 #[test]
@@ -232,6 +240,10 @@ fn the_note_of_cleaning_is_no_link() {
     let noted = || fs::metadata(&elsewhere).unwrap().modified().unwrap();
     let before = noted();
     symlink(&elsewhere, &note).unwrap();
+    assert!(packages.folder("mine").remove_unused(today()).is_err());
+    assert_eq!(noted(), before);
+    fs::remove_file(&note).unwrap();
+    fs::hard_link(&elsewhere, &note).unwrap();
     assert!(packages.folder("mine").remove_unused(today()).is_err());
     assert_eq!(noted(), before);
     fs::remove_file(&note).unwrap();

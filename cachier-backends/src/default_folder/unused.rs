@@ -3,13 +3,14 @@
 //! Nothing else is touched: no other names, no files, no targets of links. A folder is renamed before its content is
 //! removed, so that a concurrent user starts with an empty folder rather than half of one.
 
-use std::fs::{self, OpenOptions, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::last_use::{LAST_USE_FILE, open, touch};
+use super::last_use::{LAST_USE_FILE, touch};
 use super::name::is_of_package;
+use crate::private_file;
 
 /// How long an unused folder is kept.
 const MAX_UNUSED_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -55,7 +56,7 @@ fn at_most_daily(
     look: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     let path = packages.join(LAST_CLEANING_FILE);
-    let file = match open(&path, &mut OpenOptions::new()) {
+    let file = match private_file::open(&path) {
         Ok(file) => file,
         // Nothing can be 30 days old.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
