@@ -25,16 +25,14 @@ const MAX_ATTEMPTS: u32 = 4;
 /// Removes an entry and ends the lease on it; whether there was an entry.
 pub(super) fn remove(paths: &KeyPaths) -> io::Result<bool> {
     let mut removed = false;
-    for _ in 0..MAX_ATTEMPTS {
+    until_lock_is_kept(|| {
         let Some(ledger) = Ledger::lock_existing(&paths.scope)? else {
-            break;
+            return Ok(IsLost(false));
         };
         removed |= remove_entry(&ledger, paths.shard, &paths.entry)?.is_some();
         remove_path(&paths.lease)?;
-        if !ledger.is_lost()? {
-            break;
-        }
-    }
+        ledger.is_lost().map(IsLost)
+    })?;
     Ok(removed)
 }
 
@@ -42,16 +40,27 @@ pub(super) fn remove(paths: &KeyPaths) -> io::Result<bool> {
 pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
     for shard in scan::shards(scope)? {
-        for _ in 0..MAX_ATTEMPTS {
+        until_lock_is_kept(|| {
             // One lock for the whole shard: a concurrent store has finished, or finds its lease ended.
             let ledger = Ledger::lock(scope)?;
             cleared += clear_shard(&ledger, scope, shard, now)?;
-            if !ledger.is_lost()? {
-                break;
-            }
-        }
+            ledger.is_lost().map(IsLost)
+        })?;
     }
     Ok(cleared)
+}
+
+/// Whether the lock was lost during an attempt.
+struct IsLost(bool);
+
+/// Repeats a removal whose lock was lost, as others may have stored meanwhile.
+fn until_lock_is_kept(mut attempt: impl FnMut() -> io::Result<IsLost>) -> io::Result<()> {
+    for _ in 0..MAX_ATTEMPTS {
+        if let IsLost(false) = attempt()? {
+            return Ok(());
+        }
+    }
+    Err(lock::LockTimedOut::error())
 }
 
 fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> io::Result<u64> {
@@ -254,6 +263,20 @@ mod tests {
     use super::*;
     use crate::backend::StoreRequest;
     use crate::key::{Key, KeyHash, Scope, Version};
+
+    #[test]
+    fn a_removal_that_loses_each_lock_fails() {
+        let attempts = |lost: u32| {
+            let mut attempts = 0;
+            let done = until_lock_is_kept(|| {
+                attempts += 1;
+                Ok(IsLost(attempts <= lost))
+            });
+            (attempts, done.is_ok())
+        };
+        assert_eq!([0, 3].map(attempts), [(1, true), (4, true)]);
+        assert_eq!(attempts(4), (4, false));
+    }
 
     #[test]
     fn replaced_entries_are_not_evicted() {
