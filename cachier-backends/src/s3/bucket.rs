@@ -1,5 +1,6 @@
 //! Requests to a bucket.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -87,6 +88,9 @@ const LEASE_OWNER: &str = "cachier-lease-owner";
 /// Metadata: period of the lease, in milliseconds.
 const LEASE_PERIOD: &str = "cachier-lease-millis";
 
+/// The most that is read of what is not cachier's, in bytes.
+const MAX_FOREIGN: i64 = 64 << 10;
+
 impl Shared {
     pub(super) fn new(bucket: String) -> Self {
         Self {
@@ -128,7 +132,7 @@ impl Shared {
 }
 
 impl Bucket {
-    /// An object, if it exists.
+    /// An object, if it exists. A large one of somebody else is not read: its bytes are none, as if it were torn.
     pub(super) async fn get(&self, name: &str) -> Result<Option<Object>, Error> {
         self.count();
         let request = self.client.get_object().bucket(self.name()).key(name);
@@ -136,6 +140,13 @@ impl Bucket {
             return Ok(None);
         };
         let etag = answer.e_tag.ok_or_else(|| self.incomplete())?;
+        let is_large = answer
+            .content_length
+            .is_none_or(|length| length > MAX_FOREIGN);
+        if is_large && !is_ours(answer.metadata.as_ref()) {
+            let bytes = Vec::new();
+            return Ok(Some(Object { bytes, etag }));
+        }
         let body = answer.body.collect().await;
         let body = body.map_err(|error| self.at(error::broken_off(self.operation, error)))?;
         let bytes = body.to_vec();
@@ -295,6 +306,12 @@ impl Bucket {
             _ => Err(self.failed(failure)),
         }
     }
+}
+
+/// Whether all objects that are put here have such metadata.
+fn is_ours(metadata: Option<&HashMap<String, String>>) -> bool {
+    let names = [CREATED_AT, LEASE_OWNER];
+    metadata.is_some_and(|all| names.iter().any(|name| all.contains_key(*name)))
 }
 
 fn millis(duration: Duration) -> String {

@@ -46,6 +46,18 @@ async fn an_object_says_when_its_entry_was_created() {
     assert_eq!(created, "1700000000000");
 }
 
+/// It could be of any length.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_foreign_object_is_not_read() {
+    let Some(server) = private() else { return };
+    let scope = scope("foreign");
+    let (backend, key) = (backend(server.place()), key(&scope, 1));
+    overwrite(server.place(), &key, &[7; 1 << 20]).await;
+    assert_eq!(load(&backend, &key).await, Some(Vec::new()));
+    store(&backend, &key, b"value").await;
+    assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_is_no_entry() {
     let Some(server) = private() else { return };
