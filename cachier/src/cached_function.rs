@@ -163,7 +163,10 @@ impl CachedFunction {
 
     async fn clear(self, mode: CallMode) -> Result<Option<u64>, Error> {
         let mut sum = Ok(Some(0));
-        for function in self.reached() {
+        let functions = self.reached();
+        // At once, as waiting for the stores may take long, or end.
+        functions.iter().for_each(|function| function.clear_near());
+        for function in functions {
             let cleared = function.clear(mode).await;
             sum = sum.and_then(|sum| Ok(add(sum, cleared?)));
         }
@@ -247,6 +250,13 @@ impl Known {
         match self {
             Self::Registered(function) => function.metrics(),
             Self::Expected(of) => of.function.metrics(of.instantiation),
+        }
+    }
+
+    /// An expected function has nothing near.
+    fn clear_near(self) {
+        if let Self::Registered(function) = self {
+            function.clear_near();
         }
     }
 

@@ -77,8 +77,10 @@ impl ErasedSite {
     ) -> Result<Option<u64>, Error> {
         let mut sum = self.uncalled_count(marker);
         let mut failed = None;
-        for function in self.instantiations() {
-            // Each near tier is cleared even if a store is not reached.
+        let functions = self.instantiations();
+        // At once, as waiting for the stores may take long, or end.
+        functions.iter().for_each(|function| function.clear_near());
+        for function in functions {
             match function.clear(mode.into()).await {
                 Ok(cleared) => sum = add(sum, cleared),
                 Err(error) => failed = failed.or(Some(error)),

@@ -269,6 +269,45 @@ fn cancelled_changes_leave_nothing_near() {
     });
 }
 
+/// The first of its types is waited for.
+#[test]
+fn a_hung_clear_leaves_no_types_near() {
+    #[cachier(backend = registered("map"), near_cache = 10, name = "near::of_types")]
+    async fn of_types<T>(number: T) -> u64
+    where
+        T: Copy + Into<u64> + std::hash::Hash + Eq + serde::Serialize + Send + Sync + 'static,
+    {
+        number.into()
+    }
+
+    let clears: [fn() -> BoxedFuture; 2] = [
+        || Box::pin(async { drop(of_types::clear_cache().await) }),
+        || {
+            let known = cachier::function("near::of_types").unwrap();
+            Box::pin(async move { drop(known.clear_cache_async().await) })
+        },
+    ];
+    let tiers = || {
+        let tier = async |number: u8| {
+            let options = CallOptions::new;
+            let one = of_types::call_detailed(options(), number).await.tier;
+            let other = of_types::call_detailed(options(), u16::from(number)).await;
+            [one, other.tier]
+        };
+        block_on(tier(1))
+    };
+    for clear in clears {
+        with_map(|map| {
+            tiers();
+            assert_eq!(tiers(), [Some(Tier::Near); 2]);
+            map.set(Fault::Hangs);
+            assert!(block_on(poll_once(clear())).is_none());
+            map.set(Fault::None);
+            assert_eq!(tiers(), [Some(Tier::Backend); 2]);
+        });
+    }
+}
+
 /// A load during the store of an overwriting call gets the old value, and must not keep it.
 #[test]
 fn an_overwritten_value_is_not_served_near() {
