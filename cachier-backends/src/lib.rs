@@ -14,6 +14,14 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Here, as it is compiled before cachier.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+compile_error!(
+    "cachier needs a clock and threads, which wasm32-unknown-unknown does not have: the first call would trap. Leave it out \
+     there: `#[cfg_attr(not(target_family = \"wasm\"), cachier::cachier)]` on the functions, and the dependency under \
+     `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
+);
+
 #[cfg(feature = "persistent")]
 mod backend;
 #[cfg(feature = "persistent")]

@@ -55,13 +55,6 @@
     reason = "what the attribute's expansion names is public, though its module is not"
 )]
 
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-compile_error!(
-    "cachier needs a clock and threads, which wasm32-unknown-unknown does not have: the first call would trap. Leave it out \
-     there: `#[cfg_attr(not(target_family = \"wasm\"), cachier::cachier)]` on the functions, and the dependency under \
-     `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
-);
-
 #[cfg(feature = "persistent")]
 mod backend_handle;
 #[cfg(feature = "persistent")]
