@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachier_backends::{
-    Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version,
+    Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version, home,
 };
 
 use crate::backend_handle::BackendHandle;
@@ -31,8 +31,8 @@ use crate::options::{GlobalParams, Options, Params, Policy};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BackendHealth {
-    /// The name that attributes use; `environment` for a variable that cannot be used and concerns more than one, `policy` for
-    /// one that is missing, or that a function cannot follow.
+    /// The name that attributes use; `environment` for a variable that cannot be used and concerns more than one, `metrics` for
+    /// the folder of figures, `policy` for one that is missing, or that a function cannot follow.
     pub name: String,
     /// Its path or address, without credentials; empty where there is none, or the name of the variable or the policy.
     pub store: String,
@@ -172,6 +172,11 @@ fn known(context: &'static Context) -> Known {
         if let Some(name) = concerned(unusable.concern, backends, &params.program) {
             known.miss(name, unusable.variable, unusable.error);
         }
+    }
+    if let Some(folder) = &params.program.metrics_dir
+        && let Err(error) = home::expand(folder)
+    {
+        known.miss("metrics", &folder.display().to_string(), error);
     }
     for (name, registered) in backends.all_registered() {
         known.add(&name, Ok(registered));

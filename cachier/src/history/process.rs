@@ -1,5 +1,6 @@
 //! The history of this process, from when a folder is known.
 
+use std::fmt::Display;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -42,8 +43,7 @@ impl Here {
     fn keep(&self, folder: &Path) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = self.try_keep(&mut keeper, folder) {
-            let problem = format!("figures cannot be kept over restarts: {error}");
-            problems::report("history of metrics", &problem);
+            report(&error);
         }
     }
 
@@ -93,10 +93,19 @@ pub(crate) fn keep_on_flush(named: Option<&Path>) {
     }
 }
 
-/// The program's folder, or that of `CACHIER_METRICS_DIR`.
+/// The program's folder, or that of `CACHIER_METRICS_DIR`. One that cannot be used is reported, and is none.
 fn folder(named: Option<&Path>) -> Option<PathBuf> {
-    match named {
-        Some(named) => home::expand(named).ok(),
-        None => environment::METRICS_DIR.get().ok()?.cloned(),
-    }
+    let folder = match named {
+        Some(named) => home::expand(named).map(Some),
+        None => environment::METRICS_DIR.get().map(|folder| folder.cloned()),
+    };
+    folder.unwrap_or_else(|error| {
+        report(&error);
+        None
+    })
+}
+
+fn report(error: &dyn Display) {
+    let problem = format!("figures cannot be kept over restarts: {error}");
+    problems::report("history of metrics", &problem);
 }

@@ -49,6 +49,7 @@ mod parameters;
 #[cfg(unix)]
 mod policies;
 mod problems;
+mod problems_of_metrics;
 #[cfg(target_os = "linux")]
 mod process_id;
 mod prometheus;

@@ -44,9 +44,16 @@ fn ask_redis() {
 
 /// The lines that a part of a test writes on its standard error stream.
 fn lines(test: &str, part: &str, prepare: impl FnOnce(&mut Command)) -> Vec<String> {
-    let written = tempfile::NamedTempFile::new().unwrap();
-    let process = Process::start(&format!("problems::{test}"), part, |command| {
+    lines_of(&format!("problems::{test}"), part, |command| {
         command.env("CACHIER_REDIS_URL", URL);
+        prepare(command);
+    })
+}
+
+/// The same for a test of any module.
+pub(crate) fn lines_of(test: &str, part: &str, prepare: impl FnOnce(&mut Command)) -> Vec<String> {
+    let written = tempfile::NamedTempFile::new().unwrap();
+    let process = Process::start(test, part, |command| {
         command.stderr(written.reopen().unwrap());
         prepare(command);
     });

@@ -1,0 +1,49 @@
+//! Problems with figures as a person sees them: of the folder that keeps them, and of exporters.
+
+use std::process::Command;
+
+use cachier_tests::identity;
+use cachier_tests::process::{Process, part, say};
+
+use crate::problems::lines_of;
+
+identity!(in_memory, backend = "memory");
+
+#[test]
+fn an_unusable_folder_of_figures_is_told() {
+    if let Some(part) = part() {
+        if part == "parameter" {
+            cachier::set_global_params(cachier::global_params().metrics_dir("~nobody/x"));
+        }
+        in_memory(1);
+        (0..2).for_each(|_| cachier::flush());
+        let shown = cachier::check()
+            .into_iter()
+            .map(|health| health.to_string());
+        return say(shown.collect::<Vec<_>>().join(" | "));
+    }
+    let test = "problems_of_metrics::an_unusable_folder_of_figures_is_told";
+    for (part, variable, shown) in [
+        (
+            "environment",
+            "~nobody/x",
+            "environment (CACHIER_METRICS_DIR): ",
+        ),
+        ("parameter", "", "metrics (~nobody/x): "),
+    ] {
+        let prepare = |command: &mut Command| _ = command.env("CACHIER_METRICS_DIR", variable);
+        let lines = lines_of(test, part, prepare);
+        let [line] = &lines[..] else {
+            panic!("{part}: {lines:?}")
+        };
+        assert!(
+            line.contains("figures cannot be kept over restarts"),
+            "{line}"
+        );
+        let checked = Process::start(test, part, prepare).line();
+        assert!(
+            checked.starts_with(shown) && !checked.contains('|'),
+            "{checked}"
+        );
+    }
+}
