@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
+use cachier_metrics::set_warning_handler;
 
 use crate::environment;
 
@@ -42,6 +43,8 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 /// # Panics
 /// Never: a panic of the function is caught.
 pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
+    // An exporter may be built before the first call.
+    set_warning_handler(report);
     let listener: Listener = Arc::new(listener);
     let before = locked(&LISTENER).replace(listener);
     // Its `Drop` is the program's code, and must not run under the lock.

@@ -1,6 +1,7 @@
 //! Problems with figures as a person sees them: of the folder that keeps them, and of exporters.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cachier_tests::identity;
 use cachier_tests::process::{Process, part, say};
@@ -45,5 +46,29 @@ fn an_unusable_folder_of_figures_is_told() {
             checked.starts_with(shown) && !checked.contains('|'),
             "{checked}"
         );
+    }
+}
+
+#[test]
+fn exporters_before_any_call_are_quiet_too() {
+    if let Some(part) = part() {
+        static HEARD: AtomicUsize = AtomicUsize::new(0);
+        if part == "listen" {
+            cachier::on_problem(|_| _ = HEARD.fetch_add(1, Ordering::SeqCst));
+        }
+        let _ = cachier::OtlpExporter::builder()
+            .endpoint("http://127.0.0.1:1")
+            .build();
+        let heard = HEARD.load(Ordering::SeqCst);
+        assert_eq!(heard, usize::from(part == "listen"));
+        return;
+    }
+    for (part, quiet, written) in [("build", "0", 1), ("build", "1", 0), ("listen", "0", 0)] {
+        let test = "problems_of_metrics::exporters_before_any_call_are_quiet_too";
+        let lines = lines_of(test, part, |command| {
+            command.env("OTEL_METRIC_EXPORT_INTERVAL", "nonsense");
+            command.env("CACHIER_QUIET", quiet);
+        });
+        assert_eq!(lines.len(), written, "{part} {quiet}: {lines:?}");
     }
 }
