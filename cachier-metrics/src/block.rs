@@ -302,6 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn ended_threads_leave_nothing_for_each() {
+        let (earlier, metrics) = (metrics(SamplingRate::ALL), metrics(SamplingRate::ALL));
+        let call = move || {
+            // Sets up what a thread has until it ends.
+            earlier.local(&OTHER).hit();
+            let taken = allocation_counter::measure(|| {
+                for _ in 0..100 {
+                    metrics.local(&SLOT).timed_hit(HIT);
+                    metrics.local(&SLOT).hit();
+                }
+            });
+            taken.bytes_current
+        };
+        let threads = (0..1_000).map(|_| thread::spawn(call).join().unwrap());
+        let grown: i64 = threads.sum();
+        // A block, and a part of the function's timed hits.
+        assert!(grown < 20 << 10, "{grown} bytes for threads that are gone");
+    }
+
+    #[test]
     fn the_latest_timed_hits_are_read_at_once() {
         let metrics = metrics(SamplingRate::ALL);
         for hits in 1..=100 {
