@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachier_backends::{
-    Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version, home,
+    Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version,
 };
 
 use crate::backend_handle::BackendHandle;
@@ -14,8 +14,9 @@ use crate::background::remove_unused_folders;
 use crate::block_on::block_on;
 use crate::budget::Bounded;
 use crate::builtin;
-use crate::context::{self, Context};
+use crate::context::{self, Context, ContextId};
 use crate::environment::{self, Concern};
+use crate::history;
 use crate::options::{GlobalParams, Options, Params, Policy};
 
 /// Whether one backend can be used right now.
@@ -173,8 +174,8 @@ fn known(context: &'static Context) -> Known {
             known.miss(name, unusable.variable, unusable.error);
         }
     }
-    if let Some(folder) = &params.program.metrics_dir
-        && let Err(error) = home::expand(folder)
+    if context.id == ContextId::MAIN
+        && let Some((folder, error)) = history::failure(params.program.metrics_dir.as_deref())
     {
         known.miss("metrics", &folder.display().to_string(), error);
     }

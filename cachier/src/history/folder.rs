@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+#[cfg(feature = "persistent")]
+use cachier_backends::Error;
 use cachier_backends::Operation;
 use cachier_backends::private_file::{self, NotAFile};
 use cachier_backends::private_folder::PrivateFolder;
@@ -33,15 +35,17 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 impl Folder {
     /// Creates the folder if needed, and checks who else may write to it.
     pub(super) fn open(path: &Path, mode: CacheMode) -> io::Result<Self> {
-        let folder = PrivateFolder::new(path.to_owned());
-        let folder = match mode {
-            CacheMode::User => folder,
-            CacheMode::Group => folder.shared_with_group(),
-        };
+        let folder = private(path, mode);
         folder.create().map_err(|error| at(path, error))?;
         let trusted = folder.trusted(Operation::Store);
         let trusted = trusted.map_err(io::Error::other)?;
         Ok(Self(trusted.to_owned()))
+    }
+
+    /// Looks whether it can be used: nobody else may write to it.
+    #[cfg(feature = "persistent")]
+    pub(super) fn look(path: &Path, mode: CacheMode) -> Result<(), Error> {
+        private(path, mode).trusted(Operation::Store).map(drop)
     }
 
     /// Takes the lock under which instances are added and folded.
@@ -189,6 +193,15 @@ impl Lock {
     /// Releases the lock even if a forked child has a copy of the file.
     pub(super) fn unlock(self) {
         let _ = self.0.unlock();
+    }
+}
+
+/// A folder for those whom the mode names.
+fn private(path: &Path, mode: CacheMode) -> PrivateFolder {
+    let folder = PrivateFolder::new(path.to_owned());
+    match mode {
+        CacheMode::User => folder,
+        CacheMode::Group => folder.shared_with_group(),
     }
 }
 

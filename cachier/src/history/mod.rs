@@ -4,4 +4,6 @@ mod folder;
 mod keeper;
 mod process;
 
+#[cfg(feature = "persistent")]
+pub(crate) use self::process::failure;
 pub(crate) use self::process::{is_on, keep_on_flush, tick};

@@ -1,15 +1,16 @@
 //! The history of this process, from when a folder is known.
 
-use std::fmt::Display;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use cachier_backends::home;
 use cachier_backends::process::PerProcess;
+use cachier_backends::{Error, ErrorKind, Operation, home};
 
+#[cfg(feature = "persistent")]
+use super::folder::Folder;
 use super::folder::Lock;
 use super::keeper::{INTERVAL, Keeper};
 use crate::environment;
@@ -30,6 +31,8 @@ struct Here {
     /// Shows that this process lives.
     lock: Mutex<Option<Lock>>,
     has_thread: Mutex<bool>,
+    /// Why figures were not kept the last time.
+    failure: Mutex<Option<Error>>,
 }
 
 impl Here {
@@ -42,9 +45,11 @@ impl Here {
 
     fn keep(&self, folder: &Path) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.try_keep(&mut keeper, folder) {
-            report(&error);
+        let kept = self.try_keep(&mut keeper, folder).map_err(not_kept);
+        if let Err(error) = &kept {
+            report(error);
         }
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = kept.err();
     }
 
     fn try_keep(&self, keeper: &mut Option<Keeper>, folder: &Path) -> io::Result<()> {
@@ -93,19 +98,52 @@ pub(crate) fn keep_on_flush(named: Option<&Path>) {
     }
 }
 
-/// The program's folder, or that of `CACHIER_METRICS_DIR`. One that cannot be used is reported, and is none.
-fn folder(named: Option<&Path>) -> Option<PathBuf> {
-    let folder = match named {
-        Some(named) => home::expand(named).map(Some),
-        None => environment::METRICS_DIR.get().map(|folder| folder.cloned()),
+/// Why no figures are kept in the folder that is named, if so: what it is, or what went wrong the last time. The environment's
+/// errors are its own.
+#[cfg(feature = "persistent")]
+pub(crate) fn failure(named: Option<&Path>) -> Option<(PathBuf, Error)> {
+    let folder = match (resolved(named), named) {
+        (Ok(folder), _) => folder?,
+        (Err(error), Some(named)) => return Some((named.to_owned(), error)),
+        (Err(_), None) => return None,
     };
-    folder.unwrap_or_else(|error| {
-        report(&error);
+    let mode = environment::CACHE_MODE.get().ok()?;
+    let last = HERE
+        .failure
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    // Looked at now, as nothing may have been kept yet.
+    let looked = Folder::look(&folder, mode.copied().unwrap_or_default());
+    let error = looked.err().or(last)?;
+    Some((folder, error))
+}
+
+/// The folder to keep figures in. One that cannot be used is reported, and is none.
+fn folder(named: Option<&Path>) -> Option<PathBuf> {
+    resolved(named).unwrap_or_else(|error| {
+        report(&not_kept(io::Error::other(error)));
         None
     })
 }
 
-fn report(error: &dyn Display) {
-    let problem = format!("figures cannot be kept over restarts: {error}");
-    problems::report("history of metrics", &problem);
+/// The program's folder, or that of `CACHIER_METRICS_DIR`.
+fn resolved(named: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+    match named {
+        Some(named) => home::expand(named).map(Some),
+        None => environment::METRICS_DIR.get().map(|folder| folder.cloned()),
+    }
+}
+
+fn not_kept(error: io::Error) -> Error {
+    let kind = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<Error>());
+    let kind = kind.map_or(ErrorKind::Io, Error::kind);
+    let message = format!("figures cannot be kept over restarts: {error}");
+    Error::new(kind, Operation::Store, message)
+}
+
+fn report(error: &Error) {
+    problems::report("history of metrics", &error.to_string());
 }

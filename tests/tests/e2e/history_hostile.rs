@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use cachier::{MetricsFile, cachier, flush, on_problem};
+use cachier::{MetricsFile, cachier, check, flush, on_problem};
 use cachier_tests::process::{Process, hear, part, say};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
@@ -225,6 +225,54 @@ fn folders_that_others_may_write_are_unused() {
     assert_eq!(process.line(), "told: ");
     end(process);
     assert_eq!(in_files(folder.path()), 6);
+}
+
+#[test]
+fn check_shows_a_folder_others_may_write() {
+    const TEST: &str = "check_shows_a_folder_others_may_write";
+    if part().is_some() {
+        on_problem(|_| {});
+        loop {
+            counted(1);
+            flush();
+            let shown = check().into_iter().find(|health| health.name == "metrics");
+            say(shown.map_or_else(|| "well".to_owned(), |health| health.to_string()));
+            if hear() == "end" {
+                return;
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o777);
+    let mut process = start(TEST, folder.path());
+    let shown = process.line();
+    let expected = format!("metrics ({}): ", folder.path().display());
+    assert!(shown.starts_with(&expected), "{shown}");
+    assert!(shown.contains("chmod go-w"), "{shown}");
+    set_mode(folder.path(), 0o700);
+    process.tell("go on");
+    assert_eq!(process.line(), "well");
+    end(process);
+}
+
+/// What goes wrong in a folder of this user's own.
+#[test]
+fn check_shows_why_figures_are_not_kept() {
+    const TEST: &str = "check_shows_why_figures_are_not_kept";
+    if part().is_some() {
+        on_problem(|_| {});
+        flush();
+        return say(check()[0].to_string());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o700);
+    fs::create_dir(folder.path().join("ended.lock")).unwrap();
+    let shown = start(TEST, folder.path()).last_line();
+    assert!(
+        shown.contains("figures cannot be kept over restarts"),
+        "{shown}"
+    );
+    assert!(shown.contains(STANDS_THERE), "{shown}");
 }
 
 #[test]
