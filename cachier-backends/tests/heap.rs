@@ -1,7 +1,7 @@
 //! Heap memory of stores in memory, taken and given back: counted by the allocator.
 #![allow(missing_docs)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -378,4 +378,29 @@ fn bounded_with_arrays_in_keys(limit: u64) {
     bounded_in_bytes(limit, |n| (array::<64>(n), text(n)), number);
     bounded_in_bytes(limit, |n| (text(n), array::<16>(n), n), number);
     bounded_in_bytes(limit, |n| (array::<32>(n), vec![n; 20]), number);
+}
+
+/// Which share is told of the heap that a value takes.
+fn told_share<V: Serialize>(make: fn() -> V) -> f64 {
+    let mut value = None;
+    let taken = growth(|| value = Some(make()));
+    let told = value.and_then(|value| entry::heap(&value).ok());
+    told.unwrap_or(0) as f64 / taken as f64
+}
+
+/// As the table of arguments says of `capacity_bytes`.
+#[test]
+fn sets_and_small_trees_take_more() {
+    fn tree(entries: u64) -> BTreeMap<u64, u64> {
+        (0..entries).map(|n| (n, n)).collect()
+    }
+    let _alone = alone();
+    let share = told_share(|| (0..113).collect::<HashSet<u64>>());
+    assert!((0.2..0.6).contains(&share), "{share} of a set of numbers");
+    let share = told_share(|| (0..113).collect::<HashSet<u8>>());
+    assert!((0.1..0.4).contains(&share), "{share} of a set of bytes");
+    let share = told_share(|| tree(1));
+    assert!((0.2..0.8).contains(&share), "{share} of a tree of one");
+    let share = told_share(|| tree(1000));
+    assert!((0.8..2.5).contains(&share), "{share} of a tree of many");
 }
