@@ -60,6 +60,5 @@ fn a_crowd_that_waited_too_long_succeeds() {
     assert_eq!(other.outcome, Outcome::Hit);
     let again = slow::call_detailed(CallOptions::new(), 21);
     assert_eq!(again.outcome, Outcome::Hit);
-    assert!(!cachier::check()[0].breaker_open);
     say("done");
 }
