@@ -105,13 +105,6 @@ mod imp {
                 _entered: self.span.clone().map(tracing::Span::entered),
             }
         }
-
-        /// The future as a part of the call, on any thread.
-        pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-            use tracing::Instrument as _;
-
-            future.instrument(self.span.unwrap_or_else(tracing::Span::none))
-        }
     }
 }
 
@@ -144,11 +137,6 @@ mod imp {
         #[inline]
         pub(crate) fn entered(&self) -> EnteredSpan {
             EnteredSpan {}
-        }
-
-        #[inline]
-        pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-            future
         }
     }
 }

@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 const MAX_BYTES_PER_LEVEL: usize = if cfg!(debug_assertions) { 1024 } else { 400 };
 
 /// The same in a task. Not optimized, each future that is polled within another has a frame for all that it may ever need.
-const MAX_BYTES_PER_LEVEL_IN_A_TASK: usize = if cfg!(debug_assertions) { 4096 } else { 400 };
+const MAX_BYTES_PER_LEVEL_IN_A_TASK: usize = if cfg!(debug_assertions) { 2400 } else { 400 };
 
 const LEVELS: u64 = 100;
 

@@ -21,7 +21,6 @@ use super::transition::{Response, RunSpec, Transition};
 use super::work::{AsyncWork, Cacheable, Slot, Work};
 use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::decision::{Intent, ResultKind};
-use crate::flight::in_computation;
 use crate::function::Function;
 use crate::labels;
 use crate::session::{CallStart, Session};
@@ -111,12 +110,22 @@ pub(crate) async fn drive<T: Store, F: Future>(
             Transition::Wait => {}
             Transition::Run(spec) => {
                 let cacheable = spec.cacheable;
-                let function = async {
-                    let returned = work.begin(cacheable).await;
+                let returned = {
+                    let mut function = pin!({
+                        let _in_run = spec.enter();
+                        work.begin(cacheable)
+                    });
+                    // One future: each more around the function is a frame more for each level of a recursion.
+                    poll_fn(|cx| {
+                        let _in_run = spec.enter();
+                        function.as_mut().poll(cx)
+                    })
+                    .await
+                };
+                let kind = {
+                    let _in_run = spec.enter();
                     work.end(returned, cacheable)
                 };
-                let run = in_computation(spec.computation, function);
-                let kind = spec.span.around(run).await;
                 driver.computed(kind, work.slot());
             }
             Transition::Done(response) => return response,

@@ -4,8 +4,8 @@ use cachier_backends::Error;
 
 use super::work::Cacheable;
 use crate::call::Call;
-use crate::flight::ComputationId;
-use crate::span::CallSpan;
+use crate::flight::{ComputationId, EnterGuard};
+use crate::span::{CallSpan, EnteredSpan};
 
 /// The result of a step.
 pub(super) enum Transition<E> {
@@ -38,6 +38,14 @@ pub enum Response {
     Precached(Result<(), Error>),
 }
 
+impl RunSpec {
+    /// Makes what this thread does a part of the call and of its computation, until dropped.
+    pub(super) fn enter(&self) -> (EnteredSpan, Option<EnterGuard>) {
+        let entered = self.span.entered();
+        (entered, self.computation.map(EnterGuard::new))
+    }
+}
+
 impl<E> Transition<E> {
     pub(super) fn map<F>(self, end: impl FnOnce(E) -> F) -> Transition<F> {
         match self {
@@ -45,5 +53,32 @@ impl<E> Transition<E> {
             Self::Run(spec) => Transition::Run(spec),
             Self::Done(response) => Transition::Done(end(response)),
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::flight::current;
+
+    #[test]
+    fn a_run_is_in_its_computation() {
+        let spec = |computation| RunSpec {
+            computation,
+            cacheable: Cacheable::Values,
+            span: CallSpan::default(),
+        };
+        let computation = Some(ComputationId::next());
+        let (outer, bypass) = (spec(computation), spec(None));
+        let entered = outer.enter();
+        assert_eq!(current(), computation);
+        drop(bypass.enter());
+        assert_eq!(
+            current(),
+            computation,
+            "a bypass is part of what is around it"
+        );
+        drop(entered);
+        assert_eq!(current(), None);
     }
 }

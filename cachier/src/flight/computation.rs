@@ -3,8 +3,6 @@
 //! Nested calls of cached functions must know it: a call that waited for a computation around it would wait forever.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One run of a function's body.
@@ -25,19 +23,6 @@ thread_local! {
 /// The innermost computation around the calling code.
 pub(crate) fn current() -> Option<ComputationId> {
     CURRENT.try_with(Cell::get).unwrap_or(None)
-}
-
-/// Polls the future as part of the computation, on any thread; without one, as part of the surrounding one.
-pub(crate) async fn in_computation<F: Future>(
-    computation: Option<ComputationId>,
-    future: F,
-) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let _entered = computation.map(EnterGuard::new);
-        future.as_mut().poll(cx)
-    })
-    .await
 }
 
 /// Makes the calling thread part of a computation until it is dropped.
@@ -63,8 +48,6 @@ impl Drop for EnterGuard {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use futures_lite::future::{block_on, poll_once, yield_now};
-
     use super::*;
 
     #[test]
@@ -78,19 +61,5 @@ mod tests {
         assert_eq!(current(), Some(outer));
         drop(entered);
         assert_eq!(current(), None);
-    }
-
-    #[test]
-    fn a_future_has_its_computation_whenever_polled() {
-        let computation = ComputationId::next();
-        let mut future = pin!(in_computation(Some(computation), async {
-            let first = current();
-            yield_now().await;
-            (first, current())
-        }));
-        assert_eq!(block_on(poll_once(future.as_mut())), None);
-        assert_eq!(current(), None, "between polls");
-        let both = (Some(computation), Some(computation));
-        assert_eq!(block_on(future), both);
     }
 }

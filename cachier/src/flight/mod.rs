@@ -17,7 +17,7 @@ mod unshared;
 mod wait_graph;
 mod wait_list;
 
-pub(crate) use self::computation::{ComputationId, EnterGuard, current, in_computation};
+pub(crate) use self::computation::{ComputationId, EnterGuard, current};
 pub(crate) use self::phase::{Flight, Phase};
 pub use self::result::SharedError;
 pub(crate) use self::result::{FlightResult, LookupResult, Validity};
