@@ -8,6 +8,8 @@ mod cluster_model;
 mod cluster_tests;
 mod figures;
 mod file;
+#[cfg(all(test, not(shuttle)))]
+mod file_tests;
 mod history;
 #[cfg(all(test, not(shuttle)))]
 mod history_tests;

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::{
-    Call, CallOptions, ErrorKind, Outcome, PrometheusExporter, Renewal, cachier, check, flush,
-    global_params, set_global_params,
+    Call, CallOptions, ErrorKind, Outcome, Renewal, cachier, check, flush, global_params,
+    set_global_params,
 };
 use cachier_tests::callers::{one_thread, two_threads as runtime};
 use cachier_tests::forked::Forked;
@@ -48,23 +48,17 @@ mod given {
     });
 }
 
-mod figures {
-    use super::a_child_counts_its_own_waits_only;
-
-    crate::on_stores!([redis: Redis, sqlite: Sqlite, mongo: Mongo] { a_child_counts_its_own_waits_only });
-}
-
 /// Hits per process.
-const HITS: u32 = 200;
+pub(crate) const HITS: u32 = 200;
 /// Number of keys.
-const KEYS: u32 = 8;
+pub(crate) const KEYS: u32 = 8;
 /// The lease period.
 const PERIOD: Duration = Duration::from_secs(2);
 /// Limit for anything immediate, generous for busy machines.
 pub(crate) const PROMPT_LIMIT: Duration = Duration::from_secs(5);
 
 #[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
-fn value(key: u32) -> String {
+pub(crate) fn value(key: u32) -> String {
     of(key)
 }
 
@@ -107,7 +101,7 @@ fn parent_and_child_have_each_their_own_answers(subject: &Subject) {
     });
 }
 
-fn hits() {
+pub(crate) fn hits() {
     for number in 0..HITS {
         let key = number % KEYS;
         let call = value::call_detailed(CallOptions::new(), key);
@@ -134,35 +128,6 @@ fn parent_and_child_get_their_own_answers(subject: &Subject) {
         child.finish();
         here.block_on(hits_in_tasks());
     });
-}
-
-fn a_child_counts_its_own_waits_only(subject: &Subject) {
-    in_own_process(subject, || {
-        (0..KEYS).for_each(|key| drop(value(key)));
-        hits();
-        let parents = waits_for_connections();
-        assert!(parents >= u64::from(HITS), "{parents} waits");
-        let child = Forked::start(move || {
-            value(0);
-            let own = waits_for_connections();
-            assert!(own < parents, "{own} of {parents} waits");
-        });
-        child.finish();
-    });
-}
-
-/// Of the store, as exported.
-fn waits_for_connections() -> u64 {
-    let exporter = PrometheusExporter::builder().port(0).build().unwrap();
-    exporter.register_function(value::metrics()).unwrap();
-    let text = exporter.render();
-    let count = text.lines().find_map(|line| {
-        let (name, count) = line.rsplit_once(' ')?;
-        name.starts_with("cachier_pool_wait_duration_seconds_count")
-            .then(|| count.parse().unwrap())
-    });
-    // The series begins with the first one.
-    count.unwrap_or(0)
 }
 
 async fn hits_in_tasks() {

@@ -14,6 +14,8 @@ mod expected;
 mod faults;
 #[cfg(unix)]
 mod forked_near;
+#[cfg(unix)]
+mod forked_waits;
 mod forks;
 mod gated;
 mod gone;
