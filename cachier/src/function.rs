@@ -44,7 +44,7 @@ pub struct Function {
     gate: Gate,
     /// The most jitter that values in memory may have been stored with, in millionths.
     most_jitter: AtomicU32,
-    /// The longest time that a value in memory took to compute, in nanoseconds; kept for `refresh_after = early` alone.
+    /// The longest time that a value in memory took to compute, in nanoseconds; kept for `refresh_after` alone.
     slowest: AtomicU64,
     policy: RwLock<Arc<Policy>>,
     /// The process that made it.
@@ -191,11 +191,15 @@ impl Function {
         let policy = Policy::resolve(&self.options, &self.context.params());
         let jitter = policy.jitter.millionths();
         self.most_jitter.fetch_max(jitter, Ordering::SeqCst);
-        self.set_max_age(&policy);
         self.verification
             .set_enabled(is_verified(&self.options, &policy));
-        if let Some(mut current) = self.policy_to_change() {
-            *current = Arc::new(policy);
+        match self.policy_to_change() {
+            // Under its lock, so that the age is never that of a former policy.
+            Some(mut current) => {
+                *current = Arc::new(policy);
+                self.set_max_age(&current);
+            }
+            None => self.set_max_age(&policy),
         }
     }
 
@@ -205,10 +209,13 @@ impl Function {
         if self.options.refresh_after == EarlyRefresh::Off {
             return;
         }
-        let policy = self.policy();
-        let needs_it = policy.rules.refresh_after == Some(RefreshAfter::Early);
-        if needs_it && self.slowest.fetch_max(nanos, Ordering::SeqCst) < nanos {
-            self.set_max_age(&policy);
+        // Whatever counts now: the parameters may switch it on later.
+        let is_slowest = self.slowest.fetch_max(nanos, Ordering::SeqCst) < nanos;
+        if is_slowest && self.policy().rules.refresh_after == Some(RefreshAfter::Early) {
+            match self.policy_to_change() {
+                Some(current) => self.set_max_age(&current),
+                None => self.set_max_age(&self.policy()),
+            }
         }
     }
 

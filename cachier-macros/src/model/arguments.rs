@@ -4,10 +4,11 @@ use proc_macro2::Span;
 use syn::Ident;
 
 use super::choices::{Backend, OnBackendError};
+use super::refresh_after::RefreshAfter;
 use super::unknown::unknown_argument;
 use super::values::{
     Age, ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Percentage,
-    Predicate, Rate, RefreshAfter, Size, Skipped, Switch, Time, Version,
+    Predicate, Rate, Size, Skipped, Switch, Time, Version,
 };
 use crate::diagnostics::Errors;
 use crate::parse::ParsedArgument;

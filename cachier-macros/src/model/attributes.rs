@@ -29,9 +29,9 @@ impl Destination {
         }
         match (path.segments.first(), last.as_deref()) {
             (_, Some("test" | "bench")) => Self::Refused(TEST),
-            (Some(tool), _) if tool.ident == "rustfmt" => Self::Outer,
+            (Some(tool), _) if TOOLS.iter().any(|name| tool.ident == name) => Self::Outer,
             (Some(tool), _) if tool.ident == "clippy" => Self::Both,
-            _ if is(LINTS) => Self::Both,
+            _ if is(LINTS) || is(GENERATION) => Self::Both,
             _ if is(OUTER) => Self::Outer,
             // An attribute macro wraps what stands below it.
             _ => Self::Body,
@@ -52,8 +52,22 @@ pub(crate) fn path(attribute: &Attribute) -> Path {
 /// The levels of lints.
 pub(crate) const LINTS: &[&str] = &["allow", "expect", "warn", "deny", "forbid"];
 
-/// The language's own attributes that speak of the function as others see and call it.
-const OUTER: &[&str] = &["cfg", "cold", "deprecated", "doc", "inline", "must_use"];
+/// The language's own attributes that speak of the function as others see and call it; `cfg_attr` where it adds none.
+const OUTER: &[&str] = &[
+    "cfg",
+    "cfg_attr",
+    "cold",
+    "deprecated",
+    "doc",
+    "inline",
+    "must_use",
+];
+
+/// The language's own attributes that speak of the code made of a function.
+const GENERATION: &[&str] = &["coverage", "no_sanitize", "optimize", "sanitize"];
+
+/// Tools whose attributes wrap nothing.
+const TOOLS: &[&str] = &["diagnostic", "miri", "rust_analyzer", "rustfmt"];
 
 const TEST: &str =
     "a test that is cached does not run while its result is kept; cache a function that it calls";

@@ -14,6 +14,7 @@ mod key;
 mod page_tests;
 mod parameters;
 mod placement;
+mod refresh_after;
 #[cfg(test)]
 mod tests;
 mod unknown;
@@ -27,6 +28,7 @@ pub(crate) use companion_error::CompanionError;
 pub(crate) use key::{KeyParameter, StandsFor, bound_names};
 pub(crate) use parameters::{MAX_KEY_ARGUMENTS, Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
+pub(crate) use refresh_after::RefreshAfter;
 pub(crate) use values::{
-    Age, Amount, Companion, Flag, KeyClosure, Percentage, Rate, RefreshAfter, Switch, Time, Version,
+    Age, Amount, Companion, Flag, KeyClosure, Percentage, Rate, Switch, Time, Version,
 };

@@ -30,14 +30,40 @@ fn refused(source: &str, message: &str, place: &str) {
 #[test]
 fn every_argument_is_accepted() {
     accepted(
-        "backend = \"redis\", stale_after = \"10m\", jitter = \"10%\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
+        "backend = \"redis\", stale_after = \"10m\", jitter = \"10%\", refresh_after = \"80%\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
          retry_after = \"5s\", wait_for_calc_timeout = \"5s\", \
          allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
          cleanup_stale = true, cleanup_interval = \"1d\", capacity = 10, capacity_bytes = 1 << 20, near_cache = 10_000, \
          near_stale_after = \"30s\", cache_dir = \"/tmp\", key = |a, b: &u8| (a, *b), skip(c, self), version = none, \
-         name = \"users\", enable_metrics = true, metrics_sampling_rate = 0.1, operation_timeout = \"250ms\", \
+         name = \"users\", policy = \"sessions\", enable_metrics = true, metrics_sampling_rate = 0.1, operation_timeout = \"250ms\", \
          on_backend_error = \"propagate\", in_impl, companion = other, crate = crate::cache",
     );
+}
+
+#[test]
+fn values_are_refreshed_after_a_time_or_share() {
+    let after = |source| accepted(source).refresh_after.unwrap().value;
+    let is_known = |source| matches!(after(source), RefreshAfter::Age(Time::Known(_)));
+    assert!(is_known("refresh_after = \"8m\""));
+    assert!(matches!(
+        after("refresh_after = \"80%\""),
+        RefreshAfter::Share(800_000)
+    ));
+    assert!(matches!(
+        after("refresh_after = early"),
+        RefreshAfter::Early
+    ));
+    assert!(matches!(after("refresh_after = auto"), RefreshAfter::Auto));
+    let computed = after("refresh_after = EARLY");
+    assert!(matches!(computed, RefreshAfter::Age(Time::Computed(_))));
+    let message = "`refresh_after` expects a duration with its unit, a share of `stale_after`, `early` or `auto`, for example \
+                   `refresh_after = \"80%\"`";
+    refused("refresh_after", message, "refresh_after");
+    refused("refresh_after = 0.8", message, "0.8");
+    refused("refresh_after = \"early\"", message, "\"early\"");
+    refused("refresh_after = |age| age", message, "|age| age");
+    let message = "unknown time `earl`, did you mean `early`?";
+    refused("refresh_after = earl", message, "earl");
 }
 
 #[test]

@@ -48,14 +48,6 @@ pub(crate) enum Age {
     OfEach(Box<ExprClosure>),
 }
 
-/// `"8m"`, `"80%"`, `early`, or an expression of type `Duration` or `Share`; `auto` leaves it to the program's parameters.
-pub(crate) enum RefreshAfter {
-    Auto,
-    Early,
-    Age(Time),
-    Share(u32),
-}
-
 /// `"10%"`, or an expression of type `Share`.
 pub(crate) enum Percentage {
     /// In millionths.
@@ -192,29 +184,6 @@ impl ArgumentValue for Percentage {
                 .map(Self::Known)
                 .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
             other => computed::<Self>(other, parsed).map(Self::Computed),
-        }
-    }
-}
-
-impl ArgumentValue for RefreshAfter {
-    const EXPECTED: &'static str =
-        "expects a duration with its unit, a share of `stale_after`, `early` or `auto`";
-    const EXAMPLE: &'static str = " = \"80%\"";
-
-    fn parse(parsed: &ParsedArgument) -> Result<Self> {
-        match expression::<Self>(parsed)? {
-            Expr::Path(word) if word.path.is_ident("auto") => Ok(Self::Auto),
-            Expr::Path(word) if word.path.is_ident("early") => Ok(Self::Early),
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            }) if text.value().ends_with('%') => parse::percentage(&text.value())
-                .map(Self::Share)
-                .map_err(|problem| Error::new(text.span(), format!("not a share: {problem}"))),
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(_), ..
-            }) => Time::parse(parsed).map(Self::Age),
-            other => computed::<Self>(other, parsed).map(|age| Self::Age(Time::Computed(age))),
         }
     }
 }
@@ -452,7 +421,10 @@ fn amount<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Amo
 }
 
 /// An expression that may have a type of its own, unlike a closure or a calculation with mere numbers.
-fn computed<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Box<Expr>> {
+pub(super) fn computed<K: ArgumentValue>(
+    value: &Expr,
+    parsed: &ParsedArgument,
+) -> Result<Box<Expr>> {
     match value {
         Expr::Closure(_) => Err(wrong::<K>(parsed)),
         value if is_of_literals(value) => Err(wrong::<K>(parsed)),

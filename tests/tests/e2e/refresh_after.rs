@@ -234,6 +234,36 @@ left_to_the_parameters! {
     refreshing_is_left_to_parameters_near: (backend = "file", near_cache = 10, near_stale_after = "9d");
 }
 
+/// What was stored before is refreshed early, too.
+#[test]
+fn early_refreshes_may_be_switched_on_later() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory", stale_after = "1h", refresh_after = auto)]
+    fn slow(key: u64) -> u64 {
+        RUNS.next();
+        Clock::advance(MINUTE);
+        key
+    }
+
+    in_folder(|_| {
+        const KEYS: u64 = 100;
+        let plain = global_params();
+        for key in 0..KEYS {
+            set_global_params(plain.clone());
+            slow(key);
+            set_global_params(plain.clone().refresh_after(RefreshAfter::Early));
+            Clock::advance(59 * MINUTE + MINUTE / 2);
+            let call = slow::call_detailed(CallOptions::new(), key);
+            assert_eq!(call.outcome, Outcome::Hit);
+            cachier::flush();
+        }
+        // Half as long before the limit as computing took: e^-0.5 of them.
+        let refreshed = RUNS.get() - KEYS;
+        assert!((45..75).contains(&refreshed), "{refreshed}");
+    });
+}
+
 #[test]
 fn hits_rarely_ask_for_the_lease() {
     double!(

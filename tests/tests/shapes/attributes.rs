@@ -93,6 +93,7 @@ impl Lookup for Service {
         id
     }
 
+    #[cfg_attr(any(), coverage(off), optimize(size))]
     #[cachier(backend = "memory", skip(self))]
     #[cfg_attr(all(), inline, tracing::instrument, expect(clippy::needless_return))]
     #[cfg_attr(any(), track_caller_of_another_crate, cfg(any()))]

@@ -15,6 +15,9 @@ fn what_borrows_does_not_go_to_the_background() {
         let message = "`next_time` recomputes in the background, after the call";
         refused("next_time", &function, message, ty);
         refused("skip(a), next_time = auto", &function, message, ty);
+        let message = "`refresh_after` recomputes in the background, after the call";
+        refused("refresh_after = early", &function, message, ty);
+        refused("skip(a), refresh_after = auto", &function, message, ty);
         fine("", &function);
     }
     fine(
@@ -44,4 +47,10 @@ fn background_receivers_need_a_companion() {
         "self",
     );
     fine("skip(self), next_time", method);
+    refused(
+        "skip(self), companion = false, refresh_after = \"80%\"",
+        method,
+        "`refresh_after` takes `self` to the background, which needs the companion",
+        "self",
+    );
 }
