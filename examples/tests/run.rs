@@ -173,7 +173,7 @@ fn cloudwatch_api() {
 fn the_cluster_has_one_view() {
     let expected = [
         "process 3: the longest",
-        "5 live instances, 0 silent",
+        "instances: 5 live, 0 silent",
         "cluster::steps",
     ];
     shows(env!("CARGO_BIN_EXE_cluster"), &expected);

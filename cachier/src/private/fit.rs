@@ -56,6 +56,7 @@ impl<T: ?Sized, F, P> Answer<T, F, P> {
         self.answer
     }
 
+    #[cfg(feature = "memory")]
     #[inline]
     pub(super) fn map<Q>(self, map: impl FnOnce(P) -> Q) -> Answer<T, F, Q> {
         Answer::new(map(self.answer))
