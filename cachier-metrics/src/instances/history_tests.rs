@@ -156,12 +156,8 @@ fn few_forged_bytes_take_little_room() {
     let mut read = None;
     let room = measure(|| read = Some(History::read(&bytes)));
     assert_eq!(read, Some(Err(Unreadable::Damaged)));
-    assert!(
-        bytes.len() < 128 << 10 && room.bytes_max < 16 << 20,
-        "{} bytes take {}",
-        bytes.len(),
-        room.bytes_max
-    );
+    let (length, most) = (bytes.len(), room.bytes_max);
+    assert!(length < 128 << 10 && most < 16 << 20, "{length}: {most}");
 }
 
 #[test]
@@ -344,14 +340,13 @@ fn a_reset_is_remembered_over_restarts() {
         ..ended(2, vec![])
     });
     all.fold(ended(3, vec![step(NOW + MINUTE, NOW + 2 * MINUTE, 4)]));
-    let Ok(History::Ended(read)) = History::read(&History::Ended(all).write()) else {
-        panic!("it was just written");
-    };
+    let written = History::Ended(all.clone()).write();
+    assert_eq!(History::read(&written), Ok(History::Ended(all.clone())));
     let clock = Clock::manual();
     clock.advance(Duration::from_secs(600));
     let options = MetricsOptions::new("shop::function_0", "redis").clock(clock);
     let later = CacheMetrics::create(options.unlisted());
-    later.set_past(read.past_of("shop::function_0", "redis"));
+    later.set_past(all.past_of("shop::function_0", "redis"));
     assert_eq!(later.stats_over(Duration::from_secs(3600)).hits, 4);
     assert_eq!(later.lifetime().unwrap().hits, 7);
 }
