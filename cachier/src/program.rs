@@ -58,7 +58,7 @@ pub fn global_params() -> GlobalParams {
 ///     format!("of {user}")
 /// }
 ///
-/// let minutes = |minutes| Duration::from_secs(60 * minutes);
+/// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
 /// register_policy("sessions", GlobalParams::new().stale_after(minutes(10)).next_time(true));
 /// session(7);
 /// // At night, when the source is slow:
