@@ -22,6 +22,8 @@ const RULES: Rules = Rules {
     longest_own_limit: None,
     max_stale: None,
     stale_on_error: None,
+    refresh_after: None,
+    early_lead: Duration::ZERO,
     on_stale: OnStale::ServeAndRefresh,
     retry_after: Duration::ZERO,
 };
