@@ -3,13 +3,11 @@
 //!
 //! A child of `fork` has a copy of its parent's memory and one of its threads: locks held by the others stay locked.
 
-use std::cell::Cell;
 use std::mem::forget;
 use std::process::id;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, TryLockError};
 
-use forkguard::Guard;
 use once_cell::race::OnceBox;
 
 use crate::sync::Mutex;
@@ -24,43 +22,10 @@ pub(crate) struct Process {
 /// The newest process of this lineage noticed so far.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
-thread_local! {
-    /// The process of this thread, and what tells whether it has been forked since.
-    static KNOWN: Cell<Option<(Guard, Process)>> = const { Cell::new(None) };
-}
-
 impl Process {
-    /// The current process.
-    #[inline]
+    /// The current process, by a system call: nothing here is asked on the path of a hit. The C library could tell of forks,
+    /// but its registration locks, once for all crates, and a child forked meanwhile would wait forever.
     pub(crate) fn current() -> Self {
-        if let Some((mut guard, known)) = KNOWN.take()
-            && !guard.detected_fork()
-        {
-            KNOWN.set(Some((guard, known)));
-            return known;
-        }
-        Self::find()
-    }
-
-    #[cold]
-    fn find() -> Self {
-        /// The process that has forks watched; 0 if none has begun to.
-        static WATCHER: AtomicU64 = AtomicU64::new(0);
-        static ARE_WATCHED: AtomicBool = AtomicBool::new(false);
-        let here = Self::by_id();
-        let begun = WATCHER.compare_exchange(0, here.number, Ordering::AcqRel, Ordering::Acquire);
-        // The crate locks while it registers with the C library: a child forked meanwhile would wait forever.
-        if begun.is_ok() || begun == Err(here.number) {
-            ARE_WATCHED.store(Guard::try_new().is_ok(), Ordering::Release);
-        }
-        let are_watched = ARE_WATCHED.load(Ordering::Acquire);
-        let guard = are_watched.then(Guard::try_new).and_then(Result::ok);
-        KNOWN.set(guard.map(|guard| (guard, here)));
-        here
-    }
-
-    /// The current process, by a system call.
-    fn by_id() -> Self {
         let id = u64::from(id()) << 32;
         let mut newest = NEWEST.load(Ordering::Acquire);
         while newest >> 32 << 32 != id {
