@@ -15,7 +15,12 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     // An expected lint occurs in the body, which has the attribute as well.
     let attributes = attributes.map(allowing);
     // On an undocumented function the line would only silence `missing_docs`.
-    let line = has(cached, "doc").then(|| companion_line(cached)).flatten();
+    let is_documented = cached
+        .function
+        .attributes
+        .iter()
+        .any(is_text_of_documentation);
+    let line = is_documented.then(|| companion_line(cached)).flatten();
     let allow = allowed_in_wrapper(cached);
     quote!(#(#attributes)* #line #allow)
 }
@@ -105,6 +110,12 @@ fn sent_to<'a>(
 fn has(cached: &Cached, name: &str) -> bool {
     let mut attributes = cached.function.attributes.iter();
     attributes.any(|attribute| is(attribute, name))
+}
+
+/// Whether an attribute is a line of documentation, and not `doc(..)`.
+fn is_text_of_documentation(attribute: &Attribute) -> bool {
+    let meta = unconditional(&attribute.meta);
+    matches!(meta, Meta::NameValue(line) if line.path.is_ident("doc"))
 }
 
 /// Whether an attribute is the one of this name, under a condition or not.

@@ -6,7 +6,6 @@ use syn::Expr;
 use syn::spanned::Spanned as _;
 
 use super::{Place, krate_at};
-
 use crate::fingerprint::fingerprint;
 use crate::model::{
     Age, Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Percentage, Rate,
@@ -135,7 +134,8 @@ fn refresh_after(cached: &Cached, after: &RefreshAfter) -> TokenStream {
         RefreshAfter::Age(Time::Computed(age_or_share)) => {
             let at = Place::over(age_or_share);
             let krate = krate_at(cached, at.first);
-            let from = quote_spanned!(at.last=> from(#age_or_share));
+            // A share out of range does not compile, even if the function is never called.
+            let from = quote_spanned!(at.last=> from(const { #age_or_share }));
             quote_spanned!(at.first=> #krate::__private::RefreshAfter::#from)
         }
         RefreshAfter::Age(known) => {

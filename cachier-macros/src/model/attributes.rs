@@ -21,7 +21,7 @@ impl Destination {
     /// The destination of an attribute below `#[cachier]`; those above have been applied already. Under a condition it is that
     /// of the attribute which is there if the condition holds.
     pub(crate) fn of(attribute: &Attribute) -> Self {
-        let path = path(attribute);
+        let path = path_of(attribute);
         let is = |names: &[&str]| names.iter().any(|name| path.is_ident(name));
         let last = path.segments.last().map(|last| last.ident.to_string());
         if let Some((_, why)) = REFUSED.iter().find(|(name, _)| path.is_ident(name)) {
@@ -40,7 +40,7 @@ impl Destination {
 }
 
 /// The path of an attribute, within `unsafe(..)` and under a condition as well.
-pub(crate) fn path(attribute: &Attribute) -> Path {
+pub(crate) fn path_of(attribute: &Attribute) -> Path {
     match unconditional(&attribute.meta) {
         Meta::List(list) if list.path.is_ident("unsafe") => list
             .parse_args::<Meta>()

@@ -21,7 +21,7 @@ mod unknown;
 mod values;
 
 pub(crate) use arguments::{Argument, Arguments};
-pub(crate) use attributes::{Destination, LINTS, path};
+pub(crate) use attributes::{Destination, LINTS, path_of};
 pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use companion_error::CompanionError;

@@ -10,7 +10,7 @@ use syn::{
     Visibility,
 };
 
-use super::conditional::one_by_one;
+use super::conditional::{one_by_one, unconditional};
 use super::function::{Function, is_cachier, starts_function};
 use super::header::Header;
 
@@ -207,7 +207,7 @@ fn associated_type(member: &Member) -> Option<(Ident, Option<Type>)> {
         && item
             .attrs
             .iter()
-            .all(|attribute| !attribute.path().is_ident("cfg"));
+            .all(|attribute| !unconditional(&attribute.meta).path().is_ident("cfg"));
     Some((item.ident, is_plain.then_some(item.ty)))
 }
 

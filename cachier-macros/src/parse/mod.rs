@@ -18,6 +18,6 @@ pub(crate) use duration::duration;
 pub(crate) use function::{Function, function, is_cachier};
 pub(crate) use header::Header;
 pub(crate) use implementation::{Implementation, Member, implementation};
-pub(crate) use percentage::percentage;
+pub(crate) use percentage::{MAX_SHARE, percentage};
 pub(crate) use size::size;
 pub(crate) use words::has_word;

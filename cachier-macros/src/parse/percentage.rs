@@ -1,5 +1,7 @@
 //! Percentages: `"10%"`, `"2.5%"`.
 
+/// The greatest share, all, in millionths.
+pub(crate) const MAX_SHARE: u32 = 1_000_000;
 /// One percent in millionths.
 const PERCENT: u64 = 10_000;
 
@@ -25,7 +27,7 @@ pub(crate) fn percentage(text: &str) -> Result<u32, String> {
         .saturating_mul(PERCENT)
         .saturating_add(fraction);
     match u32::try_from(millionths) {
-        Ok(millionths) if millionths <= 1_000_000 => Ok(millionths),
+        Ok(millionths) if millionths <= MAX_SHARE => Ok(millionths),
         _ => Err(help("it is more than all")),
     }
 }

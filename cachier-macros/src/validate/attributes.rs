@@ -5,7 +5,7 @@ use quote::ToTokens as _;
 use syn::Attribute;
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, CompanionKind, Destination, path};
+use crate::model::{Arguments, CompanionKind, Destination, path_of};
 use crate::parse::{Function, has_word, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -16,7 +16,7 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
             _ if is_cachier(attribute) => {}
             Destination::Refused(why) => errors.over(attribute, why),
             Destination::Body if !has_body => {
-                let name = name(attribute);
+                let name = name_of(attribute);
                 errors.over(
                     attribute,
                     format!("`#[{name}]` is meant for the body, which is no function of its own with `companion = false`; move the body into another function, and annotate that"),
@@ -54,7 +54,7 @@ pub(crate) fn take_macros_above(
 }
 
 fn above_cachier(attribute: &Attribute) -> String {
-    let name = name(attribute);
+    let name = name_of(attribute);
     match name.rsplit("::").next() {
         Some("instrument") => INSTRUMENTED.to_owned(),
         _ => format!(
@@ -64,8 +64,8 @@ fn above_cachier(attribute: &Attribute) -> String {
     }
 }
 
-fn name(attribute: &Attribute) -> String {
-    let path = path(attribute).to_token_stream().to_string();
+fn name_of(attribute: &Attribute) -> String {
+    let path = path_of(attribute).to_token_stream().to_string();
     path.replace(' ', "")
 }
 

@@ -1,13 +1,14 @@
 //! Arguments that need or exclude each other.
 //!
 //! Rejects combinations that cannot make sense. Allowed are arguments without effect that may get one by a change
-//! elsewhere (`next_time` without `stale_after`, `retry_after` without `stale_on_error`, or `cleanup_interval` without
+//! elsewhere (`next_time` or `refresh_after = early` without `stale_after`, `retry_after` without `stale_on_error`, or `cleanup_interval` without
 //! `cleanup_stale`, which the global params may add; `operation_timeout` or `version` with the memory backend).
 
 use proc_macro2::Span;
 
 use crate::diagnostics::Errors;
-use crate::model::{Argument, Arguments, Backend, BuiltIn, is_off, is_on};
+use crate::model::{Age, Argument, Arguments, Backend, BuiltIn, RefreshAfter, Time, is_off, is_on};
+use crate::parse::MAX_SHARE;
 
 /// The argument's span if present, the condition of the error, and its message.
 type Rule = (Option<Span>, bool, &'static str);
@@ -21,7 +22,7 @@ pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
 }
 
 /// The table of combinations.
-fn rules(arguments: &Arguments) -> [Rule; 8] {
+fn rules(arguments: &Arguments) -> [Rule; 10] {
     let a = arguments;
     let backend = Chosen::of(a);
     [
@@ -34,6 +35,16 @@ fn rules(arguments: &Arguments) -> [Rule; 8] {
             span_of(&a.sampling_rate),
             !is_on(&a.enable_metrics),
             "`sampling_rate` has nothing to sample without `enable_metrics`",
+        ),
+        (
+            span_of(&a.refresh_after),
+            refreshes_at_once(a),
+            "`refresh_after` of nothing recomputes the value at each hit; give an age or a share",
+        ),
+        (
+            span_of(&a.refresh_after),
+            refreshes_never(a),
+            "`refresh_after` has no effect from `stale_after` on, where the value is stale; give an age before it",
         ),
         (
             span_of(&a.cleanup_interval),
@@ -72,6 +83,27 @@ fn rules(arguments: &Arguments) -> [Rule; 8] {
     ]
 }
 
+fn refreshes_at_once(arguments: &Arguments) -> bool {
+    match value(&arguments.refresh_after) {
+        Some(RefreshAfter::Age(Time::Known(age))) => age.is_zero(),
+        Some(RefreshAfter::Share(millionths)) => *millionths == 0,
+        _ => false,
+    }
+}
+
+fn refreshes_never(arguments: &Arguments) -> bool {
+    match (
+        value(&arguments.refresh_after),
+        value(&arguments.stale_after),
+    ) {
+        (Some(RefreshAfter::Age(Time::Known(age))), Some(Age::OfAll(Time::Known(limit)))) => {
+            age >= limit
+        }
+        (Some(RefreshAfter::Share(millionths)), _) => *millionths == MAX_SHARE,
+        _ => false,
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Chosen {
     Default,
@@ -87,6 +119,10 @@ impl Chosen {
             Some(Backend::Registered(_)) => Self::Registered,
         }
     }
+}
+
+fn value<T>(argument: &Option<Argument<T>>) -> Option<&T> {
+    argument.as_ref().map(|argument| &argument.value)
 }
 
 fn span_of<T>(argument: &Option<Argument<T>>) -> Option<Span> {

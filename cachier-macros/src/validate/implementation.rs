@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 use syn::{FnArg, Ident, Type, TypeImplTrait, TypePath};
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, CompanionKind};
+use crate::model::{Arguments, CompanionKind, path_of};
 use crate::parse::{Companions, Function, Header};
 use crate::surroundings::Surroundings;
 
@@ -84,7 +84,7 @@ pub(crate) fn clashes(
     let mut companions: Vec<Ident> = Vec::new();
     let clash = |(arguments, function): &(&Arguments, &Function)| {
         let mut attributes = function.attributes.iter();
-        if attributes.any(|attribute| attribute.path().is_ident("cfg")) {
+        if attributes.any(|attribute| path_of(attribute).is_ident("cfg")) {
             return None;
         }
         let name = &function.signature.ident;

@@ -1,4 +1,4 @@
-//! What cannot go to the background, where `next_time` recomputes: one error for each, at its type, or at what asks for it.
+//! What cannot go to the background, where `next_time` and `refresh_after` recompute: one error for each, at its type, or at what asks for it.
 
 use std::cell::Cell;
 use std::rc::Rc;

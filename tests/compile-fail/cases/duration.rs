@@ -100,4 +100,24 @@ fn refreshed_after_seconds(id: u64) -> u64 {
     id
 }
 
+#[cachier(backend = "memory", refresh_after = cachier::Share::percent(150.0))]
+fn refreshed_after_more_than_all(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = "10m", refresh_after = "20m")]
+fn refreshed_when_stale(id: u64) -> u64 {
+    id
+}
+
+#[cachier(refresh_after = "100%")]
+fn refreshed_at_the_limit(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = "10m", refresh_after = "0s")]
+fn refreshed_at_each_hit(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -41,6 +41,28 @@ fn arguments_that_exclude_each_other() {
         "capacity",
     );
     refused(
+        "stale_after = \"10m\", refresh_after = \"10m\"",
+        F,
+        "`refresh_after` has no effect from `stale_after` on",
+        "refresh_after",
+    );
+    refused(
+        "refresh_after = \"100%\"",
+        F,
+        "`refresh_after` has no effect",
+        "refresh_after",
+    );
+    for nothing in ["0s", "0%"] {
+        refused(
+            &format!("refresh_after = \"{nothing}\""),
+            F,
+            "`refresh_after` of nothing",
+            "refresh_after",
+        );
+    }
+    fine("stale_after = \"10m\", refresh_after = \"9m\"", F);
+    fine("refresh_after = \"20m\"", F);
+    refused(
         "backend = \"s3\", capacity_bytes = 3",
         F,
         "`capacity_bytes` bounds",

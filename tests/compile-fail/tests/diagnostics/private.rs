@@ -26,9 +26,10 @@ impl Private {
         Self(names)
     }
 
-    /// The first of these names in a text.
+    /// The first of these names in a text of the compiler, which has types between backticks. Some are English words, too.
     pub(crate) fn named_in<'a>(&self, text: &'a str) -> Option<&'a str> {
-        words(text).find(|word| self.0.contains(*word))
+        let mut types = text.split('`').skip(1).step_by(2).flat_map(words);
+        types.find(|word| self.0.contains(*word))
     }
 }
 
@@ -62,5 +63,9 @@ fn names_without_a_page_are_private() {
         private.named_in("the trait `StoredAs` is not for `Unfit`"),
         None
     );
-    assert_eq!(private.named_in("Agreements"), None);
+    assert_eq!(private.named_in("`Agreements` and Agreement"), None);
+    assert_eq!(
+        private.named_in("the type `Vec<u8>`, `&Agreement`"),
+        Some("Agreement")
+    );
 }
