@@ -134,9 +134,11 @@ fn refresh_after(cached: &Cached, after: &RefreshAfter) -> TokenStream {
         RefreshAfter::Age(Time::Computed(age_or_share)) => {
             let at = Place::over(age_or_share);
             let krate = krate_at(cached, at.first);
-            // A share out of range does not compile, even if the function is never called.
-            let from = quote_spanned!(at.last=> from(const { #age_or_share }));
-            quote_spanned!(at.first=> #krate::__private::RefreshAfter::#from)
+            let from = quote_spanned!(at.last=> from(#age_or_share));
+            // Of whichever type, it is checked even if the function is never called.
+            let checked = quote_spanned!(at.first=> const _: () = { let _ = #age_or_share; };);
+            let given = quote_spanned!(at.first=> #krate::__private::RefreshAfter::#from);
+            quote_spanned!(at.first=> { #checked #given })
         }
         RefreshAfter::Age(known) => {
             let age = duration(known);

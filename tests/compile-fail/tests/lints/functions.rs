@@ -498,3 +498,13 @@ pub async fn callers_of_private() {
     private_async(1).await;
     let unused = service.method_too_many_arguments(1, 2, 3, 4, 5, 6, 7);
 }
+
+/// A share of a value's age limit.
+pub const SHARE: cachier::Share = cachier::Share::percent(80.0);
+/// A time, for several arguments.
+pub const TIME: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[cachier(backend = "memory", stale_after = TIME, jitter = SHARE, refresh_after = SHARE, retry_after = TIME)]
+pub fn computed_values(id: u64) -> u64 {
+    id
+}
