@@ -16,6 +16,9 @@ use std::sync::{Mutex, OnceLock, TryLockError};
 use forkguard::Guard;
 use once_cell::race::OnceBox;
 
+#[cfg(any(feature = "mongo", feature = "s3"))]
+use crate::error::{Error, ErrorKind, Operation};
+
 /// The identity of a process, distinct from its ancestors and children.
 ///
 /// The C library's `fork` leaves a mark in the child, so that finding the current one takes no system call.
@@ -218,6 +221,20 @@ impl ProcessOnce {
     #[must_use]
     pub fn get(&self, prepare: impl FnOnce()) -> bool {
         self.is_done.load(Ordering::Acquire) || self.prepare_in(Process::current(), prepare)
+    }
+
+    /// [`get`](Self::get) for the client of a store, with the error of a process in which it cannot be used.
+    #[cfg(any(feature = "mongo", feature = "s3"))]
+    pub(crate) fn prepare(&self, store: &str, prepare: impl FnOnce()) -> Result<(), Error> {
+        let error = || {
+            let message = format!(
+                "a thread of the process that this one was forked from was just beginning to use {store}: what its client \
+                 keeps for a whole process is locked here for ever"
+            );
+            Error::new(ErrorKind::Io, Operation::Load, message)
+                .with_hint("fork before the first backend is made and called, or after")
+        };
+        self.get(prepare).then_some(()).ok_or_else(error)
     }
 
     fn prepare_in(&self, here: Process, prepare: impl FnOnce()) -> bool {

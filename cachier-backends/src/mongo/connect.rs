@@ -15,6 +15,7 @@ use crate::backend::Pool;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::network::server_url::ServerUrl;
 use crate::network::{ClientScope, WaitReporter};
+use crate::process::ProcessOnce;
 
 /// The database if the address names none.
 pub(super) const DEFAULT_DATABASE: &str = "cachier";
@@ -100,8 +101,7 @@ pub(super) async fn connect(
     options.cmap_event_handler = Some(EventHandler::callback(move |event| {
         gauge.record(&event, scope)
     }));
-    let client = Client::with_options(options).map_err(failed)?;
-    let entries = client
+    let entries = client(options, failed)?
         .database(&address.database)
         .collection(&address.collection);
     match prepare(&entries).await {
@@ -110,6 +110,20 @@ pub(super) async fn connect(
         prepared => prepared.map_err(failed)?,
     }
     Ok(entries)
+}
+
+/// Makes a client; the first one of a process makes what the driver keeps for all of them, such as the random part of ids.
+fn client(
+    options: ClientOptions,
+    failed: impl FnOnce(mongodb::error::Error) -> Error,
+) -> Result<Client, Error> {
+    static CLIENTS: ProcessOnce = ProcessOnce::new();
+    let mut first = None;
+    CLIENTS.prepare("MongoDB", || {
+        first = Some(Client::with_options(options.clone()));
+    })?;
+    let client = first.unwrap_or_else(|| Client::with_options(options));
+    client.map_err(failed)
 }
 
 /// Creates missing indexes; a read-only user does without. An index with the same keys or name but other options is

@@ -18,27 +18,21 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::{Builder, Connector};
 
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::Error;
 use crate::process::ProcessOnce;
 
 /// Initializes what every client needs.
 pub(super) fn prepare() -> Result<(), Error> {
     static CLIENTS: ProcessOnce = ProcessOnce::new();
-    usable(CLIENTS.get(|| warm_up(NeverSent)))
+    CLIENTS.prepare("S3", || warm_up(NeverSent))
 }
 
 /// Reads the root certificates, which takes long.
 pub(super) fn prepare_tls(provider: Provider) -> Result<(), Error> {
     static CERTIFICATES: ProcessOnce = ProcessOnce::new();
-    usable(CERTIFICATES.get(|| drop(Connector::builder().tls_provider(provider).build())))
-}
-
-fn usable(is_prepared: bool) -> Result<(), Error> {
-    let message = "a thread of the process that this one was forked from was just beginning to use S3: what its client keeps \
-        for a whole process is locked here for ever";
-    let hint = "fork before the first backend for S3 is made, or after";
-    let error = || Error::new(ErrorKind::Io, Operation::Load, message).with_hint(hint);
-    is_prepared.then_some(()).ok_or_else(error)
+    CERTIFICATES.prepare("S3", || {
+        drop(Connector::builder().tls_provider(provider).build());
+    })
 }
 
 /// Runs a request through a client up to the point where it would be sent.

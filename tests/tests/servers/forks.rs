@@ -37,8 +37,7 @@ crate::on_every_store! {
 mod beginning {
     use super::a_child_of_the_first_call_goes_on;
 
-    // The drivers of the others make what they keep for a process when they connect.
-    crate::on_stores!([file: File, redis: Redis] { a_child_of_the_first_call_goes_on });
+    crate::on_stores!([file: File, redis: Redis, sqlite: Sqlite, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] { a_child_of_the_first_call_goes_on });
 }
 mod given {
     use super::a_child_computes_without_the_programs_own_client;

@@ -17,6 +17,7 @@ mod forked_near;
 #[cfg(unix)]
 mod forked_waits;
 mod forks;
+mod forks_in_tasks;
 mod gated;
 mod gone;
 mod hung;
