@@ -14,28 +14,32 @@ struct Node<T> {
     next: OnceBox<Node<T>>,
 }
 
-impl<T: Clone> AppendList<T> {
+impl<T> AppendList<T> {
     pub(crate) const fn new() -> Self {
         Self {
             first: OnceBox::new(),
         }
     }
 
-    /// Adds a value at the end, unless one that is the `same` is there.
-    pub(crate) fn add(&self, value: T, same: impl Fn(&T, &T) -> bool) {
+    /// Adds a value at the end, unless one that is the `same` is there. Returns whether it has been added.
+    pub(crate) fn add(&self, value: T, same: impl Fn(&T, &T) -> bool) -> bool {
         let mut place = &self.first;
-        loop {
-            let node = place.get_or_init(|| {
-                Box::new(Node {
-                    value: value.clone(),
-                    next: OnceBox::new(),
-                })
-            });
-            if same(&node.value, &value) {
-                return;
-            }
-            place = &node.next;
+        let mut pending = Some(Box::new(Node {
+            value,
+            next: OnceBox::new(),
+        }));
+        while let Some(new) = pending.take() {
+            pending = match place.get() {
+                Some(node) if same(&node.value, &new.value) => return false,
+                Some(node) => {
+                    place = &node.next;
+                    Some(new)
+                }
+                // Another thread may have been first.
+                None => place.set(new).err(),
+            };
         }
+        true
     }
 
     #[cfg(feature = "prometheus")]
@@ -63,9 +67,8 @@ mod tests {
     #[test]
     fn values_are_listed_once_in_insertion_order() {
         let list = AppendList::new();
-        for value in [3, 1, 3, 2, 1] {
-            list.add(value, i32::eq);
-        }
+        let added = [3, 1, 3, 2, 1].map(|value| list.add(value, i32::eq));
+        assert_eq!(added, [true, true, false, true, false]);
         assert_eq!(list.iter().collect::<Vec<_>>(), [&3, &1, &2]);
     }
 }

@@ -115,7 +115,10 @@ pub use table::StatsTable;
 pub use ticker::set_tick_listener;
 pub use timed_hits::TimedHit;
 #[doc(hidden)]
-pub use warning::set_warning_handler;
+pub use warning::{
+    MAX_WARNINGS, has_subscriber, set_warning_handler, tell_subscriber, warnings_written,
+    write_warning,
+};
 
 /// The one of which [`PrometheusExporter::router`] returns a router.
 #[cfg(feature = "axum")]

@@ -17,26 +17,84 @@ use crate::append_list::AppendList;
 /// Reports a problem; once per cause.
 type WarningHandler = fn(cause: &str, problem: &str);
 
-/// The most lines that are written without a handler, as many as cachier writes.
-const MAX_LINES: usize = 20;
+/// The most lines that a process writes.
+#[doc(hidden)]
+pub const MAX_WARNINGS: usize = 20;
 
 static WARNING_HANDLER: OnceBox<WarningHandler> = OnceBox::new();
+/// The causes told while there was no handler.
+static TOLD: AppendList<String> = AppendList::new();
 
-/// Sets what reports problems; the default is standard error. The first call counts.
+/// Sets what reports problems; the default is standard error, unless a subscriber is there. The first call counts.
 #[doc(hidden)]
 pub fn set_warning_handler(handler: WarningHandler) {
     WARNING_HANDLER.get_or_init(|| Box::new(handler));
 }
 
-/// Warns of a problem; without a handler, of the first one of each cause, as cachier does.
+/// How many warnings were written before there was a handler, or instead of one.
+#[doc(hidden)]
+#[must_use]
+pub fn warnings_written() -> usize {
+    TOLD.iter().count()
+}
+
+/// Warns of a problem: of the first one of each cause.
 pub(crate) fn warn(cause: &str, problem: &str) {
-    static WRITTEN: AppendList<String> = AppendList::new();
     match WARNING_HANDLER.get() {
-        Some(handler) => handler(cause, problem),
-        None if is_on(env::var_os("CACHIER_QUIET").as_deref()) => {}
-        None if may_write(&WRITTEN, cause) => write(&format!("cachier: {problem}\n")),
-        None => {}
+        Some(handler) if !TOLD.iter().any(|told| told == cause) => handler(cause, problem),
+        Some(_) => {}
+        None => tell(&TOLD, cause, problem),
     }
+}
+
+/// Tells of a problem where no handler does.
+fn tell(told: &AppendList<String>, cause: &str, problem: &str) {
+    if has_subscriber() {
+        if is_first(told, cause) {
+            tell_subscriber(problem);
+        }
+    } else if !is_on(env::var_os("CACHIER_QUIET").as_deref()) && is_first(told, cause) {
+        write_warning(problem);
+    }
+}
+
+/// Whether a cause is new, and there is room for it, which is taken.
+fn is_first(told: &AppendList<String>, cause: &str) -> bool {
+    told.iter().count() < MAX_WARNINGS && told.add(cause.to_owned(), String::eq)
+}
+
+/// Whether a `tracing` subscriber is there.
+#[doc(hidden)]
+#[must_use]
+pub fn has_subscriber() -> bool {
+    #[cfg(feature = "tracing")]
+    let has_subscriber = tracing::dispatcher::get_default(|current| {
+        !current.is::<tracing::subscriber::NoSubscriber>()
+    });
+    #[cfg(not(feature = "tracing"))]
+    let has_subscriber = false;
+    has_subscriber
+}
+
+/// Makes an event of a problem.
+#[doc(hidden)]
+pub fn tell_subscriber(problem: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "cachier", "{problem}");
+    #[cfg(not(feature = "tracing"))]
+    let _ = problem;
+}
+
+/// Writes a problem on the standard error stream, as a line. Failures are ignored: the stream may be closed.
+#[doc(hidden)]
+pub fn write_warning(problem: &str) {
+    let line = format!("cachier: {problem}\n");
+    // Bypasses the lock of `Stderr`: a child forked while another thread holds it would wait forever.
+    #[cfg(unix)]
+    let stream = stderr().as_fd().try_clone_to_owned().map(File::from);
+    #[cfg(not(unix))]
+    let stream = Ok::<_, io::Error>(stderr());
+    let _ = stream.and_then(|mut stream| stream.write_all(line.as_bytes()));
 }
 
 /// Whether a variable is set to something that means yes.
@@ -46,26 +104,6 @@ fn is_on(value: Option<&OsStr>) -> bool {
     on.iter().any(|on| value.eq_ignore_ascii_case(on))
 }
 
-/// Whether a line may be written of the cause; counts it.
-fn may_write(written: &AppendList<String>, cause: &str) -> bool {
-    let is_known = written.iter().any(|known| known == cause);
-    let may = !is_known && written.iter().count() < MAX_LINES;
-    if may {
-        written.add(cause.to_owned(), String::eq);
-    }
-    may
-}
-
-/// Failures are ignored: the stream may be closed.
-fn write(line: &str) {
-    // Bypasses the lock of `Stderr`: a child forked while another thread holds it would wait forever.
-    #[cfg(unix)]
-    let stream = stderr().as_fd().try_clone_to_owned().map(File::from);
-    #[cfg(not(unix))]
-    let stream = Ok::<_, io::Error>(stderr());
-    let _ = stream.and_then(|mut stream| stream.write_all(line.as_bytes()));
-}
-
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,15 +111,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_written_once_while_lines_last() {
-        let written = AppendList::new();
+    fn a_cause_is_told_once_while_lines_last() {
+        let told = AppendList::new();
         let causes = ["a failed export", "a failed push", "a failed export"];
         assert_eq!(
-            causes.map(|cause| may_write(&written, cause)),
+            causes.map(|cause| is_first(&told, cause)),
             [true, true, false]
         );
-        let more = (0..100).filter(|cause| may_write(&written, &cause.to_string()));
-        assert_eq!(more.count(), MAX_LINES - 2);
+        let more = (0..100).filter(|cause| is_first(&told, &cause.to_string()));
+        assert_eq!(more.count(), MAX_WARNINGS - 2);
     }
 
     #[test]
@@ -97,10 +135,36 @@ mod tests {
         static WARNED: AtomicU64 = AtomicU64::new(0);
         warn("nobody", "on standard error");
         warn("nobody", "once");
+        assert_eq!(warnings_written(), 1);
         set_warning_handler(|_, problem| {
             WARNED.fetch_add(problem.len() as u64, Ordering::Relaxed);
         });
         warn("somebody", "here");
+        warn("nobody", "again");
         assert_eq!(WARNED.load(Ordering::Relaxed), 4);
+    }
+
+    #[cfg(feature = "tracing")]
+    #[test]
+    fn a_subscriber_takes_the_place_of_lines() {
+        use std::sync::Arc;
+
+        use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+        struct Count(Arc<AtomicU64>);
+
+        impl<S: tracing::Subscriber> Layer<S> for Count {
+            fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let events = Arc::new(AtomicU64::new(0));
+        let subscriber = tracing_subscriber::registry().with(Count(Arc::clone(&events)));
+        let told = AppendList::new();
+        tracing::subscriber::with_default(subscriber, || {
+            (0..2).for_each(|_| tell(&told, "a failed push", "no collector"));
+        });
+        assert_eq!(events.load(Ordering::Relaxed), 1);
     }
 }

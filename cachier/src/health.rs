@@ -19,6 +19,9 @@ use crate::environment::{self, Concern};
 use crate::history;
 use crate::options::{GlobalParams, Options, Params, Policy};
 
+/// The name under which the folder of figures is shown.
+const METRICS: &str = "metrics";
+
 /// Whether one backend can be used right now.
 ///
 /// ```no_run
@@ -76,7 +79,8 @@ impl fmt::Display for BackendHealth {
 
 /// Checks whether the backends work, for readiness probes: registered ones; those named by the environment, the program's
 /// parameters or [`set_default_backend`](crate::set_default_backend); and those of functions that have been called or are
-/// [expected](crate::expect). A missing backend and an unusable variable are unhealthy.
+/// [expected](crate::expect). A missing backend and an unusable variable are unhealthy, and so are a folder of figures in which
+/// none can be kept, as `metrics`, and a policy that is missing or asks for what a function has no code for, as `policy`.
 ///
 /// A check does what a miss does: it loads, and takes a lease. Success closes the circuit breaker.
 ///
@@ -177,7 +181,7 @@ fn known(context: &'static Context) -> Known {
     if context.id == ContextId::MAIN
         && let Some((folder, error)) = history::failure(params.program.metrics_dir.as_deref())
     {
-        known.miss("metrics", &folder.display().to_string(), error);
+        known.miss(METRICS, &folder.display().to_string(), error);
     }
     for (name, registered) in backends.all_registered() {
         known.add(&name, Ok(registered));
@@ -242,8 +246,9 @@ impl Known {
     fn miss(&mut self, name: &str, store: &str, error: Error) {
         let text = error.to_string();
         let is_known = |known: &Error| known.to_string() == text;
-        let mut all = self.missing.iter();
-        if !all.any(|health| health.error.as_ref().is_some_and(is_known)) {
+        // What is wrong with the folder of figures says nothing of stores.
+        let mut of_stores = self.missing.iter().filter(|health| health.name != METRICS);
+        if !of_stores.any(|health| health.error.as_ref().is_some_and(is_known)) {
             let missing = BackendHealth::missing(name, store, error);
             self.missing.push(missing);
         }

@@ -1,21 +1,17 @@
-//! Problems, reported once per cause and process: to a listener, else on standard error unless a subscriber is there.
+//! Problems, reported once per cause and process: to a listener, else to a subscriber, else on standard error.
 
 use std::collections::HashSet;
-#[cfg(unix)]
-use std::fs::File;
-use std::io::{Write as _, stderr};
-#[cfg(unix)]
-use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
-use cachier_metrics::set_warning_handler;
+use cachier_metrics::{
+    MAX_WARNINGS, has_subscriber, set_warning_handler, tell_subscriber, warnings_written,
+    write_warning,
+};
 
 use crate::environment;
 
-/// The most lines that a process writes.
-const MAX_LINES: usize = 20;
 /// Causes beyond these are not reported.
 const MAX_CAUSES: usize = 1_000;
 /// The longest line, in characters.
@@ -32,7 +28,8 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 /// later listener replaces it.
 ///
 /// It gets one line per cause and process, whatever `CACHIER_QUIET` and `tracing` say, without arguments, keys or credentials.
-/// Causes already written to standard error are not repeated; others are told when they are met again. It runs within the call
+/// Causes already written to standard error are not repeated, nor those of exporters and kept figures that a subscriber was told;
+/// others are told when they are met again. It runs within the call
 /// that met the problem, or on a thread of cachier's own. It may call cached functions, but must be quick, and must not wait for
 /// background work, as [`flush`](crate::flush) does.
 ///
@@ -53,38 +50,29 @@ pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
 
 /// Reports a problem, unless its cause was reported before.
 pub(crate) fn report(cause: &str, problem: &str) {
+    if locked(&LISTENER).is_none() && has_subscriber() {
+        if locked(&REPORTED).is_first(cause) {
+            tell_subscriber(&presentable(problem));
+        }
+    } else {
+        report_traced(cause, problem);
+    }
+}
+
+/// Reports a problem of which a subscriber has an event already, unless its cause was reported before.
+pub(crate) fn report_traced(cause: &str, problem: &str) {
     let listener = locked(&LISTENER).clone();
     if let Some(listener) = listener {
         if locked(&REPORTED).is_first(cause) {
             // A panic must not reach the call.
             let _ = catch_unwind(AssertUnwindSafe(|| listener(&presentable(problem))));
         }
-    } else if !environment::is_quiet() && !somebody_listens() && locked(&REPORTED).may_write(cause)
+    } else if !has_subscriber()
+        && !environment::is_quiet()
+        && locked(&REPORTED).may_write(cause, warnings_written())
     {
-        write(&format!("cachier: {}\n", presentable(problem)));
+        write_warning(&presentable(problem));
     }
-}
-
-/// Whether a `tracing` subscriber is there; it gets an event for each problem.
-fn somebody_listens() -> bool {
-    #[cfg(feature = "tracing")]
-    let listens = tracing::dispatcher::get_default(|current| {
-        !current.is::<tracing::subscriber::NoSubscriber>()
-    });
-    #[cfg(not(feature = "tracing"))]
-    let listens = false;
-    listens
-}
-
-/// Failures are ignored: the stream may be closed.
-fn write(line: &str) {
-    // Bypasses the lock of `Stderr`: a child forked while another thread holds it would wait forever.
-    #[cfg(unix)]
-    if let Ok(stream) = stderr().as_fd().try_clone_to_owned() {
-        let _ = File::from(stream).write_all(line.as_bytes());
-        return;
-    }
-    let _ = stderr().write_all(line.as_bytes());
 }
 
 /// The reports of this process.
@@ -101,9 +89,10 @@ impl Reported {
             && self.causes.insert(cause.to_owned())
     }
 
-    /// Whether a line may be written of the cause; counts it. A later listener may hear of those for which there is no room.
-    fn may_write(&mut self, cause: &str) -> bool {
-        let may = self.lines < MAX_LINES && self.is_first(cause);
+    /// Whether a line may be written of the cause, beside `others`; counts it. A later listener may hear of those for which
+    /// there is no room.
+    fn may_write(&mut self, cause: &str, others: usize) -> bool {
+        let may = self.lines + others < MAX_WARNINGS && self.is_first(cause);
         self.lines += usize::from(may);
         may
     }
@@ -142,9 +131,9 @@ mod tests {
         let causes = (0..2 * MAX_CAUSES).filter(|cause| reported.is_first(&cause.to_string()));
         assert_eq!(causes.count(), MAX_CAUSES - 2);
         let mut reported = Reported::default();
-        assert!(reported.may_write("0") && !reported.may_write("0"));
-        let lines = (0..100).filter(|cause| reported.may_write(&cause.to_string()));
-        assert_eq!(lines.count(), MAX_LINES - 1);
+        assert!(reported.may_write("0", 2) && !reported.may_write("0", 2));
+        let lines = (0..100).filter(|cause| reported.may_write(&cause.to_string(), 2));
+        assert_eq!(lines.count(), MAX_WARNINGS - 3);
         assert!(reported.is_first("99"));
     }
 

@@ -8,7 +8,7 @@ use cachier_backends::{Error, ErrorKind};
 
 use crate::call::Call;
 use crate::environment::{self, Concern, Unusable};
-use crate::problems::report;
+use crate::problems::report_traced;
 
 /// A hit on the fast path.
 #[inline]
@@ -78,7 +78,7 @@ pub(crate) fn store_problem(function: &str, store: impl FnOnce() -> Store, error
             }
         }
     };
-    report(&cause, &problem);
+    report_traced(&cause, &problem);
 }
 
 /// Identifies the cause of a store's failure, the same for all operations and entries.
@@ -105,10 +105,10 @@ fn os_error(error: &Error) -> Option<i32> {
     codes.next()
 }
 
-/// A problem that only a person can mend.
+/// A problem that only a person can mend, beside its event.
 pub(crate) fn found(error: &Error) {
     let problem = error.to_string();
-    report(&problem, &problem);
+    report_traced(&problem, &problem);
 }
 
 /// Tells of unusable environment variables, once.
@@ -130,7 +130,7 @@ pub(crate) fn refresh_failed(function: &str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", function, "a background recomputation failed; the old value stays");
     let problem = format!("`{function}`: a background recomputation failed; the old value stays");
-    report(&problem, &problem);
+    report_traced(&problem, &problem);
 }
 
 /// An unbounded cache in memory that has grown large.
@@ -140,7 +140,7 @@ pub(crate) fn memory_is_large(function: &str, entries: u64) {
     tracing::warn!(target: "cachier", function, entries, "a cache without bounds has grown large; set `capacity`");
     let problem =
         format!("`{function}`: a cache without bounds has {entries} entries; set `capacity`");
-    report(&problem, &problem);
+    report_traced(&problem, &problem);
 }
 
 /// A backend without a configured address.
@@ -158,5 +158,5 @@ pub(crate) fn unused_folders_stay(error: &std::io::Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", %error, "cache folders that nobody uses any more could not be removed");
     let problem = format!("cache folders that nobody uses any more could not be removed: {error}");
-    report("unused folders", &problem);
+    report_traced("unused folders", &problem);
 }

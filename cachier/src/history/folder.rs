@@ -1,6 +1,7 @@
 //! The folder of figures: a file for each instance, with a lock that shows whether it lives, and one for all ended instances.
 //! Like the cache folder, it is used only if no other user may write to it, and only regular files in it are read.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -8,18 +9,25 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-#[cfg(feature = "persistent")]
-use cachier_backends::Error;
 use cachier_backends::Operation;
 use cachier_backends::private_file::{self, NotAFile};
 use cachier_backends::private_folder::PrivateFolder;
 use cachier_metrics::{EndedHistory, History, InstanceHistory, InstanceId, Unreadable};
 
 use crate::environment::CacheMode;
-use crate::problems;
 
 /// A folder of figures, which other processes may share.
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Collected, as they are met under locks for which others wait.
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// Something that a person should know of.
+pub(super) struct Problem {
+    pub(super) cause: String,
+    pub(super) text: String,
+}
 
 /// An operating system lock, released when its process ends.
 pub(super) struct Lock(File);
@@ -39,13 +47,23 @@ impl Folder {
         folder.create().map_err(|error| at(path, error))?;
         let trusted = folder.trusted(Operation::Store);
         let trusted = trusted.map_err(io::Error::other)?;
-        Ok(Self(trusted.to_owned()))
+        Ok(Self {
+            path: trusted.to_owned(),
+            problems: RefCell::default(),
+        })
     }
 
-    /// Looks whether it can be used: nobody else may write to it.
-    #[cfg(feature = "persistent")]
-    pub(super) fn look(path: &Path, mode: CacheMode) -> Result<(), Error> {
-        private(path, mode).trusted(Operation::Store).map(drop)
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Notes a problem, to be told when nothing is locked.
+    pub(super) fn met(&self, cause: String, text: String) {
+        self.problems.borrow_mut().push(Problem { cause, text });
+    }
+
+    pub(super) fn take_problems(&self) -> Vec<Problem> {
+        self.problems.take()
     }
 
     /// Takes the lock under which instances are added and folded.
@@ -71,14 +89,14 @@ impl Folder {
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        let path = self.path(name, "lock");
+        let path = self.file(name, "lock");
         private_file::open_or_create(&path).map_err(|error| at(&path, error))
     }
 
     /// All instances that have a file here.
     pub(super) fn instances(&self) -> io::Result<BTreeSet<InstanceId>> {
         let mut instances = BTreeSet::new();
-        for item in fs::read_dir(&self.0)? {
+        for item in fs::read_dir(&self.path)? {
             let name = item?.file_name();
             let name = name.to_str().and_then(|name| name.split_once('.'));
             instances.extend(name.and_then(|(id, _)| InstanceId::parse(id)));
@@ -100,12 +118,12 @@ impl Folder {
     }
 
     pub(super) fn stamp(&self) -> Stamp {
-        let found = self.path(ENDED, "metrics").symlink_metadata().ok()?;
+        let found = self.file(ENDED, "metrics").symlink_metadata().ok()?;
         Some((found.modified().ok()?, found.len()))
     }
 
     fn read_file(&self, name: &str) -> io::Result<Option<History>> {
-        let path = self.path(name, "metrics");
+        let path = self.file(name, "metrics");
         let read = match private_file::open_to_read(&path) {
             Ok(None) => return Ok(None),
             Ok(Some((file, _))) => History::read_file(&file),
@@ -124,7 +142,7 @@ impl Folder {
             Err(error) => return Err(at(&path, error)),
         };
         let path = path.display();
-        problems::report(&path.to_string(), &format!("{path}: {problem}"));
+        self.met(path.to_string(), format!("{path}: {problem}"));
         Ok(None)
     }
 
@@ -152,7 +170,7 @@ impl Folder {
 
     /// A reader sees either the whole old file or the whole new one. Only the holder of a file's lock writes it.
     fn write_file(&self, name: &str, history: &History) -> io::Result<()> {
-        let (temporary, path) = (self.path(name, "tmp"), self.path(name, "metrics"));
+        let (temporary, path) = (self.file(name, "tmp"), self.file(name, "metrics"));
         let write = || {
             // A half-written file of an earlier attempt, or anything else.
             private_file::remove_path(&temporary)?;
@@ -180,12 +198,12 @@ impl Folder {
             .chain([(&name, "metrics"), (&name, "lock")])
         {
             // The next process to fold removes what stays.
-            let _ = private_file::remove_path(&self.path(name, end));
+            let _ = private_file::remove_path(&self.file(name, end));
         }
     }
 
-    fn path(&self, name: &str, end: &str) -> PathBuf {
-        self.0.join(format!("{name}.{end}"))
+    fn file(&self, name: &str, end: &str) -> PathBuf {
+        self.path.join(format!("{name}.{end}"))
     }
 }
 

@@ -9,9 +9,8 @@ use cachier_metrics::{
     CacheMetrics, Header, History, InstanceFigures, InstanceHistory, InstanceId,
 };
 
-use super::folder::{Folder, Lock, Stamp};
+use super::folder::{Folder, Lock, Problem, Stamp};
 use crate::environment::CacheMode;
-use crate::problems;
 
 /// This process as an instance. Its trail is kept in the folder only.
 pub(super) struct Keeper {
@@ -58,7 +57,18 @@ impl Keeper {
         Ok((keeper, lock))
     }
 
-    /// Writes this instance's figures, and reads those of ended ones.
+    /// Where figures are kept.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What a person should know of, since the last time.
+    pub(super) fn take_problems(&self) -> Vec<Problem> {
+        self.folder.take_problems()
+    }
+
+    /// Writes this instance's figures, and reads those of ended ones. What is wrong with those keeps nobody from keeping its
+    /// own, and is a problem only.
     pub(super) fn keep(&mut self) -> io::Result<()> {
         let functions = CacheMetrics::all();
         let is_time_for_more = self.header.sequence.is_multiple_of(TRAIL_WRITES);
@@ -72,16 +82,21 @@ impl Keeper {
         };
         let history = History::Instance(counted);
         self.folder.write(self.header.instance, &history)?;
-        // Files of others that cannot be read keep nobody from keeping its own.
-        let mut done = Ok(());
+        let mut own = Ok(());
+        let mut others = Ok(());
         if is_time_for_more {
-            done = self.fold();
+            others = self.fold();
             if let History::Instance(counted) = history {
-                done = done.and(self.go_on(counted));
+                own = self.go_on(counted);
             }
         }
         let told = self.tell(&functions);
-        done.and(told)
+        if let Err(error) = others.and(told) {
+            let text = format!("figures of ended instances cannot be counted: {error}");
+            self.folder
+                .met("figures of ended instances".to_owned(), text);
+        }
+        own
     }
 
     /// Adds what was counted to the trail in the folder.
@@ -113,7 +128,7 @@ impl Keeper {
                 Ok(None) => continue,
                 Err(error) => {
                     // The instance may still live, so it is left alone.
-                    problems::report(&instance.to_string(), &error.to_string());
+                    self.folder.met(instance.to_string(), error.to_string());
                     continue;
                 }
             };
@@ -124,7 +139,7 @@ impl Keeper {
                         ended.fold(trail);
                     }
                     Err(error) => {
-                        problems::report(&instance.to_string(), &error.to_string());
+                        self.folder.met(instance.to_string(), error.to_string());
                         continue;
                     }
                 },

@@ -11,7 +11,7 @@ use cachier_backends::{Error, ErrorKind, Operation, home};
 
 #[cfg(feature = "persistent")]
 use super::folder::Folder;
-use super::folder::Lock;
+use super::folder::{Lock, Problem};
 use super::keeper::{INTERVAL, Keeper};
 use crate::environment;
 use crate::problems;
@@ -31,8 +31,8 @@ struct Here {
     /// Shows that this process lives.
     lock: Mutex<Option<Lock>>,
     has_thread: Mutex<bool>,
-    /// Why figures were not kept the last time.
-    failure: Mutex<Option<Error>>,
+    /// Why figures were not kept the last time, and where.
+    failure: Mutex<Option<(PathBuf, Error)>>,
 }
 
 impl Here {
@@ -45,11 +45,18 @@ impl Here {
 
     fn keep(&self, folder: &Path) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = self.try_keep(&mut keeper, folder).map_err(not_kept);
-        if let Err(error) = &kept {
-            report(error);
+        let failure = self.try_keep(&mut keeper, folder).map_err(not_kept).err();
+        // It stays in the folder that it began with.
+        let folder = keeper.as_ref().map_or(folder, Keeper::folder).to_owned();
+        let met = keeper.as_ref().map(Keeper::take_problems);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) =
+            failure.clone().map(|error| (folder, error));
+        // Whoever is told of problems may wait for a flush, which keeps figures, too.
+        drop(keeper);
+        for Problem { cause, text } in met.into_iter().flatten() {
+            problems::report(&cause, &text);
         }
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = kept.err();
+        failure.iter().for_each(report);
     }
 
     fn try_keep(&self, keeper: &mut Option<Keeper>, folder: &Path) -> io::Result<()> {
@@ -113,10 +120,12 @@ pub(crate) fn failure(named: Option<&Path>) -> Option<(PathBuf, Error)> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    // Looked at now, as nothing may have been kept yet.
-    let looked = Folder::look(&folder, mode.copied().unwrap_or_default());
-    let error = looked.err().or(last)?;
-    Some((folder, error))
+    // Tried now, as nothing may have been kept yet.
+    let opened = Folder::open(&folder, mode.copied().unwrap_or_default());
+    opened
+        .map_err(|error| (folder, not_kept(error)))
+        .err()
+        .or(last)
 }
 
 /// The folder to keep figures in. One that cannot be used is reported, and is none.

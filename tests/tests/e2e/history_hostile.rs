@@ -4,9 +4,12 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
 
-use cachier::{MetricsFile, cachier, check, flush, on_problem};
+use cachier::{BackendHealth, MetricsFile, cachier, check, flush, on_problem};
 use cachier_tests::process::{Process, hear, part, say};
+use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 #[cachier(backend = "memory", name = "history_hostile::counted", enable_metrics)]
@@ -16,12 +19,19 @@ fn counted(number: u64) -> u64 {
 
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Counts two calls each time the test asks, keeps them, and says what it was told of problems since.
+/// Counts two calls each time the test asks, keeps them, and says what it was told of problems since: at first, once what the
+/// part is named after was told.
 fn count() {
     on_problem(|problem| TOLD.lock().unwrap().push(problem.to_owned()));
+    let mut expected = part().unwrap();
     loop {
         (0..2).for_each(|number| _ = counted(number));
         flush();
+        // Another thread may have kept them, and tell of it after that.
+        until("the problem is told", || {
+            expected == NOTHING || TOLD.lock().unwrap().join("; ").contains(&expected)
+        });
+        NOTHING.clone_into(&mut expected);
         let told = std::mem::take(&mut *TOLD.lock().unwrap());
         say(format!("told: {}", told.join("; ")));
         if hear() == "end" {
@@ -30,12 +40,19 @@ fn count() {
     }
 }
 
+/// A part to which no problem is told at first.
+const NOTHING: &str = "nothing";
+
 fn start(test: &str, folder: &Path) -> Process {
-    start_with_mode(test, folder, "0700")
+    start_told(test, folder, NOTHING)
 }
 
-fn start_with_mode(test: &str, folder: &Path, mode: &str) -> Process {
-    Process::start(&format!("history_hostile::{test}"), "count", |command| {
+fn start_told(test: &str, folder: &Path, expected: &str) -> Process {
+    start_with_mode(test, folder, expected, "0700")
+}
+
+fn start_with_mode(test: &str, folder: &Path, expected: &str, mode: &str) -> Process {
+    Process::start(&format!("history_hostile::{test}"), expected, |command| {
         let command = command.env("CACHIER_METRICS_DIR", folder);
         command.env("CACHIER_CACHE_MODE", mode);
     })
@@ -81,7 +98,12 @@ const DIARY: &str = "Dear diary";
 
 /// For each of them: a process ended in the folder, then it stands at the file with this name or suffix. The problem that the
 /// next process tells, and how many calls are in the folder once that has ended.
-fn each_hostile(test: &str, name: &str, check: impl Fn(&str, &str, u64)) {
+fn each_hostile(
+    test: &str,
+    name: &str,
+    has_problem: fn(&str) -> bool,
+    check: impl Fn(&str, &str, u64),
+) {
     for (what, put) in HOSTILE {
         let home = tempfile::tempdir().unwrap();
         let (folder, diary) = (home.path().join("figures"), home.path().join("diary"));
@@ -92,7 +114,8 @@ fn each_hostile(test: &str, name: &str, check: impl Fn(&str, &str, u64)) {
         let path = find(&folder, name);
         let _ = fs::remove_file(&path);
         put(&path, &diary);
-        let process = start(test, &folder);
+        let expected = if has_problem(what) { name } else { NOTHING };
+        let process = start_told(test, &folder, expected);
         let told = process.line();
         end(process);
         assert_eq!(fs::read_to_string(&diary).unwrap(), DIARY, "{what}");
@@ -125,8 +148,8 @@ macro_rules! hostile {
             if part().is_some() {
                 return count();
             }
-            each_hostile(stringify!($test), $name, |what, told, kept| {
-                let has_problem: fn(&str) -> bool = $has_problem;
+            let has_problem: fn(&str) -> bool = $has_problem;
+            each_hostile(stringify!($test), $name, has_problem, |what, told, kept| {
                 let is_told = told.contains(STANDS_THERE) || told.contains("damaged");
                 assert_eq!(is_told, has_problem(what), "{what}: {told}");
                 assert!(!is_told || told.contains($name), "{what}: {told}");
@@ -151,26 +174,26 @@ hostile! {
 #[test]
 fn newer_files_stop_nobody_from_keeping_its_own() {
     if part().is_some() {
-        return count();
+        count();
+        let is_metrics = |health: &BackendHealth| health.name == "metrics";
+        return assert!(!check().iter().any(is_metrics), "its own are kept");
     }
     for (name, earlier) in [("ended.metrics", 2), (".trail.metrics", 1)] {
         let folder = tempfile::tempdir().unwrap();
-        let run = || {
-            let process = start(
-                "newer_files_stop_nobody_from_keeping_its_own",
-                folder.path(),
-            );
+        let run = |expected| {
+            let test = "newer_files_stop_nobody_from_keeping_its_own";
+            let process = start_told(test, folder.path(), expected);
             let told = process.line();
             end(process);
             told
         };
-        (0..earlier).for_each(|_| drop(run()));
+        (0..earlier).for_each(|_| drop(run(NOTHING)));
         let newer = find(folder.path(), name);
         let mut bytes = fs::read(&newer).unwrap();
         // The version.
         bytes[4] += 1;
         fs::write(&newer, bytes).unwrap();
-        let told = run();
+        let told = run("newer version");
         assert!(told.contains("newer version"), "{name}: {told}");
         let files = fs::read_dir(folder.path()).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -210,7 +233,11 @@ fn folders_that_others_may_write_are_unused() {
     }
     let folder = tempfile::tempdir().unwrap();
     set_mode(folder.path(), 0o777);
-    let mut process = start("folders_that_others_may_write_are_unused", folder.path());
+    let mut process = start_told(
+        "folders_that_others_may_write_are_unused",
+        folder.path(),
+        "chmod go-w",
+    );
     let told = process.line();
     assert!(
         told.contains("figures cannot be kept over restarts"),
@@ -283,12 +310,55 @@ fn a_folder_may_be_shared_with_a_group() {
     let folder = tempfile::tempdir().unwrap();
     set_mode(folder.path(), 0o2770);
     for calls in [2, 4] {
-        let process = start_with_mode("a_folder_may_be_shared_with_a_group", folder.path(), "0770");
+        let test = "a_folder_may_be_shared_with_a_group";
+        let process = start_with_mode(test, folder.path(), NOTHING, "0770");
         assert_eq!(process.line(), "told: ");
         end(process);
         assert_eq!(in_files(folder.path()), calls);
     }
     for file in fs::read_dir(folder.path()).unwrap() {
         assert_eq!(mode(&file.unwrap().path()), 0o660);
+    }
+}
+
+/// Before anything was kept.
+#[test]
+fn check_tries_to_make_the_folder() {
+    const TEST: &str = "check_tries_to_make_the_folder";
+    if part().is_some() {
+        return say(check()[0].to_string());
+    }
+    let home = tempfile::tempdir().unwrap();
+    let link = home.path().join("figures");
+    symlink(home.path().join("nowhere"), &link).unwrap();
+    let shown = start(TEST, &link).last_line();
+    assert!(shown.starts_with("metrics ("), "{shown}");
+}
+
+/// It is told while nothing is locked that a flush needs.
+#[test]
+fn a_listener_may_wait_for_a_flush() {
+    const TEST: &str = "a_listener_may_wait_for_a_flush";
+    if part().is_some() {
+        let (sender, heard) = channel();
+        on_problem(move |_| {
+            let (flushed, waited) = channel();
+            thread::spawn(move || {
+                flush();
+                let _ = flushed.send(());
+            });
+            let _ = sender.send(waited.recv_timeout(WAIT_TIMEOUT / 3).is_ok());
+        });
+        // Figures are kept from the next second on.
+        counted(1);
+        return say(heard.recv_timeout(WAIT_TIMEOUT).unwrap());
+    }
+    let writable_for_others = tempfile::tempdir().unwrap();
+    set_mode(writable_for_others.path(), 0o777);
+    let damaged = tempfile::tempdir().unwrap();
+    set_mode(damaged.path(), 0o700);
+    fs::write(damaged.path().join("ended.metrics"), DIARY).unwrap();
+    for folder in [writable_for_others, damaged] {
+        assert_eq!(start(TEST, folder.path()).last_line(), "true");
     }
 }

@@ -1,10 +1,13 @@
 //! Problems with figures as a person sees them: of the folder that keeps them, and of exporters.
 
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cachier_tests::identity;
+use cachier_tests::listener::Listener;
 use cachier_tests::process::{Process, part, say};
+use tracing::Level;
 
 use crate::problems::lines_of;
 
@@ -47,6 +50,44 @@ fn an_unusable_folder_of_figures_is_told() {
             "{checked}"
         );
     }
+}
+
+/// No event of a call tells of them.
+#[test]
+fn a_subscriber_is_told_of_figures_and_exporters() {
+    if part().is_some() {
+        static EVENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let listener = Listener::new(
+            |metadata| metadata.is_event() && *metadata.level() == Level::WARN,
+            |_, text| EVENTS.lock().unwrap().push(text),
+        );
+        tracing::subscriber::set_global_default(listener).unwrap();
+        let build = || {
+            drop(
+                cachier::OtlpExporter::builder()
+                    .endpoint("http://127.0.0.1:1")
+                    .build(),
+            )
+        };
+        build();
+        cachier::set_global_params(cachier::global_params().metrics_dir("~nobody/x"));
+        in_memory(1);
+        (0..2).for_each(|_| cachier::flush());
+        build();
+        let events = EVENTS.lock().unwrap();
+        let told = |what| events.iter().filter(|event| event.contains(what)).count();
+        say(format!(
+            "{} {}",
+            told("OTEL_METRIC_EXPORT_INTERVAL"),
+            told("figures cannot be kept")
+        ));
+        return;
+    }
+    let test = "problems_of_metrics::a_subscriber_is_told_of_figures_and_exporters";
+    let prepare =
+        |command: &mut Command| _ = command.env("OTEL_METRIC_EXPORT_INTERVAL", "nonsense");
+    assert_eq!(lines_of(test, "call", prepare), Vec::<String>::new());
+    assert_eq!(Process::start(test, "call", prepare).last_line(), "1 1");
 }
 
 #[test]
