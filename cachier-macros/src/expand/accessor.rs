@@ -5,8 +5,9 @@ use quote::{ToTokens, quote_spanned};
 use syn::{Generics, Ident};
 
 use super::hidden_names::Names;
+use super::quoting::{code, krate_at};
 use super::signature::OneLifetime;
-use super::{code, krate_at, signature, stored};
+use super::{signature, stored};
 use crate::model::Cached;
 
 /// The function that returns the operations.

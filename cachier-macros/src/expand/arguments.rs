@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::{Place, code, krate_at, own_key};
+use super::own_key;
+use super::quoting::{Place, code, krate_at};
 use crate::model::{Cached, Parameter, Passing, Store};
 
 /// The statement that binds `key`, if there is a key closure, and the expression of the arguments.

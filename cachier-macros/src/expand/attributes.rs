@@ -5,7 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Meta, Visibility};
 
-use super::code;
+use super::quoting::code;
 use crate::model::{Cached, CompanionKind, Destination, LINTS};
 use crate::parse::{Header, unconditional, under_condition_of};
 

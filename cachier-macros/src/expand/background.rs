@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use syn::{Receiver, ReceiverKind, Type};
 
-use super::{Place, code, krate_at};
+use super::quoting::{Place, code, krate_at};
 use crate::model::{Cached, Passing, is_static};
 
 /// The arguments and the call, for the runtime's macro.

@@ -1,8 +1,9 @@
 //! The code of a function that can be cached.
 
 use super::expanded::Expanded;
+use super::quoting::code;
 use super::{
-    call, code, companion_enum, companion_function, hidden_names, hidden_trait, without_companion,
+    call, companion_enum, companion_function, hidden_names, hidden_trait, without_companion,
 };
 use crate::model::{Cached, CompanionKind};
 

@@ -2,7 +2,8 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 
-use super::{arguments, attributes, code, returned, signature, site};
+use super::quoting::code;
+use super::{arguments, attributes, returned, signature, site};
 use crate::model::Cached;
 
 /// The wrapper of a function with separate site and dispatch items.

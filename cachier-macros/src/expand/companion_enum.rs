@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Ident;
 
-use super::{attributes, code, dispatch, signature, site, stored};
+use super::quoting::code;
+use super::{attributes, dispatch, signature, site, stored};
 use crate::model::{Cached, Typing};
 
 /// The companion.

@@ -5,7 +5,8 @@ use syn::Ident;
 
 use super::accessor::Accessor;
 use super::hidden_names::Names;
-use super::{attributes, code, dispatch, signature, site, stored};
+use super::quoting::code;
+use super::{attributes, dispatch, signature, site, stored};
 use crate::model::Cached;
 
 /// All generated items next to the method.

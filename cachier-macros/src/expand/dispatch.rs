@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use syn::Ident;
 
-use super::{arguments, attributes, background, code, returned, signature, site, stored};
+use super::quoting::code;
+use super::{arguments, attributes, background, returned, signature, site, stored};
 use crate::model::Cached;
 
 pub(super) fn function(

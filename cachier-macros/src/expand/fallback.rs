@@ -5,8 +5,9 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::{Ident, Signature};
 
+use super::attributes;
 use super::expanded::{Expanded, Outside, OutsideCompanion};
-use super::{attributes, code};
+use super::quoting::code;
 use crate::model::{Cached, CompanionError, CompanionKind};
 use crate::parse::{Function, is_cachier};
 

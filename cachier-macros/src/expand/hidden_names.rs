@@ -4,7 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::{GenericParam, Ident};
 
-use super::{code, signature};
+use super::quoting::code;
+use super::signature;
 use crate::fingerprint::fingerprint;
 use crate::model::Cached;
 use crate::parse::Header;

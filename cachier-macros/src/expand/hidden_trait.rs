@@ -8,7 +8,8 @@ use syn::Ident;
 use super::accessor::Accessor;
 use super::expanded::{Expanded, Outside, OutsideCompanion};
 use super::hidden_names::{Names, trait_path};
-use super::{attributes, call, code, companion_function, signature};
+use super::quoting::code;
+use super::{attributes, call, companion_function, signature};
 use crate::model::Cached;
 use crate::parse::Header;
 

@@ -7,7 +7,8 @@ use syn::{GenericParam, Generics, Ident, Token, TypeParamBound, Visibility, Wher
 
 use super::accessor::Accessor;
 use super::expanded::{Expanded, Outside, OutsideCompanion};
-use super::{attributes, code, hidden_names, signature};
+use super::quoting::code;
+use super::{attributes, hidden_names, signature};
 use crate::parse::{Companions, Header, Implementation, has_word};
 
 /// The whole: the impl with its members as expanded, and what stands outside of it.

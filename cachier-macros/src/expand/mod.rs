@@ -31,4 +31,3 @@ pub(crate) use self::cached::expand;
 pub(crate) use self::expanded::Expanded;
 pub(crate) use self::fallback::fallback;
 pub(crate) use self::implementation::implementation;
-use self::quoting::{Place, code, krate_at};

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned as _;
 
-use super::{Place, krate_at};
+use super::quoting::{Place, krate_at};
 use crate::fingerprint::fingerprint;
 use crate::model::{
     Age, Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Percentage, Rate,

@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, Index, Pat, PatIdent, Type};
 
-use super::code;
+use super::quoting::code;
 use crate::model::{
     Cached, KeyClosure, KeyParameter, MAX_KEY_ARGUMENTS, Parameter, Passing, StandsFor,
 };

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::{ExprClosure, ReturnType};
 
-use super::{Place, code, krate_at};
+use super::quoting::{Place, code, krate_at};
 use crate::model::{Age, Cached, OnBackendError, Store, is_off};
 
 /// Where errors about the return type point.

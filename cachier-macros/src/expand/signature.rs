@@ -8,7 +8,7 @@ use syn::{
     TypeReference, WherePredicate,
 };
 
-use super::code;
+use super::quoting::code;
 use crate::model::{Cached, CompanionKind};
 
 /// The wrapper's signature: the user's, with names in place of patterns.

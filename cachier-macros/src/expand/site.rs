@@ -5,7 +5,8 @@ use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
 
 use super::hidden_names::{Names, trait_path};
-use super::{arguments, code, options};
+use super::quoting::code;
+use super::{arguments, options};
 use crate::model::{Cached, CompanionKind, Store, Typing};
 
 /// The static, with the function's options; `place` is `static NAME`, or a function that returns it.

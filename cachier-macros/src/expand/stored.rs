@@ -7,7 +7,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote_spanned};
 use syn::{GenericArgument, Ident, PathArguments, ReturnType, Type};
 
-use super::{code, krate_at, returned, signature};
+use super::quoting::{code, krate_at};
+use super::{returned, signature};
 use crate::model::{Cached, CompanionKind};
 use crate::parse::has_word;
 

@@ -3,7 +3,8 @@
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::quote_spanned;
 
-use super::{arguments, call, code, dispatch, returned, signature, site};
+use super::quoting::code;
+use super::{arguments, call, dispatch, returned, signature, site};
 use crate::model::Cached;
 
 /// The whole function.
