@@ -37,7 +37,7 @@ fn of_eight_processes_one_computes() {
         let computed = fs::read_to_string(dir.join("computed")).unwrap();
         assert_eq!(computed, "computed\n");
         let files = Files::at(&dir.join("cache"));
-        assert_eq!(files.all_but_ledgers(), [files.path(&files.key(1))]);
+        assert_eq!(files.all_but_shard_tables(), [files.path(&files.key(1))]);
     }
 }
 
@@ -54,7 +54,7 @@ fn a_killed_owner_frees_its_lease_at_once() {
     owner.kill();
     assert_eq!(files.load(&key), Some(files::entry(b"stale")));
     files.stored_under(files.granted(&key), b"fresh");
-    assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
+    assert_eq!(files.all_but_shard_tables(), [files.path(&key)]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_resumed_owner_overwrites_nothing_newer() {
         owner.tell("store");
         assert_eq!(owner.last_line(), "Superseded", "after {how}");
         assert_eq!(files.load(&key), newer);
-        assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
+        assert_eq!(files.all_but_shard_tables(), [files.path(&key)]);
     }
 }
 
@@ -122,7 +122,7 @@ fn a_kill_at_any_moment_breaks_nothing() {
         }
     }
     files.backend.cleanup(&files.scope, moment(0)).unwrap();
-    let held = files.all_but_ledgers();
+    let held = files.all_but_shard_tables();
     let usage = files.backend.usage(&files.scope).unwrap();
     let entries = held.iter().filter(|path| path.extension().is_none());
     assert_eq!(usage.entries, Some(entries.count() as u64));
@@ -145,7 +145,7 @@ fn usage_is_exact_after_writers_were_killed() {
         usage();
         pause(random.next() % 5000);
         writer.kill();
-        let entries = files.all_but_ledgers();
+        let entries = files.all_but_shard_tables();
         let entries = entries.iter().filter(|path| path.extension().is_none());
         assert_eq!(usage(), Some(entries.count() as u64));
     }

@@ -1,32 +1,32 @@
-//! Totals of a function, from the ledger or by counting.
+//! Totals of a function, from the shard table or by counting.
 
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::layout::Shard;
-use super::ledger::Ledger;
-use super::ledger_row::Totals;
 use super::scan::{self, ScannedEntry};
+use super::shard_row::Totals;
+use super::shard_table::ShardTable;
 
 /// How often to count while others invalidate counts.
 const MAX_COUNTS: u32 = 8;
 
-/// Totals of a function: from the ledger, or counted where it has none; `None` if others keep invalidating counts.
+/// Totals of a function: from the shard table, or counted where it has none; `None` if others keep invalidating counts.
 pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Option<Totals>> {
     for _ in 0..MAX_COUNTS {
-        let Some(ledger) = Ledger::lock_existing(scope)? else {
+        let Some(table) = ShardTable::lock_existing(scope)? else {
             return Ok(Some(Totals::default()));
         };
-        if let Some(totals) = ledger.totals(now)? {
+        if let Some(totals) = table.totals(now)? {
             return Ok(Some(totals));
         }
-        drop(ledger);
+        drop(table);
         for shard in Shard::all() {
             // One lock per shard, so that others wait only briefly.
-            let ledger = Ledger::lock(scope)?;
-            if !ledger.is_known(shard, now)? {
-                count(&ledger, scope, shard, now)?;
+            let table = ShardTable::lock(scope)?;
+            if !table.is_known(shard, now)? {
+                count(&table, scope, shard, now)?;
             }
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Option<Totals>
 
 /// Counts the entries of a shard, and records the result.
 pub(super) fn count(
-    ledger: &Ledger,
+    table: &ShardTable,
     scope: &Path,
     shard: Shard,
     now: SystemTime,
@@ -46,5 +46,5 @@ pub(super) fn count(
             totals.add(Totals::one(scanned.bytes));
         }
     }
-    ledger.record_count(shard, totals, now)
+    table.record_count(shard, totals, now)
 }

@@ -10,7 +10,7 @@ use crate::key::{Key, Scope};
 
 /// The paths of one key.
 pub(super) struct KeyPaths {
-    /// The function's folder, with its ledger.
+    /// The function's folder, with its shard table.
     pub(super) scope: PathBuf,
     pub(super) shard: Shard,
     /// The entry's folder.
@@ -30,8 +30,8 @@ pub(super) enum FileName {
     Foreign,
 }
 
-/// The ledger in a function's folder. No version has this name.
-pub(super) const LEDGER_FILE: &str = ".ledger";
+/// The shard table in a function's folder. No version has this name.
+pub(super) const SHARD_TABLE_FILE: &str = ".ledger";
 
 /// The folder of all entries with keys `cachier/2/…`. The first format had none, and no namespace is encoded with an
 /// `@`, so programs of the two formats do not collide.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::entry_file::{Temporary, version_at};
 use super::files::{NotAFile, existing, in_folder, open, open_or_create, remove_path};
 use super::layout::KeyPaths;
-use super::ledger::Ledger;
+use super::shard_table::ShardTable;
 use super::{lock, owner};
 use crate::backend::{EntryVersion, Lease};
 use crate::blocking;
@@ -35,7 +35,7 @@ pub(super) enum LeaseOutcome {
     Changed,
 }
 
-/// How long the removal of a lease that turned out needless may wait for the ledger: its caller is waiting, too.
+/// How long the removal of a lease that turned out needless may wait for the shard table: its caller is waiting, too.
 const MAX_NEEDLESS_WAIT: Duration = Duration::from_millis(20);
 
 /// How often a previous owner may end its lease during our request.
@@ -77,7 +77,7 @@ impl FileLease {
             if !is_changed(paths, seen)? {
                 return Ok(LeaseOutcome::Granted(lease));
             }
-            // Dropped, it leaves its file where somebody has the ledger just now; a file that stays is a dead owner's.
+            // Dropped, it leaves its file where somebody has the shard table just now; a file that stays is a dead owner's.
             let _ = blocking::inline(MAX_NEEDLESS_WAIT, || lease.end());
             return Ok(LeaseOutcome::Changed);
         }
@@ -96,7 +96,7 @@ impl FileLease {
             }
             owner::sign(&file)?;
             // A concurrent store has finished, or finds its lease ended.
-            let _ledger = Ledger::lock(&paths.scope)?;
+            let _table = ShardTable::lock(&paths.scope)?;
             if existing(written.move_to(&paths.lease))?.is_none() {
                 // Somebody took this process for stopped, and removed its temporary files.
                 continue;
@@ -117,8 +117,8 @@ impl FileLease {
         if !self.0.is_valid()? {
             return Ok(());
         }
-        match Ledger::lock_existing(&self.0.scope)? {
-            Some(ledger) => self.0.end_under(&ledger),
+        match ShardTable::lock_existing(&self.0.scope)? {
+            Some(table) => self.0.end_under(&table),
             None => Ok(()),
         }
     }
@@ -148,9 +148,9 @@ impl LeaseFile {
 
     /// Records this process as the owner; `false` if somebody has ended the lease.
     fn sign(&self) -> io::Result<bool> {
-        // A process that finds the previous owner gone ends its lease, after another look under the ledger's lock.
-        let _ledger = match owner::is_signed(&self.file)? {
-            true => Some(Ledger::lock(&self.scope)?),
+        // A process that finds the previous owner gone ends its lease, after another look under the shard table's lock.
+        let _table = match owner::is_signed(&self.file)? {
+            true => Some(ShardTable::lock(&self.scope)?),
             false => None,
         };
         if !self.is_valid()? {
@@ -167,7 +167,7 @@ impl LeaseFile {
 
     /// Ends the lease, unless it has ended. Under the lock, the path cannot become the next owner's between check and
     /// removal.
-    pub(super) fn end_under(&self, _ledger: &Ledger) -> io::Result<()> {
+    pub(super) fn end_under(&self, _table: &ShardTable) -> io::Result<()> {
         if self.is_valid()? {
             existing(fs::remove_file(&self.path))?;
         }
@@ -177,12 +177,12 @@ impl LeaseFile {
 
 impl Drop for FileLease {
     fn drop(&mut self) {
-        // May run in a task or after a timeout, and so cannot wait for the ledger. Otherwise the file stays, unlocked,
+        // May run in a task or after a timeout, and so cannot wait for the shard table. Otherwise the file stays, unlocked,
         // for the next owner or a cleanup.
         if let Ok(true) = self.0.is_valid()
-            && let Ok(Some(ledger)) = Ledger::try_lock(&self.0.scope)
+            && let Ok(Some(table)) = ShardTable::try_lock(&self.0.scope)
         {
-            let _ = self.0.end_under(&ledger);
+            let _ = self.0.end_under(&table);
         }
         if self.0.owner.is_current() {
             // Closing is not enough: child processes may have the file open.
@@ -193,7 +193,7 @@ impl Drop for FileLease {
 
 /// Ends a lease whose lock is held only by children of its owner.
 fn end_orphan(paths: &KeyPaths, file: &File) -> io::Result<()> {
-    if let Some(_ledger) = Ledger::lock_existing(&paths.scope)?
+    if let Some(_table) = ShardTable::lock_existing(&paths.scope)?
         && lock::is_at(file, &paths.lease)?
         && owner::has_ended(file)?
     {
@@ -205,7 +205,7 @@ fn end_orphan(paths: &KeyPaths, file: &File) -> io::Result<()> {
 /// Removes whatever is at the lease's path and cannot be one.
 fn remove_non_file(paths: &KeyPaths) -> io::Result<()> {
     // Under the lock, so that a lease created meanwhile is not removed.
-    let _ledger = Ledger::lock(&paths.scope)?;
+    let _table = ShardTable::lock(&paths.scope)?;
     match existing(open(&paths.lease)) {
         Err(error) if NotAFile::of(&error).is_some() => remove_path(&paths.lease).map(drop),
         opened => opened.map(drop),
@@ -230,7 +230,7 @@ mod tests {
     use crate::key::{Key, KeyHash, Scope, Version};
     use crate::{BlockingBackend, LeaseReply};
 
-    /// Half of the time that an operation without a deadline would wait for the ledger.
+    /// Half of the time that an operation without a deadline would wait for the shard table.
     const MAX_QUICK: Duration = Duration::from_millis(250);
 
     /// Whether something takes less than that in at least one attempt: the machine may be busy.
@@ -256,10 +256,10 @@ mod tests {
             let LeaseOutcome::Granted(lease) = request() else {
                 panic!("nobody else wants it");
             };
-            let _ledger = Ledger::lock(&paths.scope).unwrap();
+            let _table = ShardTable::lock(&paths.scope).unwrap();
             drop(lease);
         }));
-        assert!(paths.lease.exists(), "nothing goes without the ledger");
+        assert!(paths.lease.exists(), "nothing goes without the shard table");
 
         let LeaseOutcome::Granted(lease) = request() else {
             panic!("nobody holds it");
@@ -302,24 +302,24 @@ mod tests {
         leave_record(&paths);
         let slow = LeaseFile::new(open(&paths.lease).unwrap(), &paths);
         assert!(lock::try_lock(&slow.file).unwrap());
-        let ledger = Ledger::lock(&paths.scope).unwrap();
+        let table = ShardTable::lock(&paths.scope).unwrap();
         let signed = blocking::inline(Duration::from_millis(1), || slow.sign());
         assert!(signed.is_err(), "somebody is looking");
-        drop(ledger);
+        drop(table);
         assert!(slow.sign().unwrap());
         let request = FileLease::request(&paths, None).unwrap();
         assert!(matches!(request, LeaseOutcome::Held(Some(_))));
     }
 
     #[test]
-    fn waiting_for_the_ledger_is_bounded() {
+    fn waiting_for_the_shard_table_is_bounded() {
         let dir = tempfile::tempdir().unwrap();
         let backend = FileBackend::new(dir.path());
         assert!(is_quick(|| {
             let LeaseReply::Granted(lease) = backend.lease(&key(), None, MAX_QUICK).unwrap() else {
                 panic!("nobody else wants it");
             };
-            let _ledger = Ledger::lock(&KeyPaths::new(dir.path(), &key()).scope).unwrap();
+            let _table = ShardTable::lock(&KeyPaths::new(dir.path(), &key()).scope).unwrap();
             let released = blocking::inline(Duration::from_millis(1), || backend.release(lease));
             assert_eq!(released.unwrap_err().kind(), ErrorKind::Timeout);
         }));

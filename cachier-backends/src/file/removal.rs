@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use super::files::{NotAFile, existing, open, remove_path};
 use super::layout::{self, FileName, KeyPaths, Shard};
-use super::ledger::Ledger;
-use super::ledger_row::Totals;
 use super::scan::{self, ScannedEntry};
+use super::shard_row::Totals;
+use super::shard_table::ShardTable;
 use super::{counts, lock, owner};
 
 /// The longest that writing an entry may take. Older temporary files are abandoned.
@@ -26,12 +26,12 @@ const MAX_ATTEMPTS: u32 = 4;
 pub(super) fn remove(paths: &KeyPaths) -> io::Result<bool> {
     let mut removed = false;
     until_lock_is_kept(|| {
-        let Some(ledger) = Ledger::lock_existing(&paths.scope)? else {
+        let Some(table) = ShardTable::lock_existing(&paths.scope)? else {
             return Ok(IsLost(false));
         };
-        removed |= remove_entry(&ledger, paths.shard, &paths.entry)?.is_some();
+        removed |= remove_entry(&table, paths.shard, &paths.entry)?.is_some();
         remove_path(&paths.lease)?;
-        ledger.is_lost().map(IsLost)
+        table.is_lost().map(IsLost)
     })?;
     Ok(removed)
 }
@@ -42,9 +42,9 @@ pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
     for shard in scan::shards(scope)? {
         until_lock_is_kept(|| {
             // One lock for the whole shard: a concurrent store has finished, or finds its lease ended.
-            let ledger = Ledger::lock(scope)?;
-            cleared += clear_shard(&ledger, scope, shard, now)?;
-            ledger.is_lost().map(IsLost)
+            let table = ShardTable::lock(scope)?;
+            cleared += clear_shard(&table, scope, shard, now)?;
+            table.is_lost().map(IsLost)
         })?;
     }
     Ok(cleared)
@@ -63,12 +63,12 @@ fn until_lock_is_kept(mut attempt: impl FnMut() -> io::Result<IsLost>) -> io::Re
     Err(lock::LockTimedOut::error())
 }
 
-fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> io::Result<u64> {
+fn clear_shard(table: &ShardTable, scope: &Path, shard: Shard, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
     for path in scan::files(scope, shard)? {
         match FileName::of(&path) {
             FileName::Entry => {
-                cleared += u64::from(remove_entry(ledger, shard, &path)?.is_some());
+                cleared += u64::from(remove_entry(table, shard, &path)?.is_some());
             }
             FileName::Lease => drop(remove_path(&path)?),
             FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
@@ -82,7 +82,7 @@ fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> 
 /// Ends all leases on a function's entries.
 pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
     for shard in scan::shards(scope)? {
-        let _ledger = Ledger::lock(scope)?;
+        let _table = ShardTable::lock(scope)?;
         for path in scan::files(scope, shard)? {
             if FileName::of(&path) == FileName::Lease {
                 remove_path(&path)?;
@@ -101,20 +101,20 @@ pub(super) fn cleanup(
 ) -> io::Result<u64> {
     let mut removed = 0;
     for shard in scan::shards(scope)? {
-        let ledger = Ledger::lock(scope)?;
+        let table = ShardTable::lock(scope)?;
         for path in scan::files(scope, shard)? {
             match FileName::of(&path) {
                 FileName::Entry
                     if is_older(&path, shard, created_before)? && !is_leased(&path)? =>
                 {
-                    removed += u64::from(remove_entry(&ledger, shard, &path)?.is_some());
+                    removed += u64::from(remove_entry(&table, shard, &path)?.is_some());
                 }
-                FileName::Lease => remove_unheld(&ledger, &path)?,
+                FileName::Lease => remove_unheld(&table, &path)?,
                 FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
                 FileName::Entry | FileName::Foreign => {}
             }
         }
-        counts::count(&ledger, scope, shard, now)?;
+        counts::count(&table, scope, shard, now)?;
         remove_if_empty(scope, shard)?;
     }
     Ok(removed)
@@ -142,8 +142,8 @@ fn evict_some(
 ) -> io::Result<u64> {
     let mut evicted = 0;
     for some in oldest.chunks(EVICTION_BATCH) {
-        let ledger = Ledger::lock(scope)?;
-        let Some(mut totals) = ledger.totals(now)? else {
+        let table = ShardTable::lock(scope)?;
+        let Some(mut totals) = table.totals(now)? else {
             break;
         };
         for found in some {
@@ -151,7 +151,7 @@ fn evict_some(
                 return Ok(evicted);
             }
             if !is_replaced(found)?
-                && let Some(gone) = remove_entry(&ledger, found.shard, &found.path)?
+                && let Some(gone) = remove_entry(&table, found.shard, &found.path)?
             {
                 totals.subtract(gone);
                 evicted += 1;
@@ -181,14 +181,14 @@ fn evictable(scope: &Path) -> io::Result<Vec<ScannedEntry>> {
 
 /// Removes an entry under the lock; returns its totals, if it existed.
 pub(super) fn remove_entry(
-    ledger: &Ledger,
+    table: &ShardTable,
     shard: Shard,
     entry: &Path,
 ) -> io::Result<Option<Totals>> {
     let Some(metadata) = existing(fs::symlink_metadata(entry))? else {
         return Ok(None);
     };
-    let update = ledger.begin_update(shard);
+    let update = table.begin_update(shard);
     let removed = remove_path(entry)?;
     let gone = removed.map(|()| Totals::one(metadata.len()));
     update.commit(Totals::default(), gone.unwrap_or_default());
@@ -196,7 +196,7 @@ pub(super) fn remove_entry(
 }
 
 /// Removes the lease of a dead owner.
-fn remove_unheld(_ledger: &Ledger, lease: &Path) -> io::Result<()> {
+fn remove_unheld(_table: &ShardTable, lease: &Path) -> io::Result<()> {
     if !is_held(lease)? {
         remove_path(lease)?;
     }

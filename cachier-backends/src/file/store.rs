@@ -7,8 +7,8 @@ use super::entry_file::{MAX_ENTRY_BYTES, Temporary, version_at};
 use super::files::existing;
 use super::layout::KeyPaths;
 use super::lease::LeaseFile;
-use super::ledger::Ledger;
-use super::ledger_row::Totals;
+use super::shard_row::Totals;
+use super::shard_table::ShardTable;
 use super::{counts, removal};
 use crate::backend::{EntryVersion, Lease, StoreReply, StoreRequest};
 
@@ -26,48 +26,48 @@ pub(super) fn store(paths: &KeyPaths, request: &StoreRequest<'_>) -> io::Result<
         None => Condition::Always,
         Some(lease) => Condition::under(lease)?,
     };
-    let Some(ledger) = write(paths, request, &condition)? else {
+    let Some(table) = write(paths, request, &condition)? else {
         return Ok(StoreReply::Superseded);
     };
     let Some(capacity) = request.capacity_bytes else {
         return Ok(StoreReply::Stored { evicted: 0 });
     };
     // The entry is stored, whether or not this fails; the next store makes room for both.
-    let evicted = make_room(ledger, paths, capacity, SystemTime::now()).unwrap_or(0);
+    let evicted = make_room(table, paths, capacity, SystemTime::now()).unwrap_or(0);
     Ok(StoreReply::Stored { evicted })
 }
 
 /// Removes the entry of a lease, if it is still there; whether it was, or `None` if the lease has ended or the entry has changed.
 pub(super) fn vacate(paths: &KeyPaths, lease: &Lease) -> io::Result<Option<bool>> {
     let file = file_of(lease)?;
-    let ledger = Ledger::lock(&paths.scope)?;
+    let table = ShardTable::lock(&paths.scope)?;
     let there = version_at(&paths.entry)?.map(|(version, _)| version);
     let is_changed = there.is_some() && there.as_ref() != lease.seen();
     if is_changed || !file.is_valid()? {
         return Ok(None);
     }
-    let removed = removal::remove_entry(&ledger, paths.shard, &paths.entry)?;
+    let removed = removal::remove_entry(&table, paths.shard, &paths.entry)?;
     Ok(Some(removed.is_some()))
 }
 
-/// Writes an entry and moves it into place if the condition holds; returns the locked ledger.
+/// Writes an entry and moves it into place if the condition holds; returns the locked shard table.
 fn write(
     paths: &KeyPaths,
     request: &StoreRequest<'_>,
     condition: &Condition<'_>,
-) -> io::Result<Option<Ledger>> {
+) -> io::Result<Option<ShardTable>> {
     for _ in 0..MAX_ATTEMPTS {
         // Before locking, as writing may take long.
         let written = Temporary::write(&paths.folder, request.entry, request.created)?;
-        let ledger = Ledger::lock(&paths.scope)?;
+        let table = ShardTable::lock(&paths.scope)?;
         match put(
-            &ledger,
+            &table,
             paths,
             written,
             request.entry.len() as u64,
             condition,
         )? {
-            PutOutcome::Done => return Ok(Some(ledger)),
+            PutOutcome::Done => return Ok(Some(table)),
             PutOutcome::Refused => return Ok(None),
             PutOutcome::Displaced => {}
         }
@@ -79,15 +79,20 @@ fn write(
 ///
 /// An outdated count is renewed for the entry's shard only: counting the whole folder would delay the caller, and other
 /// shards are counted with entries of their own.
-fn make_room(ledger: Ledger, paths: &KeyPaths, capacity: u64, now: SystemTime) -> io::Result<u64> {
-    if !ledger.is_known(paths.shard, now)? {
-        counts::count(&ledger, &paths.scope, paths.shard, now)?;
+fn make_room(
+    table: ShardTable,
+    paths: &KeyPaths,
+    capacity: u64,
+    now: SystemTime,
+) -> io::Result<u64> {
+    if !table.is_known(paths.shard, now)? {
+        counts::count(&table, &paths.scope, paths.shard, now)?;
     }
     let fits = |totals: Totals| totals.bytes <= capacity;
-    if ledger.recorded_totals()?.is_some_and(fits) {
+    if table.recorded_totals()?.is_some_and(fits) {
         return Ok(0);
     }
-    drop(ledger);
+    drop(table);
     removal::evict(&paths.scope, capacity, now)
 }
 
@@ -131,7 +136,7 @@ enum PutOutcome {
 
 /// Moves a written entry into place if the condition holds.
 fn put(
-    ledger: &Ledger,
+    table: &ShardTable,
     paths: &KeyPaths,
     written: Temporary,
     length: u64,
@@ -145,14 +150,14 @@ fn put(
     let (version, replaced) = before.unzip();
     if !condition.holds_for(version.as_ref())? {
         if let Condition::Leased(lease, _) = condition {
-            lease.end_under(ledger)?;
+            lease.end_under(table)?;
         }
         return Ok(PutOutcome::Refused);
     }
-    let update = ledger.begin_update(paths.shard);
+    let update = table.begin_update(paths.shard);
     if existing(written.move_to(&paths.entry))?.is_none() {
         // If this process itself was stopped it does not retry: its entry may be outdated.
-        let outcome = match ledger.is_lost()? {
+        let outcome = match table.is_lost()? {
             true => PutOutcome::Refused,
             false => PutOutcome::Displaced,
         };
@@ -161,7 +166,7 @@ fn put(
     }
     // The entry is stored now. A lease that cannot be ended ends with its owner.
     if let Condition::Leased(lease, _) = condition {
-        let _ = lease.end_under(ledger);
+        let _ = lease.end_under(table);
     }
     let gone = replaced.map(Totals::one).unwrap_or_default();
     update.commit(Totals::one(length), gone);
@@ -201,17 +206,17 @@ mod tests {
             entries: 3,
             bytes: 30,
         };
-        let ledger = Ledger::lock(&scope).unwrap();
-        Shard::all().for_each(|shard| ledger.record_count(shard, wrong, now - DAY).unwrap());
-        drop(ledger);
+        let table = ShardTable::lock(&scope).unwrap();
+        Shard::all().for_each(|shard| table.record_count(shard, wrong, now - DAY).unwrap());
+        drop(table);
 
         put(2);
 
-        let ledger = Ledger::lock(&scope).unwrap();
-        let known = Shard::all().filter(|shard| ledger.is_known(*shard, now).unwrap());
+        let table = ShardTable::lock(&scope).unwrap();
+        let known = Shard::all().filter(|shard| table.is_known(*shard, now).unwrap());
         assert_eq!(known.count(), 1, "only where the entry is");
-        let noted = ledger.recorded_totals().unwrap().unwrap();
+        let noted = table.recorded_totals().unwrap().unwrap();
         assert_eq!(noted.entries, 3 * 255 + 1);
-        assert_eq!(ledger.totals(now).unwrap(), None);
+        assert_eq!(table.totals(now).unwrap(), None);
     }
 }

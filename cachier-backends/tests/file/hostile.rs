@@ -129,7 +129,7 @@ fn with_each(place: fn(&Files) -> PathBuf, attempt: fn(&Files) -> Result<(), Err
     }
 }
 
-fn ledger(files: &Files) -> PathBuf {
+fn shard_table(files: &Files) -> PathBuf {
     files
         .backend
         .scope_dir(&files.scope)
@@ -154,33 +154,37 @@ fn store(files: &Files, capacity: Option<u64>) -> Result<StoreReply, Error> {
 
 /// The attempt must fail.
 fn must_fail<R>(result: Result<R, Error>) -> Result<(), Error> {
-    assert!(result.is_err(), "it cannot work without the ledger");
+    assert!(result.is_err(), "it cannot work without the shard table");
     result.map(drop)
 }
 
 #[test]
-fn stores_fail_without_a_proper_ledger() {
-    with_each(ledger, |files| must_fail(store(files, None)));
-    with_each(ledger, |files| must_fail(store(files, Some(1_000_000))));
+fn stores_fail_without_a_proper_shard_table() {
+    with_each(shard_table, |files| must_fail(store(files, None)));
+    with_each(shard_table, |files| {
+        must_fail(store(files, Some(1_000_000)))
+    });
 }
 
 #[test]
-fn removals_fail_without_a_proper_ledger() {
-    with_each(ledger, |files| {
+fn removals_fail_without_a_proper_shard_table() {
+    with_each(shard_table, |files| {
         must_fail(files.backend.remove(&files.key(1)))
     });
-    with_each(ledger, |files| must_fail(files.backend.clear(&files.scope)));
-    with_each(ledger, |files| {
+    with_each(shard_table, |files| {
+        must_fail(files.backend.clear(&files.scope))
+    });
+    with_each(shard_table, |files| {
         must_fail(files.backend.clear_leases(&files.scope))
     });
-    with_each(ledger, |files| {
+    with_each(shard_table, |files| {
         must_fail(files.backend.cleanup(&files.scope, SystemTime::now()))
     });
 }
 
 #[test]
-fn whatever_stands_for_the_ledger_entries_are_served() {
-    with_each(ledger, |files| {
+fn entries_are_served_whatever_the_shard_table_is() {
+    with_each(shard_table, |files| {
         assert_eq!(files.load(&files.key(1)), Some(files::entry(b"value")));
         must_fail(files.backend.usage(&files.scope))
     });

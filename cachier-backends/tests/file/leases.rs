@@ -24,7 +24,7 @@ fn nothing_is_left_of_leases_that_ended() {
     assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
     files.backend.clear_leases(&files.scope).unwrap();
     drop(lease);
-    assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
+    assert_eq!(files.all_but_shard_tables(), [files.path(&key)]);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn two_never_own_one_lease() {
             });
         }
     });
-    assert_eq!(files.all_but_ledgers(), Vec::<PathBuf>::new());
+    assert_eq!(files.all_but_shard_tables(), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -143,21 +143,21 @@ fn a_read_only_folder_is_denied() {
     assert!(files.load(&files.key(1)).is_some());
 }
 
-/// Holds the ledger's lock, like a stopped process.
-fn held_ledger(files: &Files) -> fs::File {
-    let ledger = fs::File::options()
+/// Holds the shard table's lock, like a stopped process.
+fn held_shard_table(files: &Files) -> fs::File {
+    let table = fs::File::options()
         .write(true)
         .open(&files.all()[0])
         .unwrap();
-    ledger.lock().unwrap();
-    ledger
+    table.lock().unwrap();
+    table
 }
 
 #[test]
 fn a_stuck_lock_is_taken_away() {
     let files = Files::new();
     files.store(&files.key(1), b"value");
-    let _held = held_ledger(&files);
+    let _held = held_shard_table(&files);
     // A hit needs no lock.
     assert!(files.load(&files.key(1)).is_some());
     assert!(files.backend.remove(&files.key(1)).unwrap());
@@ -174,7 +174,7 @@ fn a_lock_timeout_is_not_the_stores_fault() {
     files.store(&files.key(1), b"value");
     // Its holder was active just now. In at least one attempt, as the machine may be busy.
     let error = (0..5).find_map(|_| {
-        let held = held_ledger(&files);
+        let held = held_shard_table(&files);
         held.set_modified(std::time::SystemTime::now()).unwrap();
         let remove = || files.backend.remove(&files.key(1));
         blocking::inline(Duration::from_millis(10), remove).err()
@@ -188,7 +188,7 @@ fn a_lock_timeout_is_not_the_stores_fault() {
 fn a_removal_waits_within_its_allowance() {
     let files = Files::new();
     files.store(&files.key(1), b"value");
-    let held = held_ledger(&files);
+    let held = held_shard_table(&files);
     thread::scope(|scope| {
         scope.spawn(move || {
             let began = Instant::now();

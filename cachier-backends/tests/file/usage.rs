@@ -27,7 +27,7 @@ fn usage_stays_exact_without_scanning() {
             });
         }
     });
-    let held = files.all_but_ledgers();
+    let held = files.all_but_shard_tables();
     let lengths = held.iter().map(|path| fs::metadata(path).unwrap().len());
     let (entries, bytes) = (held.len() as u64, lengths.sum());
     assert!(entries >= 200);
@@ -36,25 +36,25 @@ fn usage_stays_exact_without_scanning() {
         (Some(entries), Some(bytes))
     );
     // The recorded totals include a file removed behind our back, until a cleanup.
-    fs::remove_file(&files.all_but_ledgers()[0]).unwrap();
+    fs::remove_file(&files.all_but_shard_tables()[0]).unwrap();
     assert_eq!(usage().entries, Some(entries));
     files.backend.cleanup(&files.scope, moment(0)).unwrap();
     assert_eq!(usage().entries, Some(entries - 1));
 }
 
 #[test]
-fn a_broken_ledger_is_counted_anew() {
+fn a_broken_shard_table_is_counted_anew() {
     let files = Files::new();
     files.store(&files.key(1), b"one");
     files.store(&files.key(2), b"two");
-    let ledger = files.all()[0].clone();
+    let table = files.all()[0].clone();
     let bytes = 2 * files::entry(b"one").len() as u64;
     let expected = Usage::new(Some(2), Some(bytes));
     for broken in [&b""[..], b"short", &[0xff; 32], &[0; 5000]] {
-        fs::write(&ledger, broken).unwrap();
+        fs::write(&table, broken).unwrap();
         assert_eq!(files.backend.usage(&files.scope).unwrap(), expected);
     }
-    fs::remove_file(&ledger).unwrap();
+    fs::remove_file(&table).unwrap();
     assert_eq!(files.backend.usage(&files.scope).unwrap(), expected);
 }
 
@@ -78,7 +78,7 @@ fn the_capacity_holds_over_several_writers_and_versions() {
         }
     });
     let files = Files::at(dir.path());
-    let kept = files.all_but_ledgers();
+    let kept = files.all_but_shard_tables();
     let bytes: u64 = kept
         .iter()
         .map(|path| fs::metadata(path).unwrap().len())
@@ -153,7 +153,11 @@ fn clear_leaves_no_folders_of_old_versions() {
     }
     assert_eq!(files.backend.clear(&files.scope).unwrap(), Some(20));
     let scope = files.backend.scope_dir(&files.scope).unwrap();
-    assert_eq!(fs::read_dir(scope).unwrap().count(), 1, "the ledger alone");
+    assert_eq!(
+        fs::read_dir(scope).unwrap().count(),
+        1,
+        "the shard table alone"
+    );
     files.store(&files.key(1), b"value");
     assert!(files.load(&files.key(1)).is_some());
 }

@@ -118,8 +118,8 @@ impl Files {
         files
     }
 
-    /// All files but the ledgers.
-    pub fn all_but_ledgers(&self) -> Vec<PathBuf> {
+    /// All files but the shard tables.
+    pub fn all_but_shard_tables(&self) -> Vec<PathBuf> {
         let mut files = self.all();
         files.retain(|path| !path.ends_with(".ledger"));
         files

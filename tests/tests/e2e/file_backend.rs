@@ -90,7 +90,7 @@ fn start_callers(test: &str, count: usize, folder: &Path) -> Vec<Process> {
     callers
 }
 
-/// Everything in the folder but entries and ledgers.
+/// Everything in the folder but entries and shard tables.
 fn left_over(folder: &Path) -> Vec<String> {
     let mut files = files(folder);
     let entries = entries(folder);

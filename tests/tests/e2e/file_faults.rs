@@ -176,11 +176,11 @@ fn a_held_lock_costs_only_the_budget() {
 
     in_folder(|folder| {
         triple(1);
-        let ledger = files(folder)
+        let table = files(folder)
             .into_iter()
             .find(|path| path.ends_with(".ledger"));
-        let ledger = fs::File::open(ledger.unwrap()).unwrap();
-        ledger.lock().unwrap();
+        let table = fs::File::open(table.unwrap()).unwrap();
+        table.lock().unwrap();
         // In at least one attempt: the machine may be busy.
         let is_quick = (0..5).any(|_| {
             let began = Instant::now();
@@ -191,7 +191,7 @@ fn a_held_lock_costs_only_the_budget() {
             error.kind() == ErrorKind::Timeout && took < Duration::from_millis(400)
         });
         assert!(is_quick);
-        ledger.unlock().unwrap();
+        table.unlock().unwrap();
         assert_eq!(triple(2), 6);
         assert_eq!(outcome!(triple(2)), Outcome::Hit);
     });

@@ -47,12 +47,12 @@ fn file(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_link_for_the_ledger_blocks_nothing() {
+fn a_link_for_the_shard_table_blocks_nothing() {
     in_folder(|folder| {
         double(21);
-        let ledger = file(folder, ".ledger");
-        fs::remove_file(&ledger).unwrap();
-        symlink(folder.join("target"), &ledger).unwrap();
+        let table = file(folder, ".ledger");
+        fs::remove_file(&table).unwrap();
+        symlink(folder.join("target"), &table).unwrap();
         assert_eq!(call(21).outcome, Outcome::Hit);
         for number in 0..20 {
             let missed = call(number + 100);
@@ -62,11 +62,11 @@ fn a_link_for_the_ledger_blocks_nothing() {
                 "the store works but for this"
             );
             let error = missed.backend_error.unwrap();
-            assert!(error.to_string().starts_with(ledger.to_str().unwrap()));
+            assert!(error.to_string().starts_with(table.to_str().unwrap()));
         }
         assert!(double::clear_cache().is_err());
         assert!(!folder.join("target").exists());
-        fs::remove_file(&ledger).unwrap();
+        fs::remove_file(&table).unwrap();
         assert_eq!(double::clear_cache().unwrap(), Some(1));
     });
 }

@@ -15,26 +15,26 @@ double!(backend = "file");
 
 triple!(backend = "file");
 
-/// The ledger that a process is to lock.
-const LEDGER: &str = "CACHIER_TEST_LEDGER";
+/// The shard table that a process is to lock.
+const SHARD_TABLE: &str = "CACHIER_TEST_SHARD_TABLE";
 
 /// Limit for an operation that takes the lock away.
 const LOCK_TAKEOVER_LIMIT: Duration = Duration::from_secs(3);
 
-/// Starts processes that lock every ledger in a folder, and stops them.
+/// Starts processes that lock every shard table in a folder, and stops them.
 fn stopped_holders(test: &str, folder: &Path) -> Vec<Process> {
-    let ledgers = files(folder)
+    let tables = files(folder)
         .into_iter()
         .filter(|path| path.ends_with(".ledger"));
-    let hold = |ledger| {
+    let hold = |table| {
         let holder = Process::start(&format!("file_stopped::{test}"), "hold", |command| {
-            command.env(LEDGER, ledger);
+            command.env(SHARD_TABLE, table);
         });
         assert_eq!(holder.line(), "locked");
         holder.signal(Signal::STOP);
         holder
     };
-    ledgers.map(hold).collect()
+    tables.map(hold).collect()
 }
 
 /// Holds the lock until killed, if that is this process's part.
@@ -42,8 +42,8 @@ fn holds() -> bool {
     if part().is_none() {
         return false;
     }
-    let ledger = fs::File::open(std::env::var_os(LEDGER).unwrap()).unwrap();
-    ledger.lock().unwrap();
+    let table = fs::File::open(std::env::var_os(SHARD_TABLE).unwrap()).unwrap();
+    table.lock().unwrap();
     say("locked");
     std::thread::park();
     true

@@ -1,7 +1,7 @@
 //! The size of a function's entries per shard, and the lock under which entries change.
 //!
-//! A holder of the lock may be stopped. A waiter that sees no activity replaces the ledger, and removes what the holder
-//! was about to move into place: see [`replace`](Ledger::replace).
+//! A holder of the lock may be stopped. A waiter that sees no activity replaces the shard table, and removes what the holder
+//! was about to move into place: see [`replace`](ShardTable::replace).
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,13 +10,13 @@ use std::time::{Instant, SystemTime};
 
 use super::entry_file::{Temporary, remove_unfinished};
 use super::files::{existing, in_folder, open_or_create};
-use super::layout::{LEDGER_FILE, Shard};
-use super::ledger_row::{ROW_BYTES, Row, Totals, row_offset};
+use super::layout::{SHARD_TABLE_FILE, Shard};
 use super::lock::{self, LockAttempt, LockTimedOut, LockTimeout};
 use super::lock_queue::{QueuePosition, enqueue};
+use super::shard_row::{ROW_BYTES, Row, Totals, row_offset};
 
-/// The locked ledger of a function. While it exists, nobody else adds or removes entries of the function.
-pub(super) struct Ledger {
+/// The locked shard table of a function, a row for each shard. While it exists, nobody else adds or removes entries.
+pub(super) struct ShardTable {
     file: File,
     scope: PathBuf,
     since: Instant,
@@ -24,23 +24,23 @@ pub(super) struct Ledger {
     _position: Option<QueuePosition>,
 }
 
-/// How often the ledger may be replaced while it is being locked.
+/// How often the shard table may be replaced while it is being locked.
 const MAX_REPLACEMENTS: u32 = 64;
 
-impl Ledger {
-    /// Locks a function's ledger, creating the function's folder if need be.
+impl ShardTable {
+    /// Locks a function's shard table, creating the function's folder if need be.
     pub(super) fn lock(scope: &Path) -> io::Result<Self> {
         in_folder(scope, || Self::lock_in(scope))
     }
 
-    /// Locks a function's ledger, if the function has a folder.
+    /// Locks a function's shard table, if the function has a folder.
     pub(super) fn lock_existing(scope: &Path) -> io::Result<Option<Self>> {
         existing(Self::lock_in(scope))
     }
 
-    /// Locks a function's ledger, if the function has a folder and the lock is free.
+    /// Locks a function's shard table, if the function has a folder and the lock is free.
     pub(super) fn try_lock(scope: &Path) -> io::Result<Option<Self>> {
-        let path = scope.join(LEDGER_FILE);
+        let path = scope.join(SHARD_TABLE_FILE);
         let Some(file) = existing(open_or_create(&path))? else {
             return Ok(None);
         };
@@ -50,7 +50,7 @@ impl Ledger {
 
     fn lock_in(scope: &Path) -> io::Result<Self> {
         let timeout = LockTimeout::of_this_thread();
-        let position = enqueue(&scope.join(LEDGER_FILE), timeout.deadline())
+        let position = enqueue(&scope.join(SHARD_TABLE_FILE), timeout.deadline())
             .ok_or_else(LockTimedOut::error)?;
         Self::lock_by(scope, &timeout, Some(position))
     }
@@ -60,7 +60,7 @@ impl Ledger {
         timeout: &LockTimeout,
         mut position: Option<QueuePosition>,
     ) -> io::Result<Self> {
-        let path = scope.join(LEDGER_FILE);
+        let path = scope.join(SHARD_TABLE_FILE);
         for _ in 0..MAX_REPLACEMENTS {
             let file = open_or_create(&path)?;
             match lock::lock_within(&file, timeout)? {
@@ -88,13 +88,13 @@ impl Ledger {
         }
     }
 
-    /// Replaces the ledger of an inactive holder by a new, locked one; `None` if somebody else has.
+    /// Replaces the shard table of an inactive holder by a new, locked one; `None` if somebody else has.
     ///
     /// The holder may resume at any moment. Temporary files that it could still move into place are removed before
     /// anybody else gets the lock. Anything else that it may do removes an entry or a lease, which costs a computation
     /// at most; and it notices, and has the shard counted again.
     fn replace(scope: &Path, stuck: &File) -> io::Result<Option<File>> {
-        let path = scope.join(LEDGER_FILE);
+        let path = scope.join(SHARD_TABLE_FILE);
         let written = Temporary::write(scope, b"", SystemTime::now())?;
         let file = written.open()?;
         if !lock::try_lock(&file)? {
@@ -110,10 +110,10 @@ impl Ledger {
         Ok(lock::is_at(&file, &path)?.then_some(file))
     }
 
-    /// Whether the ledger has been replaced because its holder seemed to be stopped.
+    /// Whether the shard table has been replaced because its holder seemed to be stopped.
     pub(super) fn is_lost(&self) -> io::Result<bool> {
         Ok(lock::may_be_lost(self.since)
-            && !lock::is_at(&self.file, &self.scope.join(LEDGER_FILE))?)
+            && !lock::is_at(&self.file, &self.scope.join(SHARD_TABLE_FILE))?)
     }
 
     /// Totals of all shards, if all were counted recently.
@@ -148,13 +148,13 @@ impl Ledger {
 
     /// Begins an update of a shard.
     pub(super) fn begin_update(&self, shard: Shard) -> ShardUpdate<'_> {
-        // An unreadable ledger counts as unknown, and is counted again in a while.
+        // An unreadable shard table counts as unknown, and is counted again in a while.
         let before = self.row(shard).ok().flatten();
         if before.is_some() {
             let _ = self.forget(shard);
         }
         ShardUpdate {
-            ledger: self,
+            table: self,
             shard,
             before,
         }
@@ -198,7 +198,7 @@ impl Ledger {
 /// An unfinished update of a shard. The shard's totals are unknown until it is committed: if the process is killed
 /// before that, the shard is counted again.
 pub(super) struct ShardUpdate<'a> {
-    ledger: &'a Ledger,
+    table: &'a ShardTable,
     shard: Shard,
     before: Option<Row>,
 }
@@ -206,30 +206,30 @@ pub(super) struct ShardUpdate<'a> {
 impl ShardUpdate<'_> {
     /// Records what was added to and removed from the shard.
     pub(super) fn commit(self, added: Totals, gone: Totals) {
-        let (ledger, shard) = (self.ledger, self.shard);
+        let (table, shard) = (self.table, self.shard);
         if let Some(mut row) = self.before {
             row.totals.add(added);
             row.totals.subtract(gone);
             // A failed write leaves the totals unknown.
-            let _ = ledger.write(shard, row.to_bytes());
+            let _ = table.write(shard, row.to_bytes());
         }
-        if let Ok(true) = ledger.is_lost() {
+        if let Ok(true) = table.is_lost() {
             self.forget_in_successor();
         }
     }
 
-    /// Makes the shard's totals unknown in the ledger that has replaced this one.
+    /// Makes the shard's totals unknown in the shard table that has replaced this one.
     #[cold]
     fn forget_in_successor(&self) {
         // This thread is at the head of the queue already.
         let timeout = LockTimeout::of_this_thread();
-        if let Ok(ledger) = Ledger::lock_by(&self.ledger.scope, &timeout, None) {
-            let _ = ledger.forget(self.shard);
+        if let Ok(table) = ShardTable::lock_by(&self.table.scope, &timeout, None) {
+            let _ = table.forget(self.shard);
         }
     }
 }
 
-impl Drop for Ledger {
+impl Drop for ShardTable {
     fn drop(&mut self) {
         // Closing is not enough: a forked process may have the file open.
         let _ = self.file.unlock();
@@ -263,11 +263,11 @@ mod tests {
         totals.unwrap().unwrap().entries
     }
 
-    /// The ledger, locked by a process outside this one's queue.
-    fn held_elsewhere(paths: &KeyPaths) -> Ledger {
-        let file = open_or_create(&paths.scope.join(LEDGER_FILE)).unwrap();
+    /// The shard table, locked by a process outside this one's queue.
+    fn held_elsewhere(paths: &KeyPaths) -> ShardTable {
+        let file = open_or_create(&paths.scope.join(SHARD_TABLE_FILE)).unwrap();
         assert!(lock::try_lock(&file).unwrap());
-        Ledger::locked(file, &paths.scope, None)
+        ShardTable::locked(file, &paths.scope, None)
     }
 
     #[test]
@@ -276,12 +276,12 @@ mod tests {
         let paths = paths(dir.path());
         let written = write(&paths);
         assert_eq!(entries(&paths), 0);
-        let ledger = Ledger::lock(&paths.scope).unwrap();
-        let update = ledger.begin_update(paths.shard);
+        let table = ShardTable::lock(&paths.scope).unwrap();
+        let update = table.begin_update(paths.shard);
         written.move_to(&paths.entry).unwrap();
         // Here the process is killed.
         let _ = update;
-        drop(ledger);
+        drop(table);
         assert_eq!(entries(&paths), 1);
     }
 

@@ -1,4 +1,4 @@
-//! The rows of a ledger, one for each shard.
+//! The rows of a shard table, one for each shard.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,7 +25,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Parses a row; `None` if there is none, as in a new ledger or a foreign file.
+    /// Parses a row; `None` if there is none, as in a new shard table or a foreign file.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(8 * at..)?.first_chunk()?));
         let numbers = [number(0)?, number(1)?, number(2)?];
