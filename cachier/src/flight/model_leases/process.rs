@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use shuttle::thread::{self, JoinHandle};
 
-use self::caller::Caller;
 use super::store::{Claim, Reply, Shared};
 use super::variant::Variant;
 use crate::decision::{Intent, OnStale, Rules};
@@ -103,17 +102,6 @@ impl Process {
             has_forgotten: AtomicBool::new(false),
             background: Mutex::default(),
         }))
-    }
-
-    /// Carries out one call, which must not return anything outdated when it began, unless it could load nothing.
-    pub(super) fn call(&'static self, call: Call) {
-        let invalidated = lock(&self.shared).invalidated;
-        let mut caller = Caller::new(self, call);
-        let value = caller.look_up();
-        assert!(
-            value >= invalidated || caller.has_failed(),
-            "a call is given what was invalidated before"
-        );
     }
 
     /// A change of the source, and its invalidation by another process.

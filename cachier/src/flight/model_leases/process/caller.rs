@@ -11,9 +11,22 @@ use crate::decision::{Action, ClaimState, Intent, Stored, decide};
 use crate::flight::model_leases::store::{Claim, Entry, Shared};
 use crate::flight::model_leases::variant::Variant;
 use crate::flight::{ComputationId, Flight, FlightResult, Joined, LookupResult, Recheck, Validity};
-use crate::sync::Arc;
+use crate::sync::{Arc, lock};
 
-pub(super) struct Caller {
+impl Process {
+    /// Carries out one call, which must not return anything outdated when it began, unless it could load nothing.
+    pub(in crate::flight::model_leases) fn call(&'static self, call: Call) {
+        let invalidated = lock(&self.shared).invalidated;
+        let mut caller = Caller::new(self, call);
+        let value = caller.look_up();
+        assert!(
+            value >= invalidated || caller.has_failed(),
+            "a call is given what was invalidated before"
+        );
+    }
+}
+
+struct Caller {
     process: &'static Process,
     call: Call,
     claim_state: ClaimState,
@@ -28,7 +41,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(process: &'static Process, call: Call) -> Self {
+    fn new(process: &'static Process, call: Call) -> Self {
         Self {
             process,
             call,
@@ -44,12 +57,12 @@ impl Caller {
     }
 
     /// Whether the store has failed it.
-    pub(super) fn has_failed(&self) -> bool {
+    fn has_failed(&self) -> bool {
         self.lookup == LookupResult::Failed
     }
 
     /// The call's value.
-    pub(super) fn look_up(&mut self) -> u64 {
+    fn look_up(&mut self) -> u64 {
         let Call {
             max_age, intent, ..
         } = self.call;
