@@ -1,4 +1,5 @@
-//! The page of the attribute and the README: each argument stands in the tables of both, and in an example that is compiled.
+//! Each argument stands in the tables of the attribute's page and of the README, and in an example of the guide, which is
+//! compiled.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,6 +12,7 @@ use super::arguments::NAMES;
 use crate::diagnostics::Errors;
 
 const PAGE: &str = "cachier/src/attribute.md";
+const EXAMPLES: &str = "cachier/src/guide/arguments.md";
 const README: &str = "README.md";
 
 fn read(file: &str) -> String {
@@ -20,7 +22,7 @@ fn read(file: &str) -> String {
 
 #[test]
 fn each_argument_has_an_example() {
-    let used = used_in_examples(&read(PAGE));
+    let used = used_in_examples(&read(EXAMPLES));
     for name in NAMES {
         assert!(used.contains(*name), "`{name}` has no example");
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cachier_modules::{anchors, blocks, links};
+use cachier_modules::{anchors, blocks, excessive_lines, links};
 
 /// Read where they are: their links are paths.
 const PAGES: [&str; 8] = [
@@ -182,6 +182,14 @@ fn pages_are_in_the_guide_and_its_index() {
     for page in guide() {
         assert!(module.contains(&format!("\"guide/{page}.md\"")), "{page}");
         assert!(page == "index" || linked.contains(&page), "{page}");
+    }
+}
+
+#[test]
+fn documents_have_at_most_500_lines() {
+    let documents = PAGES.into_iter().map(str::to_owned);
+    for document in documents.chain(documentation()) {
+        assert_eq!(excessive_lines(&read(&document)), None, "{document}");
     }
 }
 
