@@ -251,6 +251,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Calls that other processes' leases keep from a recomputation: the first asks for the lease, and one a second later.
+///
+/// # Panics
+/// If another one asks.
+pub fn assert_that_leases_are_rarely_asked_for(map: &MapBackend, call: impl Fn()) {
+    map.set(Fault::OthersCompute);
+    let before = map.asked_for_leases();
+    let asked = || {
+        call();
+        cachier::flush();
+        map.asked_for_leases() - before
+    };
+    (0..10).for_each(|_| assert_eq!(asked(), 1));
+    Clock::advance(Duration::from_secs(1));
+    assert_eq!(asked(), 2, "that process may have died");
+}
+
 /// Runs a test in a context whose backend `map` is this one.
 ///
 /// # Panics

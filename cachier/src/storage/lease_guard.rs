@@ -134,11 +134,9 @@ mod tests {
     use std::sync::atomic::AtomicU64;
     use std::sync::atomic::Ordering::SeqCst;
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use cachier_backends as backends;
-    use std::time::SystemTime;
-
     use cachier_backends::entry::Header;
     use cachier_backends::{
         BoxFuture, Capabilities, Capability, Change, Key, Loaded, Scope, StoreReply, StoreRequest,
@@ -270,6 +268,22 @@ mod tests {
         LeaseGuard::own(lease, backend, Instant::now())
     }
 
+    /// A function whose values this backend keeps.
+    fn function(name: &'static str, backend: &Arc<dyn Backend>) -> Function {
+        let context = context::current();
+        context.backends.register(name, Arc::clone(backend));
+        let spec = FunctionSpec {
+            identity: name.to_owned(),
+            path: name.to_owned(),
+            package: Package::named("app"),
+            options: Options {
+                backend: BackendName::Named(name),
+                ..Options::new()
+            },
+        };
+        Function::new(spec, context, None)
+    }
+
     /// The next requests.
     fn next<const N: usize>(asked: &Receiver<Request>) -> [Request; N] {
         [(); N].map(|()| asked.recv_timeout(Duration::from_secs(30)).unwrap())
@@ -297,18 +311,7 @@ mod tests {
     #[test]
     fn a_lease_whose_end_is_cancelled_is_released() {
         let (backend, asked) = reporting(1, 1);
-        let context = context::current();
-        context.backends.register("reporting", Arc::clone(&backend));
-        let spec = FunctionSpec {
-            identity: "cancelled".to_owned(),
-            path: "cancelled".to_owned(),
-            package: Package::named("app"),
-            options: Options {
-                backend: BackendName::Named("reporting"),
-                ..Options::new()
-            },
-        };
-        let function = Function::new(spec, context, None);
+        let function = function("cancelled", &backend);
         let session = Session::in_background(&function, CallMode::Async);
         let persistent = Persistent::open();
         let cancelled = block_on(poll_once(persistent.release(&session, guard(&backend, 60))));
@@ -397,18 +400,7 @@ mod tests {
     #[test]
     fn a_value_is_stored_under_its_lease() {
         let (backend, asked) = reporting(0, 0);
-        let context = context::current();
-        context.backends.register("leased", Arc::clone(&backend));
-        let spec = FunctionSpec {
-            identity: "leased".to_owned(),
-            path: "leased".to_owned(),
-            package: Package::named("app"),
-            options: Options {
-                backend: BackendName::Named("leased"),
-                ..Options::new()
-            },
-        };
-        let function = Function::new(spec, context, None);
+        let function = function("leased", &backend);
         let session = Session::in_background(&function, CallMode::Async);
         let now = SystemTime::now();
         let found = Found {
