@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::own_key;
-use super::quoting::{Place, code, krate_at};
+use super::quoting::{SpanRange, code, krate_at};
 use crate::model::{Cached, Parameter, Passing, Store};
 
 /// The statement that binds `key`, if there is a key closure, and the expression of the arguments.
@@ -73,7 +73,7 @@ fn parts(cached: &Cached) -> TokenStream {
     let kept = code!(in_memory);
     if let Some(key) = &cached.arguments.key {
         // Each may be a reference.
-        let at = Place::over(&key.value.0.body);
+        let at = SpanRange::over(&key.value.0.body);
         let members = own_key::members(cached, &key.value);
         let parts = members
             .iter()
@@ -81,7 +81,7 @@ fn parts(cached: &Cached) -> TokenStream {
         return quote!(#(#parts,)*);
     }
     let part = |parameter: &Parameter| {
-        let at = Place::over(&parameter.ty);
+        let at = SpanRange::over(&parameter.ty);
         let probe = match parameter.is_encoded() {
             true => code!(__encoded),
             false => code!(__key),
@@ -102,12 +102,12 @@ fn parts(cached: &Cached) -> TokenStream {
 fn stored_parts(cached: &Cached) -> TokenStream {
     let kept = code!(in_store);
     if let Some(key) = &cached.arguments.key {
-        let at = Place::over(&key.value.0.body);
+        let at = SpanRange::over(&key.value.0.body);
         let part = part(cached, at, &code!(__key), &code!(&key), &kept);
         return quote!(#part,);
     }
     let part = |parameter: &Parameter| {
-        let at = Place::over(&parameter.ty);
+        let at = SpanRange::over(&parameter.ty);
         part(cached, at, &code!(__key), &parameter.borrowed(), &kept)
     };
     let parts = cached.keyed().map(part);
@@ -117,7 +117,7 @@ fn stored_parts(cached: &Cached) -> TokenStream {
 /// One part: how it is asked what it is, what is asked, and where the key is kept.
 fn part(
     cached: &Cached,
-    at: Place,
+    at: SpanRange,
     probe: &TokenStream,
     borrowed: &TokenStream,
     kept: &TokenStream,

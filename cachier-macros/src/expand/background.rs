@@ -4,17 +4,17 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use syn::{Receiver, ReceiverKind, Type};
 
-use super::quoting::{Place, code, krate_at};
+use super::quoting::{SpanRange, code, krate_at};
 use crate::model::{Cached, Passing, is_static};
 
 /// The arguments and the call, for the runtime's macro.
 pub(super) fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
     let receiver = cached.receiver.map(|receiver| {
-        let at = Place::over(receiver.self_token);
+        let at = SpanRange::over(receiver.self_token);
         Sent::new(cached, at, &code!(this), passing_of(receiver))
     });
     let parameters = cached.parameters.iter().map(|parameter| {
-        let (at, name) = (Place::over(&parameter.ty), &parameter.name);
+        let (at, name) = (SpanRange::over(&parameter.ty), &parameter.name);
         let how = Kind::of(parameter.background_passing());
         Sent::new(cached, at, &name.to_token_stream(), how)
     });
@@ -61,8 +61,8 @@ impl Kind {
 }
 
 impl Sent {
-    /// Errors about the argument are at this place.
-    fn new(cached: &Cached, at: Place, name: &TokenStream, how: Kind) -> Self {
+    /// Errors about the argument point at these spans.
+    fn new(cached: &Cached, at: SpanRange, name: &TokenStream, how: Kind) -> Self {
         let (taken, probe, lent) = match how {
             Kind::Value => (code!(value), code!(__value(&#name)), code!(#name.give())),
             Kind::Reference => (

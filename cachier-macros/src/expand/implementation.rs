@@ -27,7 +27,7 @@ pub(crate) fn implementation(
     let header = &of.header;
     let rest = (!outside.is_empty()).then(|| {
         let hidden = hidden(header, &outside);
-        let companions = Place::of(header, companions).companions(header, &outside);
+        let companions = CompanionImpl::of(header, companions).companions(header, &outside);
         code!(#hidden #companions)
     });
     let (written, used) = (&of.written, used(of));
@@ -74,15 +74,15 @@ fn hidden(header: &Header, outside: &[Outside]) -> TokenStream {
     }
 }
 
-/// Where companions are.
-enum Place {
+/// The impl that companions stand in.
+enum CompanionImpl {
     /// In an inherent impl of the type.
     Inherent(Visibility),
     /// In an extension trait.
     Trait(Option<Visibility>, Ident),
 }
 
-impl Place {
+impl CompanionImpl {
     fn of(header: &Header, companions: &Companions) -> Self {
         let visibility = companions.visibility.clone();
         match &companions.in_trait {

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned as _;
 
-use super::quoting::{Place, krate_at};
+use super::quoting::{SpanRange, krate_at};
 use crate::fingerprint::fingerprint;
 use crate::model::{
     Age, Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Percentage, Rate,
@@ -132,7 +132,7 @@ fn refresh_after(cached: &Cached, after: &RefreshAfter) -> TokenStream {
         RefreshAfter::Auto => return quote!(#private::EarlyRefresh::Auto),
         RefreshAfter::Early => quote!(#private::RefreshAfter::Early),
         RefreshAfter::Age(Time::Computed(age_or_share)) => {
-            let at = Place::over(age_or_share);
+            let at = SpanRange::over(age_or_share);
             let krate = krate_at(cached, at.first);
             let from = quote_spanned!(at.last=> from(#age_or_share));
             // Of whichever type, it is checked even if the function is never called.

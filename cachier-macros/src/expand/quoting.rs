@@ -13,12 +13,12 @@ pub(super) use code;
 
 /// Where generated code begins and ends for the compiler's messages, so that they point at all of the user's code.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct SpanRange {
     pub(super) first: Span,
     pub(super) last: Span,
 }
 
-impl Place {
+impl SpanRange {
     /// All of these tokens. Both ends are resolved as the path of the runtime crate is, without which the compiler points at
     /// the first one only.
     pub(super) fn over(tokens: impl ToTokens) -> Self {

@@ -4,20 +4,20 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::{ExprClosure, ReturnType};
 
-use super::quoting::{Place, code, krate_at};
+use super::quoting::{SpanRange, code, krate_at};
 use crate::model::{Age, Cached, OnBackendError, Store, is_off};
 
 /// Where errors about the return type point.
-pub(super) fn place(cached: &Cached) -> Place {
+pub(super) fn span_range(cached: &Cached) -> SpanRange {
     match &cached.function.signature.output {
-        ReturnType::Default => Place::over(&cached.function.signature.ident),
-        ReturnType::Type(_, ty) => Place::over(ty),
+        ReturnType::Default => SpanRange::over(&cached.function.signature.ident),
+        ReturnType::Type(_, ty) => SpanRange::over(ty),
     }
 }
 
 /// The expression of the return type, with an answer to whether its value can be kept.
 pub(super) fn return_type(cached: &Cached) -> TokenStream {
-    let (at, returned) = (place(cached), cached.returned());
+    let (at, returned) = (span_range(cached), cached.returned());
     let krate = krate_at(cached, at.first);
     let with_none = cached.allows_none().then(|| code!(.with_none()));
     let kept = match cached.store {
@@ -65,13 +65,13 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
 /// The setter of a limit for each value. Errors about what the closure returns point at all of its body, and those about the
 /// closure as a whole at all of it.
 fn own_limits(cached: &Cached, closure: &ExprClosure) -> TokenStream {
-    let at = Place::over(&closure.body);
+    let at = SpanRange::over(&closure.body);
     let krate = krate_at(cached, at.first);
     let limit = quote_spanned!(at.last=> own_limit);
     let limit = quote_spanned!(at.first=> #krate::__private::#limit);
     let value = code!(value);
     let limit_of_value = quote_spanned!(at.last=> #limit(#value, #closure));
-    let function = quote_spanned!(Place::over(closure).first=> |#value| #limit_of_value);
+    let function = quote_spanned!(SpanRange::over(closure).first=> |#value| #limit_of_value);
     code!(.stale_after(#function))
 }
 

@@ -34,7 +34,7 @@ pub(super) fn agreeing_return_type(cached: &Cached) -> TokenStream {
     match Source::of(cached) {
         Source::Compiler => return_type,
         Source::Tokens(_) => {
-            let (at, stored) = (returned::place(cached), stored(cached));
+            let (at, stored) = (returned::span_range(cached), stored(cached));
             let krate = krate_at(cached, at.first);
             let answer = quote_spanned!(at.last=> #return_type.stored_as::<#stored>().agreed());
             let checked = quote_spanned!(at.last=> checked(#answer));
