@@ -234,7 +234,7 @@ impl Known {
             Self::Registered(function) => function.backend(),
             Self::Expected(function) => {
                 let backends = &context::current().backends;
-                backends.label(&function.place.options.backend)
+                backends.label(&function.store_config.options.backend)
             }
         }
     }

@@ -31,7 +31,7 @@ pub struct Handle {
 
 /// The configuration that determines a function's store.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct StoreConfig {
     pub(crate) options: Options,
     pub(crate) package: Package,
 }
@@ -44,7 +44,7 @@ pub(crate) struct ExpectedFunction {
     pub(crate) name: String,
     /// The name with type arguments.
     pub(crate) typed_name: String,
-    pub(crate) place: Place,
+    pub(crate) store_config: StoreConfig,
 }
 
 /// The static of a cached function, called or not, with its types and store erased. `instantiation` says which of a generic
@@ -93,7 +93,7 @@ impl Handle {
             instantiation: self.instantiation,
             name: identity::name(&spec),
             typed_name: identity::typed_name(&spec),
-            place: Place {
+            store_config: StoreConfig {
                 options: spec.options,
                 package: spec.package,
             },

@@ -187,11 +187,11 @@ fn known(context: &'static Context) -> Known {
         known.add(&name, Ok(registered));
     }
     // Used backends first, then those only named.
-    for place in context.registry.places() {
-        let policy = Policy::resolve(&place.options, &params);
+    for config in context.registry.store_configs() {
+        let policy = Policy::resolve(&config.options, &params);
         let opened = |folder: &_| remove_unused_folders(context, folder);
-        let resolved = backends.resolve(&place.options.backend, &policy, place.package, opened);
-        known.add(&backends.label(&place.options.backend), resolved);
+        let resolved = backends.resolve(&config.options.backend, &policy, config.package, opened);
+        known.add(&backends.label(&config.options.backend), resolved);
     }
     for name in backends.named(&params.program) {
         let opened = backends.open(&name, &policy(context), &known.stores);

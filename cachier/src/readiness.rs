@@ -7,7 +7,7 @@ use cachier_metrics::{StoreFigures, StoreReadiness, StoreState};
 #[cfg(feature = "persistent")]
 use crate::backends::Backends;
 use crate::environment::{self, Concern};
-use crate::handle::Place;
+use crate::handle::StoreConfig;
 use crate::labels;
 #[cfg(not(feature = "persistent"))]
 use crate::no_backends::Backends;
@@ -20,12 +20,12 @@ pub(crate) fn readiness(
     registry: &Registry,
     params: &Params,
 ) -> Vec<StoreReadiness> {
-    let places = registry.places();
-    let counting = places
+    let configs = registry.store_configs();
+    let counting = configs
         .iter()
-        .filter(|place| place.options.on_backend_error == OnBackendError::Propagate);
+        .filter(|config| config.options.on_backend_error == OnBackendError::Propagate);
     let counting: Vec<String> = counting
-        .map(|place| backends.label(&place.options.backend))
+        .map(|config| backends.label(&config.options.backend))
         .collect();
     let stores = backends.figures().into_iter();
     let stores = stores.map(|figures| StoreReadiness {
@@ -34,19 +34,24 @@ pub(crate) fn readiness(
         store: figures.store,
     });
     stores
-        .chain(impossible(backends, params, &places))
+        .chain(impossible(backends, params, &configs))
         .collect()
 }
 
 /// Settings that can never work: variables that concern every function, and stores that functions cannot have.
-fn impossible(backends: &Backends, params: &Params, places: &[Place]) -> Vec<StoreReadiness> {
+fn impossible(
+    backends: &Backends,
+    params: &Params,
+    configs: &[StoreConfig],
+) -> Vec<StoreReadiness> {
     let stops_all = environment::unusable(|concern| concern == Concern::EveryFunction);
     let mut all: Vec<_> = stops_all
         .map(|unusable| misconfigured("environment", unusable.variable, &unusable.error))
         .collect();
-    for place in places {
-        let policy = Policy::resolve(&place.options, params);
-        let Err(error) = backends.can_be_had(&place.options.backend, &policy, place.package) else {
+    for config in configs {
+        let policy = Policy::resolve(&config.options, params);
+        let Err(error) = backends.can_be_had(&config.options.backend, &policy, config.package)
+        else {
             continue;
         };
         let text = error.to_string();
@@ -54,7 +59,7 @@ fn impossible(backends: &Backends, params: &Params, places: &[Place]) -> Vec<Sto
         let variable = variables.find(|unusable| unusable.error.to_string() == text);
         let line = match variable {
             Some(unusable) => misconfigured("environment", unusable.variable, &error),
-            None => misconfigured(&backends.label(&place.options.backend), "", &error),
+            None => misconfigured(&backends.label(&config.options.backend), "", &error),
         };
         if !all.contains(&line) {
             all.push(line);

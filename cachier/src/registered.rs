@@ -4,7 +4,7 @@ use cachier_backends::{BoxFuture, Usage};
 use cachier_metrics::{CacheMetrics, Gauges};
 
 use crate::call::CallMode;
-use crate::handle::Place;
+use crate::handle::StoreConfig;
 use crate::switches::Switches;
 
 /// Tells the annotated functions of a program apart, and the instantiations of a generic one.
@@ -33,7 +33,7 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     /// Whether it is neither switched off nor out of service.
     fn is_enabled(&self) -> bool;
     /// Where it keeps its values; `None` while it is switched off, or out of service.
-    fn place(&self) -> Option<Place>;
+    fn store_config(&self) -> Option<StoreConfig>;
     fn metrics(&self) -> Option<&'static CacheMetrics>;
 
     /// Applies changed parameters of the program.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
 
-use crate::handle::{ExpectedFunction, Handle, Place};
+use crate::handle::{ExpectedFunction, Handle, StoreConfig};
 use crate::options::{BackendName, Options};
 use crate::registered::RegisteredFunction;
 use crate::switches::Switches;
@@ -104,29 +104,31 @@ impl Registry {
 
     /// Where values are kept of the functions that have been called or are expected, as far as in stores. Functions that are
     /// switched off keep none.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        let mut places = self.places_by_name();
-        places.retain(|(_, place)| place.options.backend != BackendName::Memory);
-        places.into_iter().map(|(_, place)| place).collect()
+    pub(crate) fn store_configs(&self) -> Vec<StoreConfig> {
+        let mut configs = self.store_configs_by_name();
+        configs.retain(|(_, config)| config.options.backend != BackendName::Memory);
+        configs.into_iter().map(|(_, config)| config).collect()
     }
 
     /// The options of the functions that have been called or are expected and are not switched off, with their names.
     pub(crate) fn options(&self) -> impl Iterator<Item = (String, Options)> + use<> {
-        let places = self.places_by_name().into_iter();
-        places.map(|(name, place)| (name, place.options))
+        let configs = self.store_configs_by_name().into_iter();
+        configs.map(|(name, config)| (name, config.options))
     }
 
-    fn places_by_name(&self) -> Vec<(String, Place)> {
+    fn store_configs_by_name(&self) -> Vec<(String, StoreConfig)> {
         let mut expected = self.expected();
         expected.retain(|function| self.is_on(function));
         let expected = expected.into_iter();
-        let mut places: Vec<_> = expected
-            .map(|function| (function.name.clone(), function.place.clone()))
+        let mut configs: Vec<_> = expected
+            .map(|function| (function.name.clone(), function.store_config.clone()))
             .collect();
         let functions = self.functions();
         let called = functions.values();
-        places.extend(called.filter_map(|known| Some((known.name().to_owned(), known.place()?))));
-        places
+        configs.extend(
+            called.filter_map(|known| Some((known.name().to_owned(), known.store_config()?))),
+        );
+        configs
     }
 
     fn lock_expected(&self) -> MutexGuard<'_, Vec<&'static ExpectedFunction>> {
@@ -217,6 +219,9 @@ mod tests {
                 registry.expect(Handle::new(function, spec, instantiation));
             }
         }
-        assert_eq!((registry.expected().len(), registry.places().len()), (3, 3));
+        assert_eq!(
+            (registry.expected().len(), registry.store_configs().len()),
+            (3, 3)
+        );
     }
 }

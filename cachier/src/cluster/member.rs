@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::{InstanceFigures, InstanceId, Publisher};
 
-use super::place::{Change, Place, Slot};
+use super::metrics_store::{Change, MetricsStore, Slot};
 use super::view::View;
 use crate::block_on::block_on;
 use crate::cached_function::metrics_of;
@@ -44,12 +44,16 @@ const LEDGER_INTERVALS: u32 = 30;
 const PAUSE_INTERVALS: u32 = 3;
 
 impl Member {
-    pub(super) fn new(context: &'static Context, interval: Duration, place: Place) -> Arc<Self> {
+    pub(super) fn new(
+        context: &'static Context,
+        interval: Duration,
+        store: MetricsStore,
+    ) -> Arc<Self> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let started = nanos(since_1970.unwrap_or_default());
         let publisher = Publisher::new(InstanceId::random(), started, interval);
         Arc::new(Self {
-            view: View::new(context, interval, place),
+            view: View::new(context, interval, store),
             begun: Timer::system().now(),
             state: Arc::new(Mutex::new(State {
                 publisher,
@@ -65,7 +69,7 @@ impl Member {
     /// The same instance with another publication interval.
     pub(super) fn in_intervals(&self, interval: Duration) -> Arc<Self> {
         Arc::new(Self {
-            view: View::new(self.view.context, interval, self.view.place.share()),
+            view: View::new(self.view.context, interval, self.view.store.share()),
             begun: self.begun,
             state: Arc::clone(&self.state),
         })
@@ -76,7 +80,7 @@ impl Member {
         Self::new(
             self.view.context,
             self.view.interval,
-            self.view.place.share(),
+            self.view.store.share(),
         )
     }
 
@@ -126,7 +130,7 @@ impl Member {
         let (form, bytes) = state.publisher.publish(figures, uptime);
         let (instance, _) = state.publisher.epoch();
         self.view
-            .place
+            .store
             .store(Slot::Figures(instance, form), &bytes)
             .await?;
         state.publisher.confirm();
@@ -146,7 +150,7 @@ impl Member {
         let (instance, epoch) = state.publisher.epoch();
         let joined = self
             .view
-            .place
+            .store
             .update(|ledger| match ledger.members.insert(instance) {
                 true => Change::Store,
                 false => Change::Keep,

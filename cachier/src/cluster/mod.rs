@@ -4,7 +4,7 @@
 //! ledger, which all share, says whose figures there are, and sums up those of ended instances.
 
 mod member;
-mod place;
+mod metrics_store;
 mod program;
 mod reader;
 mod reading;

@@ -12,7 +12,7 @@ use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::{ClusterStats, set_tick_listener};
 
 use super::member::Member;
-use super::place::Place;
+use super::metrics_store::MetricsStore;
 use crate::background::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
 use crate::context::{self, Context};
@@ -67,14 +67,14 @@ pub fn publish_metrics(backend: &str, interval: Duration) -> Result<(), Error> {
     let context = context::current();
     let policy = Policy::resolve(&Options::new(), &context.params());
     let handle = context.backends.open(backend, &policy, &[])?;
-    let place = Place::new(handle, policy.namespace());
+    let store = MetricsStore::new(handle, policy.namespace());
     let interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
     let mut members = members();
     let mut known = members.iter().map(|running| &running.member);
     let member = match known.find(|known| known.view.context.id == context.id) {
         // As another instance it would count everything once more.
-        Some(known) if known.view.place.is(&place) => known.in_intervals(interval),
-        _ => Member::new(context, interval, place),
+        Some(known) if known.view.store.is(&store) => known.in_intervals(interval),
+        _ => Member::new(context, interval, store),
     };
     let running = Running::start(member)?;
     members.retain(|known| known.member.view.context.id != context.id);

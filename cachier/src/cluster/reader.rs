@@ -7,7 +7,7 @@ use std::time::Duration;
 use cachier_backends::Error;
 use cachier_metrics::{Cluster, ClusterFigures, ClusterStats};
 
-use super::place::Place;
+use super::metrics_store::MetricsStore;
 use super::reading::timed_out;
 use crate::block_on::block_on;
 use crate::context;
@@ -32,7 +32,7 @@ use crate::timer::Timer;
 /// # Ok::<(), cachier::Error>(())
 /// ```
 pub struct ClusterReader {
-    place: Place,
+    store: MetricsStore,
     /// What has been read so far.
     cluster: Mutex<Cluster>,
 }
@@ -50,7 +50,7 @@ impl ClusterReader {
         let policy = Policy::resolve(&Options::new(), &context.params());
         let handle = context.backends.open(backend, &policy, &[])?;
         Ok(Self {
-            place: Place::new(handle, policy.namespace()),
+            store: MetricsStore::new(handle, policy.namespace()),
             cluster: Mutex::default(),
         })
     }
@@ -70,7 +70,7 @@ impl ClusterReader {
     #[doc(hidden)]
     pub fn figures(&self) -> Result<ClusterFigures, Error> {
         let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = self.place.read_into(&mut cluster);
+        let read = self.store.read_into(&mut cluster);
         let read = Timer::system().timeout(Some(READ_TIMEOUT), read);
         block_on(read).unwrap_or_else(|| Err(timed_out()))?;
         Ok(cluster.merge(Timer::system().now()))

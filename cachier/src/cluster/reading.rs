@@ -6,13 +6,13 @@ use std::task::Poll;
 use cachier_backends::{BoxFuture, Error, ErrorKind, Operation};
 use cachier_metrics::{Cluster, Form, InstanceId};
 
-use super::place::{Place, Slot};
+use super::metrics_store::{MetricsStore, Slot};
 use crate::timer::Timer;
 
 /// The most concurrent requests; calls have the rest of the store's connections.
 const MAX_LOADS: usize = 4;
 
-impl Place {
+impl MetricsStore {
     /// Adds what all instances have published to what was read before, so that late publications are ignored.
     pub(super) async fn read_into(&self, cluster: &mut Cluster) -> Result<(), Error> {
         let ledger = self.ledger().await?;

@@ -8,7 +8,7 @@ use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::{Cluster, ClusterStats};
 use event_listener::Event;
 
-use super::place::{Change, Place};
+use super::metrics_store::{Change, MetricsStore};
 use super::reading::{slots_of, timed_out};
 use crate::background::{WorkerPool, run_on_thread_if_any};
 use crate::block_on::block_on;
@@ -19,7 +19,7 @@ use crate::timer::{Timer, nanos};
 pub(super) struct View {
     pub(super) context: &'static Context,
     pub(super) interval: Duration,
-    pub(super) place: Place,
+    pub(super) store: MetricsStore,
     progress: Mutex<Progress>,
     computed: Event,
     /// Everything read so far, so that late publications are ignored. Locked during a computation.
@@ -48,11 +48,15 @@ const ENDED_INTERVALS: u32 = 30;
 const IDLE_INTERVALS: u32 = 30;
 
 impl View {
-    pub(super) fn new(context: &'static Context, interval: Duration, place: Place) -> Arc<Self> {
+    pub(super) fn new(
+        context: &'static Context,
+        interval: Duration,
+        store: MetricsStore,
+    ) -> Arc<Self> {
         Arc::new(Self {
             context,
             interval,
-            place,
+            store,
             progress: Mutex::default(),
             computed: Event::new(),
             cluster: Mutex::default(),
@@ -127,7 +131,7 @@ impl View {
     )]
     async fn read(&self) -> Result<Arc<ClusterStats>, Error> {
         let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        self.place.read_into(&mut cluster).await?;
+        self.store.read_into(&mut cluster).await?;
         self.fold_ended(&mut cluster).await?;
         let merged = cluster.merge(Timer::system().now());
         if self.is_idle() {
@@ -150,7 +154,7 @@ impl View {
             return Ok(());
         }
         let folded = self
-            .place
+            .store
             .update(|ledger| match ledger.fold_members(&ended) {
                 true => Change::Store,
                 false => Change::Keep,
@@ -160,7 +164,7 @@ impl View {
         for (tombstone, _) in ended {
             for slot in slots_of(tombstone.instance) {
                 // If it stays, no instance reads it again.
-                let _ = self.place.remove(slot).await;
+                let _ = self.store.remove(slot).await;
             }
         }
         Ok(())

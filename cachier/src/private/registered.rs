@@ -9,7 +9,7 @@ use crate::block_on::block_on;
 use crate::call::CallMode;
 use crate::driver::Core;
 use crate::function::Function;
-use crate::handle::Place;
+use crate::handle::StoreConfig;
 use crate::registered::{RegisteredFunction, SiteId};
 use crate::session::Session;
 use crate::storage::Store;
@@ -60,9 +60,9 @@ impl<T: Store> RegisteredFunction for ErasedInstance<T> {
         self.core.function.is_enabled()
     }
 
-    fn place(&self) -> Option<Place> {
+    fn store_config(&self) -> Option<StoreConfig> {
         let function = &self.core.function;
-        self.is_enabled().then(|| Place {
+        self.is_enabled().then(|| StoreConfig {
             options: function.options.clone(),
             package: function.package,
         })

@@ -128,7 +128,7 @@ const WAIT_BY_TIMERS: [&str; 14] = [
     "budget.rs",
     "budget/operation.rs",
     "cluster/member.rs",
-    "cluster/place.rs",
+    "cluster/metrics_store.rs",
     "cluster/reader.rs",
     "cluster/view.rs",
     "health.rs",
@@ -142,7 +142,7 @@ const WAIT_BY_TIMERS: [&str; 14] = [
 /// Those that ask a backend for what no call waits for.
 const ASK_OUTSIDE_CALLS: [&str; 5] = [
     "backends.rs",
-    "cluster/place.rs",
+    "cluster/metrics_store.rs",
     "health.rs",
     "storage/change_listeners.rs",
     "storage/target.rs",

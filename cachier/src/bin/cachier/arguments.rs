@@ -7,8 +7,8 @@ use lexopt::Arg::{Long, Short, Value};
 use lexopt::{Parser, ValueExt as _};
 
 use crate::columns::Column;
-use crate::place::StoreAddress;
 use crate::source::Window;
+use crate::store_address::StoreAddress;
 
 pub(crate) const HELP: &str = "\
 The figures of programs that use cachier.
@@ -47,14 +47,14 @@ pub(crate) enum Command {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Show {
-    pub(crate) places: Places,
+    pub(crate) inputs: Inputs,
     pub(crate) form: OutputFormat,
     pub(crate) options: Options,
 }
 
 /// Where figures are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Places {
+pub(crate) enum Inputs {
     /// Addresses of endpoints, and the file with their token.
     Endpoints(Vec<String>, Option<PathBuf>),
     /// Stores, and the namespace in them.
@@ -102,7 +102,7 @@ fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Long("namespace") => words.namespace = Some(parser.value()?.string()?),
             Long("once") => words.form = OutputFormat::Table,
             Long("json") => words.form = OutputFormat::Json,
-            Value(word) if words.command.is_some() => words.places.push(word),
+            Value(word) if words.command.is_some() => words.inputs.push(word),
             Value(word) if word == "top" || word == "stats" => words.command = Some(word),
             argument => return Err(argument.unexpected()),
         }
@@ -118,7 +118,7 @@ fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
 #[derive(Default)]
 struct Words {
     command: Option<OsString>,
-    places: Vec<OsString>,
+    inputs: Vec<OsString>,
     token_file: Option<PathBuf>,
     namespace: Option<String>,
     form: OutputFormat,
@@ -129,24 +129,24 @@ struct Words {
 
 impl Words {
     fn top(mut self) -> Result<Command, lexopt::Error> {
-        let places = std::mem::take(&mut self.places).into_iter();
-        let places: Vec<String> = places
-            .map(|place| place.string())
+        let inputs = std::mem::take(&mut self.inputs).into_iter();
+        let inputs: Vec<String> = inputs
+            .map(|input| input.string())
             .collect::<Result<_, _>>()?;
-        if places.is_empty() {
+        if inputs.is_empty() {
             return Err(
                 "`top` needs an endpoint, such as http://127.0.0.1:9464, or a store".into(),
             );
         }
-        let stores = places.iter().filter_map(|place| StoreAddress::parse(place));
+        let stores = inputs.iter().filter_map(|input| StoreAddress::parse(input));
         let stores: Vec<_> = stores.collect();
         if stores.is_empty() {
             self.refuse(&[("--namespace", self.namespace.is_some())], "stores")?;
             let window = self.window.unwrap_or_default();
             let token_file = self.token_file.take();
-            return Ok(self.show(Places::Endpoints(places, token_file), window));
+            return Ok(self.show(Inputs::Endpoints(inputs, token_file), window));
         }
-        if stores.len() < places.len() {
+        if stores.len() < inputs.len() {
             return Err(
                 "endpoints tell of a window, and stores of all since the start: one kind at a time"
                     .into(),
@@ -154,11 +154,11 @@ impl Words {
         }
         self.refuse(&self.for_endpoints(), "endpoints")?;
         let namespace = self.namespace.take();
-        Ok(self.show(Places::Stores(stores, namespace), Window::Start))
+        Ok(self.show(Inputs::Stores(stores, namespace), Window::Start))
     }
 
     fn stats(mut self) -> Result<Command, lexopt::Error> {
-        if self.places.is_empty() {
+        if self.inputs.is_empty() {
             return Err(
                 "`stats` needs a file, or a folder of files, that a program keeps its figures in"
                     .into(),
@@ -169,9 +169,9 @@ impl Words {
         if self.form == OutputFormat::Screen {
             self.form = OutputFormat::Table;
         }
-        let files = std::mem::take(&mut self.places).into_iter();
+        let files = std::mem::take(&mut self.inputs).into_iter();
         let files = files.map(PathBuf::from).collect();
-        Ok(self.show(Places::Files(files), Window::Start))
+        Ok(self.show(Inputs::Files(files), Window::Start))
     }
 
     fn for_endpoints(&self) -> [(&'static str, bool); 2] {
@@ -189,9 +189,9 @@ impl Words {
         }
     }
 
-    fn show(self, places: Places, window: Window) -> Command {
+    fn show(self, inputs: Inputs, window: Window) -> Command {
         Command::Show(Show {
-            places,
+            inputs,
             form: self.form,
             options: Options {
                 window,
@@ -223,7 +223,7 @@ mod tests {
         );
         let all = shown("top --once a --token-file t b --window hour --sort=hits -f x");
         let endpoints = vec!["a".to_owned(), "b".to_owned()];
-        assert_eq!(all.places, Places::Endpoints(endpoints, Some("t".into())));
+        assert_eq!(all.inputs, Inputs::Endpoints(endpoints, Some("t".into())));
         let options = Options {
             window: Window::Hour,
             sort: Column::Hits,
@@ -236,13 +236,13 @@ mod tests {
     #[test]
     fn stores_and_files_count_since_the_start() {
         let show = shown("top redis://a --namespace shop");
-        let Places::Stores(stores, namespace) = show.places else {
-            panic!("{:?}", show.places);
+        let Inputs::Stores(stores, namespace) = show.inputs else {
+            panic!("{:?}", show.inputs);
         };
         assert_eq!((stores.len(), namespace.as_deref()), (1, Some("shop")));
         assert_eq!(show.options.window, Window::Start);
         let show = shown("stats a b");
-        assert_eq!(show.places, Places::Files(vec!["a".into(), "b".into()]));
+        assert_eq!(show.inputs, Inputs::Files(vec!["a".into(), "b".into()]));
         assert_eq!(
             (show.form, show.options.window),
             (OutputFormat::Table, Window::Start)

@@ -3,11 +3,11 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use arguments::{Command, OutputFormat, Places, Show};
+use arguments::{Command, Inputs, OutputFormat, Show};
 use endpoint::Endpoint;
 use files::Files;
-use place::StoreAddress;
 use source::Source;
+use store_address::StoreAddress;
 
 mod arguments;
 mod columns;
@@ -19,7 +19,6 @@ mod files;
 mod http;
 mod instance_detail;
 mod once;
-mod place;
 mod poll;
 mod rows;
 mod screen;
@@ -27,6 +26,7 @@ mod source;
 mod state;
 #[cfg(feature = "persistent")]
 mod store;
+mod store_address;
 mod terminal;
 mod text;
 mod tls;
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run(show: &Show) -> ExitCode {
-    let (sources, problems) = match sources(&show.places) {
+    let (sources, problems) = match sources(&show.inputs) {
         Ok(sources) => sources,
         Err(problem) => return fail(&problem),
     };
@@ -64,9 +64,9 @@ fn run(show: &Show) -> ExitCode {
 /// The sources, and the problems of those left out.
 type Sources = (Vec<Box<dyn Source>>, Vec<String>);
 
-fn sources(places: &Places) -> Result<Sources, String> {
-    match places {
-        Places::Endpoints(addresses, token_file) => {
+fn sources(inputs: &Inputs) -> Result<Sources, String> {
+    match inputs {
+        Inputs::Endpoints(addresses, token_file) => {
             let token = token_file.as_deref().map(endpoint::token).transpose()?;
             let sources = addresses
                 .iter()
@@ -75,10 +75,10 @@ fn sources(places: &Places) -> Result<Sources, String> {
                 });
             Ok((sources.collect::<Result<_, _>>()?, Vec::new()))
         }
-        Places::Stores(stores, namespace) => {
+        Inputs::Stores(stores, namespace) => {
             Ok((self::stores(stores, namespace.as_deref())?, Vec::new()))
         }
-        Places::Files(paths) => {
+        Inputs::Files(paths) => {
             let (files, problems) = Files::read(paths);
             let mut sources: Vec<Box<dyn Source>> = Vec::new();
             if files.has_figures() {

@@ -9,8 +9,8 @@ use cachier_metrics::ClusterFigures;
 use serde_json::Value;
 
 use crate::detail::Detail;
-use crate::place::{Kind, StoreAddress};
 use crate::source::{Source, Window};
+use crate::store_address::{Kind, StoreAddress};
 
 pub(crate) struct Store {
     name: String,

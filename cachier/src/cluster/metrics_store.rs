@@ -15,7 +15,7 @@ use crate::budget::Bounded;
 use crate::timer::Timer;
 
 /// The part of a store that figures are kept in. Its operations pass neither the breaker nor the limiters of calls.
-pub(super) struct Place {
+pub(super) struct MetricsStore {
     handle: Arc<BackendHandle>,
     scope: Arc<Scope>,
 }
@@ -40,7 +40,7 @@ const LEASE_PERIOD: Duration = Duration::from_secs(10);
 const MIN_PAUSE: Duration = Duration::from_millis(2);
 const MAX_PAUSE: Duration = Duration::from_millis(200);
 
-impl Place {
+impl MetricsStore {
     pub(super) fn new(handle: Arc<BackendHandle>, namespace: &str) -> Self {
         // Names of functions in storage begin with a package's name.
         let scope = Arc::new(Scope::new(namespace, ":metrics"));
