@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Backend;
+use super::operations::Backend;
 use crate::blocking::{Blocking, BlockingBackend};
 
 /// Types that are accepted as a backend: a [`Backend`], a [`BlockingBackend`], or an `Arc<dyn Backend>`.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::EntryVersion;
+use super::version::EntryVersion;
 use crate::key::Key;
 
 /// The right of one owner to compute and store an entry.

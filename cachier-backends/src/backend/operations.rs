@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{
-    BoxFuture, Capabilities, EntryVersion, Figures, Lease, LeaseReply, Loaded, Renewal, StoreReply,
-    StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
-};
+use super::capability::Capabilities;
+use super::change::{Watch, Watcher};
+use super::figures::{Figures, WaitObserver};
+use super::lease::{Lease, LeaseReply, Renewal, Vacated};
+use super::types::{Loaded, StoreReply, StoreRequest};
+use super::version::EntryVersion;
 use crate::key::{Key, Scope};
+use crate::usage::{BoxFuture, Usage};
 
 /// A store of entries: opaque bytes under keys.
 ///

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::{EntryVersion, Lease};
+use super::lease::Lease;
+use super::version::EntryVersion;
 
 /// A loaded entry.
 ///

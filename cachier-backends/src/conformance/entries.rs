@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Subject;
+use super::subject::Subject;
 use super::support::{entry, key_of, moment, succeeded};
 use crate::backend::{StoreReply, StoreRequest};
 use crate::key::{Key, KeyHash, Scope, Version};

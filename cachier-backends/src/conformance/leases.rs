@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::Subject;
+use super::subject::Subject;
 use super::support::{LONG_PERIOD, all, entry, moment, skip, succeeded, until};
 use crate::backend::{Capability, Lease, LeaseReply, Renewal, StoreReply, StoreRequest, Vacated};
 use crate::key::Key;

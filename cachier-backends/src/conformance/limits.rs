@@ -1,6 +1,6 @@
 //! Capacity, cleaning up, and usage.
 
-use super::Subject;
+use super::subject::Subject;
 use super::support::{entry, moment, succeeded};
 use crate::backend::{LeaseReply, Renewal, StoreReply, StoreRequest, Usage};
 

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Subject, entries, leases, limits};
+use super::subject::Subject;
+use super::{entries, leases, limits};
 use crate::backend::Capability;
 
 /// A required behaviour of backends.

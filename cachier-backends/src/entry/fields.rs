@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{AgeLimit, Codec, Content, Header, Jitter};
+use super::header::{AgeLimit, Codec, Content, Header, Jitter};
 use crate::error::{Error, ErrorKind, Operation};
 
 /// Marks the ids of fields that a reader must understand.

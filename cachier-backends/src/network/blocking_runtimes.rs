@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::WaitReporter;
 use super::async_once::AsyncOnce;
 use super::runtime::CurrentThreadRuntime;
 use super::task_tracker::TaskTracker;
+use super::wait_reporter::WaitReporter;
 use crate::error::Error;
 
 /// The most synchronous callers of one store served at once. Each has a connection of its own, which servers limit.

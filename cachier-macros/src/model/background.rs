@@ -2,7 +2,8 @@
 
 use syn::Ident;
 
-use super::{Arguments, Switch};
+use super::arguments::Arguments;
+use super::values::Switch;
 
 impl Arguments {
     /// The name of the argument that has values recomputed in the background, or lets the program's parameters decide that.

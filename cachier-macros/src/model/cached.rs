@@ -4,7 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, GenericParam, Ident, Receiver, ReturnType, Type};
 
-use super::{Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role};
+use super::arguments::{Argument, Arguments};
+use super::choices::{Backend, BuiltIn};
+use super::parameters::{Parameter, Role};
+use super::placement::Placement;
+use super::values::{Companion, Flag};
 use crate::package::Package;
 use crate::parse::{Function, Header};
 

@@ -2,7 +2,9 @@
 
 use syn::ext::IdentExt as _;
 
-use super::{Arguments, CompanionKind, Placement};
+use super::arguments::Arguments;
+use super::cached::CompanionKind;
+use super::placement::Placement;
 use crate::parse::Function;
 use crate::surroundings::{Container, Contents, Shown};
 

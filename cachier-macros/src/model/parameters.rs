@@ -8,7 +8,7 @@ use syn::{
     ParenthesizedGenericArguments, Pat, PatType, PathArguments, Type, TypeFnPtr, TypeReference,
 };
 
-use super::Arguments;
+use super::arguments::Arguments;
 use crate::parse::Function;
 
 /// The maximal number of arguments in a key, and of a method's companion.

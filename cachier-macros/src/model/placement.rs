@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 
-use super::Arguments;
+use super::arguments::Arguments;
 use crate::parse::{Function, has_word};
 use crate::surroundings::Container;
 
