@@ -10,6 +10,9 @@
 //! - names of modules on the way to an item: `super::x::Y` uses `x`, not the parent.
 //! - code compiled for tests only.
 //!
+//! A second look takes the re-exports of a `mod.rs` for uses ([`Graph::with_doors`]): a child that takes a sibling's item from
+//! its parent is in a cycle with that then, and is to import it from the sibling.
+//!
 //! Method calls on anything but `self` are not seen unless their trait or type is named, as that needs type inference.
 
 mod configuration;

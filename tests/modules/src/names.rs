@@ -18,6 +18,8 @@ pub(crate) struct Names {
     meanings: HashMap<String, Vec<Meaning>>,
     /// The globs of modules.
     globs: HashMap<String, Vec<Vec<String>>>,
+    /// The files of modules.
+    files: HashMap<String, FileId>,
 }
 
 enum Meaning {
@@ -48,6 +50,7 @@ impl Names {
         let mut names = Self::default();
         for (file, source) in source.files.iter().enumerate() {
             names.mean(source.full_name(), Meaning::Module);
+            names.files.insert(source.full_name(), file);
             names.add_items(file, &source.full_name(), &source.syntax.items);
         }
         for (file, source) in source.files.iter().enumerate() {
@@ -62,6 +65,19 @@ impl Names {
         let mut found = Vec::new();
         self.follow(within, path, &mut Vec::new(), &mut found);
         found
+    }
+
+    /// The file of the module above through which a path leads: for `super::x`, the parent, if that has `x` from elsewhere.
+    pub(crate) fn door(&self, within: &str, path: &[String]) -> Option<FileId> {
+        let levels = path.iter().take_while(|name| *name == "super").count();
+        let mut above = within;
+        for _ in 0..levels {
+            (above, _) = above.rsplit_once("::")?;
+        }
+        let meanings = self.meanings.get(&full(above, path.get(levels)?))?;
+        let are_imports = meanings.iter().all(|it| matches!(it, Meaning::Import(_)));
+        let file = self.files.get(above).copied();
+        file.filter(|_| levels > 0 && are_imports)
     }
 
     /// Names in `open` are being followed, and their imports not followed again: `use lock::lock` resolves by the module

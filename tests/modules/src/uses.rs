@@ -29,9 +29,28 @@ pub struct Site {
     text: String,
 }
 
+/// What a re-export is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReExport {
+    /// Only a way to what it names.
+    Way,
+    /// A use of what it names, as is a way through it by `super::` a use of its module.
+    Use,
+}
+
 impl Graph {
     /// The graph of a crate.
     pub fn of(source: &Source) -> Self {
+        Self::read(source, ReExport::Way)
+    }
+
+    /// The graph as one sees it who does not follow re-exports: a `mod.rs` uses what it re-exports, and who takes something by
+    /// `super::` that is only re-exported there uses the module above.
+    pub fn with_doors(source: &Source) -> Self {
+        Self::read(source, ReExport::Use)
+    }
+
+    fn read(source: &Source, re_export: ReExport) -> Self {
         let names = Names::of(source);
         let mut graph = Self {
             modules: source.files.iter().map(|file| file.name()).collect(),
@@ -41,6 +60,7 @@ impl Graph {
             let mut reader = Reader {
                 names: &names,
                 graph: &mut graph,
+                re_export,
                 file,
                 path: &source.path,
                 module: source.full_name(),
@@ -57,6 +77,7 @@ impl Graph {
 struct Reader<'a> {
     names: &'a Names,
     graph: &'a mut Graph,
+    re_export: ReExport,
     file: FileId,
     path: &'a PathBuf,
     /// The full path of the file's module, or of the inline module being read.
@@ -97,9 +118,11 @@ impl Reader<'_> {
         self.own_type = None;
     }
 
-    /// An import uses what it names; a re-export uses nothing until its name is used.
+    /// An import uses what it names; a re-export uses nothing until its name is used, unless a door's are to count.
     fn add_imports(&mut self, item: &ItemUse) {
-        if !matches!(item.vis, Visibility::Inherited) {
+        let is_import = matches!(item.vis, Visibility::Inherited);
+        let is_of_door = self.re_export == ReExport::Use && self.path.ends_with("mod.rs");
+        if !is_import && !is_of_door {
             return;
         }
         for import in imports(&item.tree, &[]) {
@@ -184,15 +207,17 @@ impl Reader<'_> {
 
     /// Adds what a path resolves to.
     fn add_path(&mut self, path: &[String], at: Span) {
-        for (_, to) in self.meant(path) {
-            if to != self.file {
-                let site = || Site {
-                    path: self.path.clone(),
-                    line: at.start().line,
-                    text: path.join("::"),
-                };
-                self.graph.uses.entry((self.file, to)).or_insert_with(site);
-            }
+        let mut used: Vec<_> = self.meant(path).into_iter().map(|(_, to)| to).collect();
+        if self.re_export == ReExport::Use {
+            used.extend(self.names.door(&self.module, path));
+        }
+        for to in used.into_iter().filter(|to| *to != self.file) {
+            let site = || Site {
+                path: self.path.clone(),
+                line: at.start().line,
+                text: path.join("::"),
+            };
+            self.graph.uses.entry((self.file, to)).or_insert_with(site);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Cycles that are found.
 
 use super::support::*;
+use crate::{Graph, cycles};
 
 /// Tests of this name: module `b` uses `a`, which uses `b` like this.
 macro_rules! used_by_b {
@@ -104,6 +105,27 @@ fn of_a_parent_using_its_re_exports() {
         ("p/c.rs", "pub struct C; fn f(_: super::P) {}"),
     ];
     assert_eq!(cycle_of(&files), "p p::c");
+}
+
+#[test]
+fn of_a_door_that_a_child_takes_from() {
+    let through = |path: &'static str| {
+        [
+            ("lib.rs", "mod p;"),
+            (
+                "p/mod.rs",
+                "mod a; mod b; use self::b::x; pub use self::a::A;",
+            ),
+            ("p/a.rs", path),
+            ("p/b.rs", "pub fn x() {}"),
+        ]
+    };
+    let parent = through("pub struct A; fn f() { super::x() }");
+    assert_none(&parent);
+    let cycles_with_doors = |files: &[_]| cycles(&Graph::with_doors(&source_of(files)));
+    assert_eq!(cycles_with_doors(&parent)[0].modules, ["p", "p::a"]);
+    let sibling = through("use super::b::x; pub struct A; fn f() { x(); super::b::x() }");
+    assert!(cycles_with_doors(&sibling).is_empty());
 }
 
 #[test]
