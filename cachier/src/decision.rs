@@ -66,21 +66,35 @@ impl Rules {
     pub(crate) fn is_due(&self, age: Duration) -> bool {
         self.refresh_age().is_some_and(|from| age >= from)
     }
+
+    /// The age up to which a value that took at most so long to compute is fresh and not due, whatever is drawn; `None` means any.
+    pub(crate) fn undecided_until(&self, compute_nanos: u64) -> Option<Duration> {
+        let of_all_draws = Self {
+            early_lead: longest_lead(compute_nanos),
+            ..self.clone()
+        };
+        // Up to, but not at it.
+        let before = of_all_draws
+            .refresh_age()
+            .map(|age| age.saturating_sub(Duration::from_nanos(1)));
+        self.stale_after.into_iter().chain(before).min()
+    }
 }
 
 /// How long before its age limit a call refreshes a value that took so long to compute, with 32 bits drawn at random: XFetch
-/// ([`RefreshAfter::Early`]).
+/// ([`RefreshAfter::Early`]), as far as the longest lead.
 pub(crate) fn early_lead(compute_nanos: u64, drawn: u32) -> Duration {
     // Above 0 and at most 1.
     let evenly = (f64::from(drawn) + 1.0) / 2_f64.powi(32);
     let nanos = compute_nanos as f64 * -evenly.ln();
     // Negative zero is none; too much for the type is its maximum.
-    Duration::from_nanos(nanos as u64)
+    Duration::from_nanos(nanos as u64).min(longest_lead(compute_nanos))
 }
 
-/// The longest lead that can be drawn for a value that took so long to compute.
-pub(crate) fn longest_lead(compute_nanos: u64) -> Duration {
-    early_lead(compute_nanos, 0)
+/// The longest lead that can be drawn for a value that took so long to compute. XFetch has none, but so long before the limit one
+/// hit in eleven hundred would refresh it, while every hit had to leave the fast path and the near tier for the draw.
+fn longest_lead(compute_nanos: u64) -> Duration {
+    Duration::from_nanos(compute_nanos.saturating_mul(7))
 }
 
 fn own_limit(limit: AgeLimit) -> Option<Duration> {

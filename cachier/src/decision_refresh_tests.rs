@@ -79,6 +79,25 @@ fn early_refreshes_have_their_probability() {
         );
     }
     assert_eq!(early_lead(COMPUTE_NANOS, u32::MAX), Duration::ZERO);
-    assert!(longest_lead(COMPUTE_NANOS) < 23 * Duration::from_nanos(COMPUTE_NANOS));
-    assert_eq!(longest_lead(u64::MAX), Duration::from_nanos(u64::MAX));
+}
+
+/// Which hits may be served without a draw, on the fast path and by near tiers, follows from it.
+#[test]
+fn no_draw_leads_by_more_than_seven_computations() {
+    let seven = |nanos: u64| 7 * Duration::from_nanos(nanos);
+    for drawn in [0, 1, 1 << 21] {
+        assert_eq!(early_lead(1_000, drawn), seven(1_000), "{drawn}");
+    }
+    assert!(early_lead(1_000, 1 << 23) < seven(1_000));
+    assert_eq!(early_lead(u64::MAX, 0), Duration::from_nanos(u64::MAX));
+
+    let early = Rules {
+        refresh_after: Some(RefreshAfter::Early),
+        ..rules(Some(HOUR))
+    };
+    let minute = HOUR / 60;
+    let until = early.undecided_until(minute.as_nanos() as u64);
+    assert_eq!(until, Some(53 * minute - Duration::from_nanos(1)));
+    assert_eq!(rules(Some(HOUR)).undecided_until(1), Some(HOUR));
+    assert_eq!(rules(None).undecided_until(1), None);
 }

@@ -18,6 +18,8 @@ use crate::gate::Limit;
 use crate::identity::{self, FunctionSpec, Package};
 use crate::labels;
 use crate::options::{AgeLimits, BackendName, Options, Policy, WantSize};
+#[cfg(feature = "memory")]
+use crate::{options::EarlyRefresh, refresh_after::RefreshAfter};
 use crate::share::Share;
 use crate::span::{self, CallOf, CallSpan};
 use crate::switches::Switches;
@@ -25,8 +27,6 @@ use crate::timer::nanos;
 use crate::trace;
 use crate::usage_cache::UsageCache;
 use crate::verification::{Finding, Verification};
-#[cfg(feature = "memory")]
-use crate::{options::EarlyRefresh, refresh_after::RefreshAfter};
 use once_cell::race::OnceBox;
 
 /// One annotated function in one context.
@@ -44,7 +44,8 @@ pub struct Function {
     gate: Gate,
     /// The most jitter that values in memory may have been stored with, in millionths.
     most_jitter: AtomicU32,
-    /// The longest time that a value in memory took to compute, in nanoseconds; kept for `refresh_after` alone.
+    /// The longest time that a value in memory took to compute since the last clear, in nanoseconds; kept for `refresh_after`
+    /// alone.
     slowest: AtomicU64,
     policy: RwLock<Arc<Policy>>,
     /// The process that made it.
@@ -212,10 +213,24 @@ impl Function {
         // Whatever counts now: the parameters may switch it on later.
         let is_slowest = self.slowest.fetch_max(nanos, Ordering::SeqCst) < nanos;
         if is_slowest && self.policy().rules.refresh_after == Some(RefreshAfter::Early) {
-            match self.policy_to_change() {
-                Some(current) => self.set_max_age(&current),
-                None => self.set_max_age(&self.policy()),
-            }
+            self.renew_max_age();
+        }
+    }
+
+    /// Forgets how long values took to compute. Comes before those in memory are, and before computations that began until now
+    /// stop being stored: what is kept from then on is noted again.
+    #[cfg(feature = "memory")]
+    pub(crate) fn forget_computes(&self) {
+        if self.slowest.swap(0, Ordering::SeqCst) > 0 {
+            self.renew_max_age();
+        }
+    }
+
+    #[cfg(feature = "memory")]
+    fn renew_max_age(&self) {
+        match self.policy_to_change() {
+            Some(current) => self.set_max_age(&current),
+            None => self.set_max_age(&self.policy()),
         }
     }
 
@@ -461,3 +476,7 @@ fn fresh_nanos(policy: &Policy, jitter: Share, slowest: u64) -> u64 {
 /// The age up to which the fast path serves values with limits of their own: the moment from which that counts is as much
 /// before the end of the limit.
 pub(crate) const OWN_LIMITS_AGE: Duration = Duration::from_nanos(1);
+
+#[cfg(all(test, feature = "memory"))]
+#[path = "function_tests.rs"]
+mod tests;

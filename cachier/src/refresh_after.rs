@@ -28,7 +28,13 @@ pub enum RefreshAfter {
     ///
     /// A hit starts a recomputation where `age + t · -ln(u) >= limit`, with `u` drawn evenly between 0 and 1 and `t` the time
     /// that computing the value took: XFetch with `β = 1` (Vattani, Chierichetti and Lowenstein, *Optimal Probabilistic Cache
-    /// Stampede Prevention*, VLDB 2015).
+    /// Stampede Prevention*, VLDB 2015). None begins more than `7 · t` before the limit, where the draw of one hit in eleven
+    /// hundred would. A value stored without computing it (`precache_value`) has no such time, and is not refreshed early.
+    ///
+    /// From `7 · t` before the limit on each hit draws: a near tier asks its store for the value, as it does for a due one, and
+    /// a function in memory takes the way of a call that misses, for all its values from `7 · t` of the slowest one on that was
+    /// stored since the last `clear_cache`. So `early` suits values that live far longer than seven times what they take to
+    /// compute; for others take [`Share`](Self::Share).
     Early,
 }
 

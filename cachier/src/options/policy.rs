@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachier_backends::entry::{AgeLimit, Jitter};
 
 use super::{AgeLimits, Options, Params};
-use crate::decision::{OnStale, Rules, longest_lead};
+use crate::decision::{OnStale, Rules};
 use crate::environment;
 use crate::random::Random;
 use crate::share::Share;
@@ -85,17 +85,11 @@ impl Policy {
     /// The age up to which no value in memory needs a decision: with this much jitter, and where computing took so long at most;
     /// `None` means any.
     pub(crate) fn undecided_until(&self, jitter: Share, slowest_nanos: u64) -> Option<Duration> {
-        let limit = self.shortest_limit(jitter);
         let shortest = Rules {
-            stale_after: limit,
-            early_lead: longest_lead(slowest_nanos),
+            stale_after: self.shortest_limit(jitter),
             ..self.rules.clone()
         };
-        // Up to, but not at it.
-        let before = shortest
-            .refresh_age()
-            .map(|age| age.saturating_sub(Duration::from_nanos(1)));
-        limit.into_iter().chain(before).min()
+        shortest.undecided_until(slowest_nanos)
     }
 
     /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may still be

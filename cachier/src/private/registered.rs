@@ -127,6 +127,8 @@ async fn clear<T: Store>(
 ) -> Result<Option<u64>, Error> {
     core.function.in_service()?;
     let session = Session::for_companion(&core.function, mode);
+    #[cfg(feature = "memory")]
+    core.function.forget_computes();
     core.flights.forget_all();
     near.forget_all();
     // Even if the store was not cleared, or nobody waits for its answer: fetches in between may have kept old values.

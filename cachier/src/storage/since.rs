@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use cachier_backends::entry::{AgeLimit, Jitter};
 
-#[cfg(feature = "persistent")]
-use crate::decision::{Rules, longest_lead};
 use crate::function::{Function, OWN_LIMITS_AGE};
 use crate::options::AgeLimits;
 use crate::stamp::{Ageing, Stamp};
@@ -115,18 +113,11 @@ pub(super) fn near_moment(function: &Function, stamp: Stamp) -> Option<u64> {
     let after = |moment: u64, time: Option<Duration>| {
         time.map_or(u64::MAX, |time| moment.saturating_add(nanos(time)))
     };
-    let rules = Rules {
-        early_lead: longest_lead(stamp.compute_nanos),
-        ..policy.rules.for_value(stamp.ageing).into_owned()
-    };
+    let rules = policy.rules.for_value(stamp.ageing);
     if rules.stale_after == Some(Duration::ZERO) {
         return None;
     }
-    let before_refresh = rules
-        .refresh_age()
-        .map(|age| age.saturating_sub(Duration::from_nanos(1)));
-    let usable_until =
-        after(stamp.created, rules.stale_after).min(after(stamp.created, before_refresh));
+    let usable_until = after(stamp.created, rules.undecided_until(stamp.compute_nanos));
     let confirmed_until = after(stamp.confirmed, policy.near_stale_after);
     // Fresh while now - moment <= near_for, that is until moment + near_for.
     usable_until.min(confirmed_until).checked_sub(near_for)
