@@ -19,7 +19,7 @@ use crate::identity::{self, FunctionSpec, Package};
 use crate::labels;
 use crate::options::{AgeLimits, BackendName, Options, Policy, WantSize};
 #[cfg(feature = "memory")]
-use crate::{options::EarlyRefresh, refresh_after::RefreshAfter};
+use crate::refresh_after::RefreshAfter;
 use crate::share::Share;
 use crate::span::{self, CallOf, CallSpan};
 use crate::switches::Switches;
@@ -207,7 +207,7 @@ impl Function {
     /// Notes how long a value took to compute that is about to be kept in memory.
     #[cfg(feature = "memory")]
     pub(crate) fn note_compute(&self, nanos: u64) {
-        if self.options.refresh_after == EarlyRefresh::Off {
+        if !self.options.refresh_after.is_compiled_in() {
             return;
         }
         // Whatever counts now: the parameters may switch it on later.

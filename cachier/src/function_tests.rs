@@ -1,5 +1,6 @@
 use super::*;
 use crate::context;
+use crate::options::EarlyRefresh;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: u64 = 60_000_000_000;

@@ -40,9 +40,11 @@ pub enum OnBackendError {
 /// An argument that asks something of types, which is why the attribute decides whether it is compiled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Switch {
-    /// Not compiled in: the program's parameters cannot turn it on.
+    /// Left out, so not compiled in: the program's parameters cannot turn it on.
     #[default]
     Off,
+    /// Off, whatever the parameters say (`false`).
+    Never,
     /// On, whatever the parameters say.
     On,
     /// Compiled in; the program's parameters decide (`auto`).
@@ -52,7 +54,7 @@ pub enum Switch {
 impl Switch {
     fn is_on(self, in_params: bool) -> bool {
         match self {
-            Self::Off => false,
+            Self::Off | Self::Never => false,
             Self::On => true,
             Self::Auto => in_params,
         }
@@ -62,9 +64,11 @@ impl Switch {
 /// Whether a hit may recompute its value in the background, which asks of types what `next_time` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum EarlyRefresh {
-    /// Not compiled in: the program's parameters cannot turn it on.
+    /// Left out, so not compiled in: the program's parameters cannot turn it on.
     #[default]
     Off,
+    /// Off, whatever the parameters say (`false`).
+    Never,
     /// From there on, whatever the parameters say.
     After(RefreshAfter),
     /// Compiled in; the program's parameters decide (`auto`).
@@ -74,10 +78,16 @@ pub enum EarlyRefresh {
 impl EarlyRefresh {
     fn or(self, in_params: Option<RefreshAfter>) -> Option<RefreshAfter> {
         match self {
-            Self::Off => None,
+            Self::Off | Self::Never => None,
             Self::After(after) => Some(after),
             Self::Auto => in_params,
         }
+    }
+
+    /// Whether the function has the code for it.
+    #[cfg(feature = "memory")]
+    pub(crate) fn is_compiled_in(self) -> bool {
+        matches!(self, Self::After(_) | Self::Auto)
     }
 }
 
@@ -184,6 +194,7 @@ impl Options {
         let flag = |name, flag: Option<bool>| Some((name, flag?.to_string()));
         let switch = |name, switch| match switch {
             Switch::Off => None,
+            Switch::Never => Some((name, "false".to_owned())),
             Switch::On => Some((name, "true".to_owned())),
             Switch::Auto => Some((name, "auto".to_owned())),
         };
@@ -195,6 +206,7 @@ impl Options {
             self.jitter.map(|jitter| ("jitter", jitter.to_string())),
             match self.refresh_after {
                 EarlyRefresh::Off => None,
+                EarlyRefresh::Never => Some(("refresh_after", "false".to_owned())),
                 EarlyRefresh::After(after) => Some(("refresh_after", after.to_string())),
                 EarlyRefresh::Auto => Some(("refresh_after", "auto".to_owned())),
             },

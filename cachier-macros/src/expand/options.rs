@@ -130,6 +130,7 @@ fn refresh_after(cached: &Cached, after: &RefreshAfter) -> TokenStream {
     let private = private(cached);
     let after = match after {
         RefreshAfter::Auto => return quote!(#private::EarlyRefresh::Auto),
+        RefreshAfter::Never => return quote!(#private::EarlyRefresh::Never),
         RefreshAfter::Early => quote!(#private::RefreshAfter::Early),
         RefreshAfter::Age(Time::Computed(age_or_share)) => {
             let at = SpanRange::over(age_or_share);
@@ -188,7 +189,7 @@ fn flag(argument: &Option<Argument<Flag>>) -> Option<TokenStream> {
 
 fn switch(switch: Switch, private: &TokenStream) -> TokenStream {
     match switch {
-        Switch::Off => quote!(#private::Switch::Off),
+        Switch::Never => quote!(#private::Switch::Never),
         Switch::On => quote!(#private::Switch::On),
         Switch::Auto => quote!(#private::Switch::Auto),
     }

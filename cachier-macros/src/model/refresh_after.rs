@@ -7,9 +7,11 @@ use super::values::{ArgumentValue, Time, computed, expression, message, wrong};
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument};
 
-/// `"8m"`, `"80%"`, `early`, or an expression of type `Duration` or `Share`; `auto` leaves it to the program's parameters.
+/// `"8m"`, `"80%"`, `early`, or an expression of type `Duration` or `Share`; `auto` leaves it to the program's parameters, which
+/// do not matter with `false`.
 pub(crate) enum RefreshAfter {
     Auto,
+    Never,
     Early,
     Age(Time),
     Share(u32),
@@ -17,7 +19,7 @@ pub(crate) enum RefreshAfter {
 
 impl ArgumentValue for RefreshAfter {
     const EXPECTED: &'static str =
-        "expects a duration with its unit, a share of `stale_after`, `early` or `auto`";
+        "expects a duration with its unit, a share of `stale_after`, `early`, `auto` or `false`";
     const EXAMPLE: &'static str = " = \"80%\"";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -32,6 +34,10 @@ impl ArgumentValue for RefreshAfter {
                 let message = format!("unknown time `{word}`{answer}");
                 Err(Error::new_spanned(&word, message))
             }
+            Expr::Lit(ExprLit {
+                lit: Lit::Bool(word),
+                ..
+            }) if !word.value => Ok(Self::Never),
             Expr::Lit(ExprLit {
                 lit: Lit::Str(text),
                 ..

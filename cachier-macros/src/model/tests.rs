@@ -54,12 +54,15 @@ fn values_are_refreshed_after_a_time_or_share() {
         RefreshAfter::Early
     ));
     assert!(matches!(after("refresh_after = auto"), RefreshAfter::Auto));
+    let never = after("refresh_after = false");
+    assert!(matches!(never, RefreshAfter::Never));
     let computed = after("refresh_after = EARLY");
     assert!(matches!(computed, RefreshAfter::Age(Time::Computed(_))));
-    let message = "`refresh_after` expects a duration with its unit, a share of `stale_after`, `early` or `auto`, for example \
-                   `refresh_after = \"80%\"`";
+    let message = "`refresh_after` expects a duration with its unit, a share of `stale_after`, `early`, `auto` or \
+                   `false`, for example `refresh_after = \"80%\"`";
     refused("refresh_after", message, "refresh_after");
     refused("refresh_after = 0.8", message, "0.8");
+    refused("refresh_after = true", message, "true");
     refused("refresh_after = \"early\"", message, "\"early\"");
     refused("refresh_after = |age| age", message, "|age| age");
     let message = "unknown time `earl`, did you mean `early`?";
@@ -83,7 +86,7 @@ fn switches_may_be_left_to_the_parameters() {
     let is = |source, expected| accepted(source).next_time.unwrap().value == expected;
     assert!(is("next_time", Switch::On));
     assert!(is("next_time = true", Switch::On));
-    assert!(is("next_time = false", Switch::Off));
+    assert!(is("next_time = false", Switch::Never));
     assert!(is("next_time = auto", Switch::Auto));
     let message = "`next_time` stands alone or takes `true`, `false` or `auto`, for example `next_time = true`";
     refused("next_time = \"yes\"", message, "\"yes\"");

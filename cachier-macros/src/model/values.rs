@@ -30,7 +30,7 @@ pub(crate) struct Flag(pub(crate) bool);
 /// `next_time`, `next_time = false`, `next_time = auto`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Switch {
-    Off,
+    Never,
     On,
     /// The program's parameters decide.
     Auto,
@@ -127,7 +127,7 @@ impl ArgumentValue for Switch {
             Value::Expr(Expr::Path(word)) if word.path.is_ident("auto") => Ok(Self::Auto),
             _ => match Flag::parse(parsed) {
                 Ok(Flag(true)) => Ok(Self::On),
-                Ok(Flag(false)) => Ok(Self::Off),
+                Ok(Flag(false)) => Ok(Self::Never),
                 Err(_) => Err(wrong::<Self>(parsed)),
             },
         }

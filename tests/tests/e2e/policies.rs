@@ -168,8 +168,18 @@ fn nothing_is_wrong_with_what_is_compiled_in() {
         n
     }
 
+    #[cachier(
+        backend = "memory",
+        policy = "full",
+        next_time = false,
+        refresh_after = false
+    )]
+    fn plain(n: u64) -> u64 {
+        n
+    }
+
     isolated(|| {
-        expect([full::handle()]);
+        expect([full::handle(), plain::handle()]);
         register_policy(
             "full",
             hours(1).next_time(true).refresh_after(RefreshAfter::Early),

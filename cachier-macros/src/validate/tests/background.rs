@@ -18,6 +18,7 @@ fn what_borrows_does_not_go_to_the_background() {
         let message = "`refresh_after` recomputes in the background, after the call";
         refused("refresh_after = early", &function, message, ty);
         refused("skip(a), refresh_after = auto", &function, message, ty);
+        fine("next_time = false, refresh_after = false", &function);
         fine("", &function);
     }
     fine(
