@@ -64,14 +64,16 @@ impl Backoffs {
         }
     }
 
-    /// The backoff that applies to that value now.
-    pub(crate) fn find(&self, key: &impl Hash, created: u64, now: u64) -> Option<Backoff> {
+    /// The backoff that applies to that value now, and its end.
+    pub(crate) fn find(&self, key: &impl Hash, created: u64, now: u64) -> Option<(Backoff, u64)> {
         let hash = self.hasher.hash_one(key);
         let keys = self.keys();
-        match keys.noted.get(&hash) {
-            Some(noted) => (noted.created == created && noted.until > now).then_some(noted.backoff),
-            None => (keys.others_until > now).then_some(Backoff::Failed),
-        }
+        let (backoff, until) = match keys.noted.get(&hash) {
+            Some(noted) if noted.created == created => (noted.backoff, noted.until),
+            Some(_) => return None,
+            None => (Backoff::Failed, keys.others_until),
+        };
+        (until > now).then_some((backoff, until))
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {
@@ -90,7 +92,8 @@ mod tests {
     }
 
     fn find(backoffs: &Backoffs, key: usize, created: u64, now: u64) -> Option<Backoff> {
-        backoffs.find(&key, created, now)
+        let found = backoffs.find(&key, created, now);
+        found.map(|(backoff, _)| backoff)
     }
 
     #[test]
@@ -100,6 +103,8 @@ mod tests {
         let end = 10 + nanos(SECOND);
         assert_eq!(find(&backoffs, 1, 7, end - 1), Some(Backoff::Failed));
         assert_eq!(find(&backoffs, 1, 7, end), None);
+        let ends = backoffs.find(&1_usize, 7, 10).map(|(_, until)| until);
+        assert_eq!(ends, Some(end));
         assert_eq!(find(&backoffs, 1, 8, 10), None, "another value of the key");
         assert_eq!(find(&backoffs, 2, 7, 10), None);
     }

@@ -53,6 +53,16 @@ impl<T: Store> CallDriver<T> {
 
     /// The backoff that applies to the value that this call has loaded.
     pub(super) fn current_backoff(&self) -> Option<Backoff> {
+        self.backoff_and_end().map(|(backoff, _)| backoff)
+    }
+
+    /// Until when no hit may refresh the value that this call has loaded; `None` if one may at once, or none ever does.
+    pub(super) fn rests_until(&self) -> Option<u64> {
+        self.session.policy.rules.refresh_after?;
+        self.backoff_and_end().map(|(_, end)| end)
+    }
+
+    fn backoff_and_end(&self) -> Option<(Backoff, u64)> {
         let core = self.core;
         let now = core.function.context.clock.now();
         core.backoffs.find(&self.key, self.created?, now)

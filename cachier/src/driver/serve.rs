@@ -29,7 +29,7 @@ impl<T: Store> CallDriver<T> {
         }
         self.core.store.used(&self.key);
         if freshness == Freshness::Fresh {
-            slot.loaded(stamp);
+            slot.loaded(stamp, self.rests_until());
         }
         let outcome = match freshness {
             Freshness::Stale => Outcome::Stale,

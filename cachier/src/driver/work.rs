@@ -22,8 +22,8 @@ pub trait Slot<V> {
     fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
     /// Checks that the computed result survives the round trip through its encoded form.
     fn round_trips(&self, found: &Found<V>) -> Result<(), Finding>;
-    /// The result was loaded, fresh, under this stamp.
-    fn loaded(&mut self, stamp: Stamp);
+    /// The result was loaded, fresh, under this stamp; until when no hit may refresh it, if there is such a pause.
+    fn loaded(&mut self, stamp: Stamp, rests_until: Option<u64>);
     /// The computed result was stored under this stamp.
     fn stored(&mut self, stamp: Stamp);
     /// The computed error, where waiters can share it.

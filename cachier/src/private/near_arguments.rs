@@ -19,7 +19,7 @@ use crate::stamp::Stamp;
 use crate::storage::Found;
 use crate::storage::change_log::{NearEpoch, NearKey};
 use crate::storage::encoded::{Encoded, since_epoch};
-use crate::storage::near::Near;
+use crate::storage::near::{Near, near_copy};
 use crate::storage::persistent::Persistent;
 
 /// Arguments for a near tier in front of a persistent backend.
@@ -149,18 +149,21 @@ where
         CborCodec.encode(value, stamp, size, measure)
     }
 
-    fn loaded(&self, value: &V, stamp: Stamp) {
-        if let Some(stamp) = self.monotonic(stamp) {
-            self.near
-                .insert_loaded(self.function, self.epoch, &self.key, value.clone(), stamp);
+    fn loaded(&self, value: &V, stamp: Stamp, rests_until: Option<u64>) {
+        let (function, epoch) = (self.function, self.epoch);
+        if let Some(stamp) = self.monotonic(stamp)
+            && let Some(copy) = near_copy(function, value, stamp, rests_until)
+        {
+            self.near.insert_loaded(function, epoch, &self.key, copy);
         }
     }
 
     fn stored(&self, value: &V, stamp: Stamp) {
+        let (function, epoch) = (self.function, self.epoch);
         match self.monotonic(stamp) {
             Some(stamp) => {
-                self.near
-                    .insert_stored(self.function, self.epoch, &self.key, value.clone(), stamp)
+                let copy = near_copy(function, value, stamp, None);
+                self.near.insert_stored(function, epoch, &self.key, copy);
             }
             None => self.invalidated(),
         }

@@ -54,8 +54,8 @@ pub trait ValueCodec<V>: Clone + Send + Sync + 'static {
         size: WantSize,
         measure: Measure<V>,
     ) -> Result<Found<Self::Encoded>, Error>;
-    /// The value was loaded, fresh.
-    fn loaded(&self, _: &V, _: Stamp) {}
+    /// The value was loaded, fresh; until when no hit may refresh it, if there is such a pause.
+    fn loaded(&self, _: &V, _: Stamp, _: Option<u64>) {}
     /// The value was stored.
     fn stored(&self, _: &V, _: Stamp) {}
     /// The stored value is no longer valid.

@@ -192,9 +192,9 @@ impl<S: ReturnType, F: ValueCodec<S::Value>> Slot<F::Encoded> for ResultSlot<S, 
         }
     }
 
-    fn loaded(&mut self, stamp: Stamp) {
+    fn loaded(&mut self, stamp: Stamp, rests_until: Option<u64>) {
         if let Some(value) = &self.value {
-            self.codec().loaded(value, stamp);
+            self.codec().loaded(value, stamp, rests_until);
         }
     }
 

@@ -104,33 +104,30 @@ where
         self.log().epoch()
     }
 
-    /// Inserts a value loaded since `epoch`, unless its entry has changed meanwhile. The stamp is in nanoseconds of the
-    /// monotonic clock.
+    /// Inserts a copy of a value loaded since `epoch`, unless its entry has changed meanwhile.
     pub(crate) fn insert_loaded(
         &self,
         function: &Function,
         epoch: NearEpoch,
         key: &NearKey<K>,
-        value: V,
-        stamp: Stamp,
+        copy: NewEntry<V>,
     ) {
         let _drops = DeferDrops::new();
         let mut log = self.log();
         if !log.concerns_since(epoch, key.hash) {
             log.keep(key);
-            self.insert(log, function, key, value, stamp);
+            self.insert(log, function, key, copy);
         }
     }
 
-    /// Inserts a value stored since `epoch`, in place of what was loaded until now. If others have changed the entry
-    /// meanwhile, nobody knows which value the store holds, and no copy stays.
+    /// Inserts a copy of a value stored since `epoch`, if it can be served, in place of what was loaded until now. If others have
+    /// changed the entry meanwhile, nobody knows which value the store holds, and no copy stays.
     pub(crate) fn insert_stored(
         &self,
         function: &Function,
         epoch: NearEpoch,
         key: &NearKey<K>,
-        value: V,
-        stamp: Stamp,
+        copy: Option<NewEntry<V>>,
     ) {
         let _drops = DeferDrops::new();
         let mut log = self.log();
@@ -138,9 +135,16 @@ where
         if log.concerns_since(epoch, key.hash) {
             log.note(Change::Entry(key.hash), self.log_size);
             self.store.remove(&key.key);
-        } else {
-            log.keep_stored(key);
-            self.insert(log, function, key, value, stamp);
+            return;
+        }
+        log.keep_stored(key);
+        match copy {
+            Some(copy) => self.insert(log, function, key, copy),
+            None => {
+                // That it was stored is remembered, its key is not.
+                log.forget(vec![key.hash], self.log_size);
+                self.store.remove(&key.key);
+            }
         }
     }
 
@@ -150,17 +154,9 @@ where
         mut log: MutexGuard<'_, ChangeLog<K>>,
         function: &Function,
         key: &NearKey<K>,
-        value: V,
-        stamp: Stamp,
+        copy: NewEntry<V>,
     ) {
-        let Some(since) = near_moment(function, stamp) else {
-            // Never to be served: that it was stored is remembered, its key is not.
-            log.forget(vec![key.hash], self.log_size);
-            self.store.remove(&key.key);
-            return;
-        };
-        let entry = NewEntry::new(value, stamp.created, stamp.compute_nanos).fresh_since(since);
-        let mut entering = Some((key.key.clone(), entry));
+        let mut entering = Some((key.key.clone(), copy));
         let inserted = self.store.insert_or_leave(&mut entering);
         if log.len() > self.log_size {
             let evicted = self.store.absent(log.keys());
@@ -207,6 +203,18 @@ where
     }
 }
 
+/// A copy for the near tier of a value with this stamp, in nanoseconds of the monotonic clock; `None` if none can be served from
+/// now on. To be made in the epoch in which it is inserted, and outside of locks, as it clones.
+pub(crate) fn near_copy<V: Clone>(
+    function: &Function,
+    value: &V,
+    stamp: Stamp,
+    rests_until: Option<u64>,
+) -> Option<NewEntry<V>> {
+    let since = near_moment(function, stamp, rests_until)?;
+    Some(NewEntry::new(value.clone(), stamp.created, stamp.compute_nanos).fresh_since(since))
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
@@ -216,11 +224,17 @@ mod tests {
     use cachier_backends::KeyHash;
     use cachier_backends::entry::AgeLimit;
 
+    use cachier_metrics::Clock;
+
     use super::*;
-    use crate::context;
+    use crate::context::{Context, ContextId};
     use crate::identity::{FunctionSpec, Package};
-    use crate::options::Options;
+    use crate::options::{EarlyRefresh, GlobalParams, Options};
+    use crate::random::Random;
+    use crate::refresh_after::RefreshAfter;
     use crate::stamp::Ageing;
+    use crate::switches::Switches;
+    use crate::timer::Timer;
 
     fn hash(byte: u8) -> KeyHash {
         KeyHash::from_bytes([byte; 32])
@@ -244,22 +258,40 @@ mod tests {
         }
     }
 
-    fn function() -> Function {
+    fn function(options: Options) -> Function {
         let spec = FunctionSpec {
             identity: "near".to_owned(),
             path: "near".to_owned(),
             package: Package::named("app"),
             options: Options {
                 near_cache: Some(10),
-                ..Options::new()
+                ..options
             },
         };
-        Function::new(spec, context::current(), None)
+        let standing_still = Context::new(
+            ContextId::MAIN,
+            Clock::manual(),
+            Timer::system(),
+            GlobalParams::new(),
+            Switches::default(),
+            Random::seeded(0),
+        );
+        Function::new(spec, Box::leak(Box::new(standing_still)), None)
+    }
+
+    fn computed_at(moment: u64) -> Stamp {
+        Stamp {
+            created: moment,
+            compute_nanos: 0,
+            expires: None,
+            confirmed: moment,
+            ageing: Ageing::default(),
+        }
     }
 
     #[test]
     fn values_that_are_never_fresh_leave_nothing() {
-        let function = function();
+        let function = function(Options::new());
         let near = Near::<u32, u8>::open(&function);
         for number in 0..1000_u32 {
             let key = NearKey {
@@ -267,23 +299,47 @@ mod tests {
                 hash: KeyHash::from_bytes([(number % 251) as u8; 32]),
             };
             let stamp = Stamp {
-                created: 0,
-                compute_nanos: 0,
-                expires: None,
-                confirmed: 0,
                 ageing: Ageing {
                     limit: Some(AgeLimit::Of(Duration::ZERO)),
                     ..Ageing::default()
                 },
+                ..computed_at(function.context.clock.now())
             };
-            near.insert_stored(&function, near.epoch(), &key, 1, stamp);
+            let copy = near_copy(&function, &1, stamp, None);
+            near.insert_stored(&function, near.epoch(), &key, copy);
         }
-        assert_eq!(near.log().len(), 0);
+        assert_eq!((near.log().len(), near.entries()), (0, 0));
+    }
+
+    /// A value that a hit may refresh is loaded anew by each, and has no copy.
+    #[test]
+    fn due_values_have_copies_only_in_a_pause() {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let function = function(Options {
+            stale_after: Some(MINUTE),
+            refresh_after: EarlyRefresh::After(RefreshAfter::from(MINUTE / 2)),
+            near_stale_after: Some(MINUTE * 9),
+            ..Options::new()
+        });
+        let now = function.context.clock.now();
+        let until = |age: Duration, rests_until| {
+            let stamp = computed_at(now - nanos(age));
+            let copy = near_copy(&function, &1_u8, stamp, rests_until)?;
+            Some(copy.since + function.fresh_nanos() + 1 - now)
+        };
+        let seconds = |seconds| nanos(Duration::from_secs(seconds));
+        let (young, due) = (Duration::from_secs(10), Duration::from_secs(40));
+        assert_eq!(until(young, None), Some(seconds(20)));
+        assert_eq!(until(due, None), None);
+        assert_eq!(until(due, Some(now + seconds(5))), Some(seconds(5)));
+        assert_eq!(until(young, Some(now + seconds(5))), Some(seconds(20)));
+        // Not past its age limit.
+        assert_eq!(until(due, Some(now + seconds(99))), Some(seconds(20) + 1));
     }
 
     #[test]
     fn values_older_than_a_change_are_never_served() {
-        let function = function();
+        let function = function(Options::new());
         let near = Rc::new(Near::<Watched, u8>::open(&function));
         let is_served = Rc::new(Cell::new(false));
         let (seen, watched) = (Rc::clone(&is_served), Rc::clone(&near));
@@ -296,14 +352,9 @@ mod tests {
                 key: Watched,
                 hash: hash(1),
             };
-            let stamp = Stamp {
-                created: 0,
-                compute_nanos: 0,
-                expires: None,
-                confirmed: 0,
-                ageing: Ageing::default(),
-            };
-            near.insert_loaded(&function, epoch, &key, 1, stamp);
+            let stamp = computed_at(function.context.clock.now());
+            let copy = near_copy(&function, &1, stamp, None).unwrap();
+            near.insert_loaded(&function, epoch, &key, copy);
         };
         let epoch = near.epoch();
         near.changed(&Change::Entry(hash(1)));

@@ -103,12 +103,16 @@ impl Times {
 }
 
 /// The moment from which a near copy's age counts, so that one comparison covers all bounds: the value must be younger
-/// than its age limit and than where a hit may refresh it, and its last confirmation by the store younger than
-/// `near_stale_after`.
+/// than its age limit and than where a hit may refresh it, unless that rests until later, and its last confirmation by the store
+/// younger than `near_stale_after`.
 ///
-/// `None` if the age limit ends too soon after the start of the clock for that.
+/// `None` if that is over, or too soon after the start of the clock for a moment before it.
 #[cfg(feature = "persistent")]
-pub(super) fn near_moment(function: &Function, stamp: Stamp) -> Option<u64> {
+pub(super) fn near_moment(
+    function: &Function,
+    stamp: Stamp,
+    rests_until: Option<u64>,
+) -> Option<u64> {
     let (near_for, policy) = (function.fresh_nanos(), function.policy());
     let after = |moment: u64, time: Option<Duration>| {
         time.map_or(u64::MAX, |time| moment.saturating_add(nanos(time)))
@@ -117,10 +121,18 @@ pub(super) fn near_moment(function: &Function, stamp: Stamp) -> Option<u64> {
     if rules.stale_after == Some(Duration::ZERO) {
         return None;
     }
-    let usable_until = after(stamp.created, rules.undecided_until(stamp.compute_nanos));
-    let confirmed_until = after(stamp.confirmed, policy.near_stale_after);
+    let undecided_until = after(stamp.created, rules.undecided_until(stamp.compute_nanos));
+    // Until, but not at the end of the pause.
+    let resting_until = rests_until.map_or(0, |end| end.saturating_sub(1));
+    let usable_until = undecided_until
+        .max(resting_until)
+        .min(after(stamp.created, rules.stale_after))
+        .min(after(stamp.confirmed, policy.near_stale_after));
+    if usable_until < function.context.clock.now() {
+        return None;
+    }
     // Fresh while now - moment <= near_for, that is until moment + near_for.
-    usable_until.min(confirmed_until).checked_sub(near_for)
+    usable_until.checked_sub(near_for)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use cachier::{
 use cachier_metrics::{Reason, StaleUse};
 use cachier_tests::backend::{assert_that_leases_are_rarely_asked_for, with_map};
 use cachier_tests::callers::Callers;
-use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::gate::{Counter, Gate, once};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::{count, double};
 
@@ -152,6 +152,51 @@ shares! {
     a_share_is_of_the_values_own_limit_near: (backend = "file", near_cache = 9, near_stale_after = "9d");
 }
 
+macro_rules! shortened {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        /// Where a limit `l` is shortened by up to half of it, from `0.8 l` on.
+        #[test]
+        fn $name() {
+            const KEYS: u64 = 200;
+            static RUNS: Counter = Counter::new();
+
+            #[cachier($($argument)*, stale_after = "1h", jitter = "50%", refresh_after = "80%")]
+            fn run(_key: u64) -> u64 {
+                RUNS.next()
+            }
+
+            in_folder(|_| {
+                let hit = |key: &u64| {
+                    let call = run::call_detailed(CallOptions::new(), *key);
+                    assert_eq!(call.outcome, Outcome::Hit);
+                    call.value
+                };
+                let first: Vec<u64> = (0..KEYS).map(run).collect();
+                Clock::advance(24 * MINUTE - Duration::from_secs(1));
+                (0..KEYS).for_each(|key| _ = hit(&key));
+                cachier::flush();
+                assert_eq!(RUNS.get(), KEYS, "before the shortest limit allows");
+                Clock::advance(6 * MINUTE);
+                (0..KEYS).for_each(|key| _ = hit(&key));
+                cachier::flush();
+                // Limits up to 37.5 of 30 to 60 minutes.
+                let refreshed = RUNS.get() - KEYS;
+                assert!((32..68).contains(&refreshed), "{refreshed}");
+                Clock::advance(7 * MINUTE);
+                let is_kept = |key: &u64| hit(key) == first[*key as usize];
+                let kept = (0..KEYS).filter(is_kept).count() as u64;
+                assert_eq!(kept, KEYS - refreshed, "the others have longer limits");
+            });
+        }
+    )*};
+}
+
+shortened! {
+    shortened_limits_are_refreshed_earlier_in_memory: (backend = "memory");
+    shortened_limits_are_refreshed_earlier_on_files: (backend = "file");
+    shortened_limits_are_refreshed_earlier_near: (backend = "file", near_cache = 1_000, near_stale_after = "9d");
+}
+
 macro_rules! early {
     ($($name:ident: $keys:literal, ($($argument:tt)*);)*) => {$(
         #[test]
@@ -178,11 +223,11 @@ macro_rules! early {
                         assert_eq!(call.outcome, Outcome::Hit);
                     };
                     let before = RUNS.get();
-                    // More than 23 times as long as computing took.
-                    ask(10 * HOUR - 23 * MINUTE);
+                    // More than seven times as long as computing took.
+                    ask(10 * HOUR - 8 * MINUTE);
                     cachier::flush();
                     assert_eq!(RUNS.get(), before);
-                    ask(22 * MINUTE);
+                    ask(7 * MINUTE);
                     cachier::flush();
                 }
                 let share = RUNS.get() as f64 / f64::from($keys) - 1.0;
@@ -279,6 +324,43 @@ fn hits_rarely_ask_for_the_lease() {
             let call = double::call_detailed(CallOptions::new(), 21);
             assert_eq!(call.outcome, Outcome::Hit);
         });
+    });
+}
+
+/// A store stays shielded while nothing could replace its value.
+#[test]
+fn due_values_are_served_near_in_a_pause() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(
+        backend = "file",
+        near_cache = 10,
+        near_stale_after = "9d",
+        stale_after = "1h",
+        refresh_after = "50%",
+        retry_after = "10m"
+    )]
+    fn fails_later(_key: u8) -> Result<u64, String> {
+        once(&RUNS)
+    }
+
+    in_folder(|_| {
+        let tier = || {
+            let call = fails_later::call_detailed(CallOptions::new(), 1);
+            cachier::flush();
+            assert_eq!((call.value, call.outcome), (Ok(1), Outcome::Hit));
+            call.tier
+        };
+        let (near, store) = (Some(Tier::Near), Some(Tier::Backend));
+        fails_later(1).unwrap();
+        Clock::advance(HOUR / 2);
+        assert_eq!((tier(), RUNS.get()), (store, 2));
+        // The first hit of the pause finds it in the store.
+        assert_eq!((tier(), tier(), tier()), (store, near, near));
+        Clock::advance(9 * MINUTE);
+        assert_eq!((tier(), RUNS.get()), (near, 2));
+        Clock::advance(MINUTE);
+        assert_eq!((tier(), RUNS.get()), (store, 3));
     });
 }
 
