@@ -1,26 +1,40 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::share::Share;
 
 fn durations() -> impl Strategy<Value = Duration> {
     (0_u64..6).prop_map(Duration::from_secs)
 }
 
+fn refreshes() -> impl Strategy<Value = RefreshAfter> {
+    let percent = |tenths: u8| RefreshAfter::Share(Share::percent(f64::from(tenths) * 10.0));
+    prop_oneof![
+        durations().prop_map(RefreshAfter::Age),
+        (0_u8..=10).prop_map(percent),
+        Just(RefreshAfter::Early),
+    ]
+}
+
 fn any_rules() -> impl Strategy<Value = Rules> {
     let optional = || proptest::option::of(durations());
-    let bounds = (optional(), optional(), optional(), optional());
-    (bounds, any::<bool>()).prop_map(
-        |((stale_after, max_stale, stale_on_error, refresh_after), next_time)| Rules {
-            stale_after,
-            max_stale,
-            stale_on_error,
-            refresh_after: refresh_after.map(RefreshAfter::Age),
-            on_stale: if next_time {
-                OnStale::ServeAndRefresh
-            } else {
-                OnStale::Recompute
-            },
-            ..Rules::default()
+    let bounds = (optional(), optional(), optional());
+    let refresh = (proptest::option::of(refreshes()), durations());
+    (bounds, refresh, any::<bool>()).prop_map(
+        |((stale_after, max_stale, stale_on_error), (refresh_after, early_lead), next_time)| {
+            Rules {
+                stale_after,
+                max_stale,
+                stale_on_error,
+                refresh_after,
+                early_lead,
+                on_stale: if next_time {
+                    OnStale::ServeAndRefresh
+                } else {
+                    OnStale::Recompute
+                },
+                ..Rules::default()
+            }
         },
     )
 }
@@ -46,9 +60,24 @@ fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> Model {
     let stale_after = rules.stale_after.map_or(0, |bound| bound.as_secs());
     Model {
         fresh: within(seconds(rules.stale_after)) && within(seconds(max_age)),
-        due: rules.refresh_after.is_some() && age >= seconds(rules.refresh_age()),
+        due: is_due(age, rules),
         servable: accepted && rules.on_stale == OnStale::ServeAndRefresh,
         standing_in: accepted && grace.is_some_and(|grace| up_to(stale_after + grace)),
+    }
+}
+
+fn is_due(age: u64, rules: &Rules) -> bool {
+    let limit = rules.stale_after.map(|limit| limit.as_secs());
+    match rules.refresh_after {
+        None => false,
+        Some(RefreshAfter::Age(from)) => age >= from.as_secs(),
+        Some(RefreshAfter::Share(share)) => {
+            let share = u64::from(share.millionths());
+            limit.is_some_and(|limit| age * 1_000_000 >= limit * share)
+        }
+        Some(RefreshAfter::Early) => {
+            limit.is_some_and(|limit| age + rules.early_lead.as_secs() >= limit)
+        }
     }
 }
 
@@ -93,7 +122,11 @@ proptest! {
         backoff in proptest::option::of(prop_oneof![Just(Backoff::Failed), Just(Backoff::Held)]),
     ) {
         let age = Duration::from_secs(age);
-        match decide(Stored::Aged(age), backoff, ClaimState::Unclaimed, &rules, max_age, Intent::Use) {
+        let action = decide(Stored::Aged(age), backoff, ClaimState::Unclaimed, &rules, max_age, Intent::Use);
+        if let Action::ServeAndRefresh(..) = action {
+            prop_assert_eq!(backoff, None);
+        }
+        match action {
             Action::Serve(served) | Action::ServeAndRefresh(Freshness::Fresh, served) => {
                 prop_assert_eq!(served, age);
                 prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));

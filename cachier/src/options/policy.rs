@@ -185,7 +185,8 @@ fn environment_namespace() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::GlobalParams;
+    use crate::options::{EarlyRefresh, GlobalParams};
+    use crate::refresh_after::RefreshAfter;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -274,6 +275,30 @@ mod tests {
         let drawn = [(); 1000].map(|()| policy.ageing(None, &random).jitter);
         assert!(drawn.iter().all(|share| share.0 < 1 << 30));
         assert!(drawn.iter().any(|share| share.0 > (1 << 30) / 10 * 9));
+    }
+
+    /// So that no hit misses the refresh of a value with a shortened limit.
+    #[test]
+    fn hits_are_undecided_by_the_shortest_limit() {
+        let until = |refresh_after, slowest_nanos| {
+            let params = GlobalParams::new()
+                .stale_after(HOUR)
+                .jitter(Share::percent(50.0))
+                .refresh_after(refresh_after);
+            let auto = Options {
+                refresh_after: EarlyRefresh::Auto,
+                ..Options::new()
+            };
+            let policy = Policy::resolve(&auto, &Params::new(params));
+            let until = policy.undecided_until(policy.jitter, slowest_nanos);
+            until.map(|until| until + Duration::from_nanos(1))
+        };
+        let minutes = |minutes: u32| Some(HOUR / 60 * minutes);
+        let share = RefreshAfter::Share(Share::percent(80.0));
+        assert_eq!(until(share, 0), minutes(24));
+        assert_eq!(until(RefreshAfter::Age(HOUR / 3), 0), minutes(20));
+        let minute = nanos(HOUR / 60);
+        assert_eq!(until(RefreshAfter::Early, minute), minutes(30 - 7));
     }
 
     #[test]

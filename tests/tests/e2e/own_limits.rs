@@ -315,7 +315,15 @@ fn values_from_before_a_closure_are_stale() {
 #[test]
 fn a_limit_does_not_outlive_its_closure() {
     mod before {
-        #[cachier::cachier(backend = "file", name = "same", version = 1, stale_after = |_| None)]
+        use super::*;
+
+        /// Zero never gets stale.
+        #[cachier(
+            backend = "file",
+            name = "same",
+            version = 1,
+            stale_after = |value: &u64| (*value > 0).then_some(HOUR / 2)
+        )]
         pub(super) fn same(number: u64) -> u64 {
             number
         }
@@ -334,11 +342,15 @@ fn a_limit_does_not_outlive_its_closure() {
     }
 
     in_folder(|_| {
+        before::same(0);
         before::same(1);
         in_another_process(|| {
-            expect!(same(1), Duration::ZERO, Hit);
-            expect!(same(1), HOUR, Hit);
+            expect!(same(0), Duration::ZERO, Hit);
+            expect!(same(1), HOUR / 2, Hit);
+            // The shorter limit of the two counts.
             expect!(same(1), INSTANT, Miss);
+            expect!(same(0), HOUR / 2 - INSTANT, Hit);
+            expect!(same(0), INSTANT, Miss);
         });
     });
 }

@@ -87,40 +87,51 @@ fn whoever_waits_for_another_process_too_long_computes() {
     });
 }
 
-#[test]
-fn one_refresh_serves_both() {
-    static GATE: Gate = Gate::new();
-    static RUNS: Counter = Counter::new();
+macro_rules! refreshes_once {
+    ($($name:ident: ($($argument:tt)*), $outcome:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            static GATE: Gate = Gate::new();
+            static RUNS: Counter = Counter::new();
 
-    #[cachier(backend = "file", stale_after = "1h", next_time)]
-    fn count(_key: u8) -> u64 {
-        let run = RUNS.next();
-        if run > 1 {
-            GATE.wait();
+            #[cachier(backend = "file", $($argument)*)]
+            fn count(_key: u8) -> u64 {
+                let run = RUNS.next();
+                if run > 1 {
+                    GATE.wait();
+                }
+                run
+            }
+
+            let served = || {
+                let call = count::call_detailed(CallOptions::new(), 1);
+                assert_eq!((call.value, call.outcome), (1, Outcome::$outcome));
+                assert_eq!(call.age, Some(2 * HOUR));
+            };
+            in_folder(|_| {
+                count(1);
+                Clock::advance(2 * HOUR);
+                served();
+                GATE.until_arrived(1);
+                in_another_process(|| {
+                    Clock::advance(2 * HOUR);
+                    served();
+                    cachier::flush();
+                    served();
+                    GATE.open();
+                });
+                cachier::flush();
+                assert_eq!((count(1), RUNS.get()), (2, 2));
+            });
         }
-        run
-    }
+    )*};
+}
 
-    let stale = || {
-        let call = count::call_detailed(CallOptions::new(), 1);
-        assert_eq!((call.value, call.outcome), (1, Outcome::Stale));
-        assert_eq!(call.age, Some(2 * HOUR));
-    };
-    in_folder(|_| {
-        count(1);
-        Clock::advance(2 * HOUR);
-        stale();
-        GATE.until_arrived(1);
-        in_another_process(|| {
-            Clock::advance(2 * HOUR);
-            stale();
-            cachier::flush();
-            stale();
-            GATE.open();
-        });
-        cachier::flush();
-        assert_eq!((count(1), RUNS.get()), (2, 2));
-    });
+refreshes_once! {
+    one_refresh_of_a_stale_value_serves_both: (stale_after = "1h", next_time), Stale;
+    one_refresh_of_a_fresh_value_serves_both: (stale_after = "9h", refresh_after = "1h"), Hit;
+    one_refresh_of_a_near_value_serves_both:
+        (near_cache = 9, near_stale_after = "9d", stale_after = "9h", refresh_after = "1h"), Hit;
 }
 
 #[test]
