@@ -258,7 +258,7 @@ pub struct GlobalParams {
     pub max_stale: Option<Duration>,
     /// Up to how much past its age limit a value is served when recomputing it fails; `None` means not at all.
     pub stale_on_error: Option<Duration>,
-    /// How long a stale value is served after a failed attempt without another one.
+    /// How long the value at hand is served after a failed attempt to replace it without another one.
     pub retry_after: Duration,
     /// Longest wait for another caller's computation; `None` means as long as its owner lives.
     pub wait_for_calc_timeout: Option<Duration>,
@@ -359,7 +359,7 @@ setters! {
     max_stale: Duration => Some;
     /// Sets up to how much past its age limit a value is served when recomputing it fails.
     stale_on_error: Duration => Some;
-    /// Sets how long a stale value is served after a failed attempt without another one; zero tries each time.
+    /// Sets how long the value at hand is served after a failed attempt without another one; zero tries each time.
     retry_after: Duration => std::convert::identity;
     /// Sets the longest wait for another caller's computation.
     wait_for_calc_timeout: Duration => Some;

@@ -43,9 +43,10 @@ pub fn global_params() -> GlobalParams {
 /// Registers parameters under a name, for functions with `policy = "name"`, from the next call on; in place of those that had
 /// the name.
 ///
-/// Such a function takes from them whatever its attribute leaves out. What no attribute has stays the program's: the namespace,
-/// the folder of figures, the period of leases, the limits of circuit breakers; so does the folder of files where the policy
-/// names none. What asks something of types is compiled in by the attribute alone: [`check`](crate::check) tells of a policy
+/// Such a function takes from them whatever its attribute leaves out, so that what they leave unset has its documented default for
+/// it, not what [`set_global_params`] says: start from [`global_params`] to keep that. What no attribute has stays the program's:
+/// the namespace, the folder of figures, the period of leases, the limits of circuit breakers; so does the folder of files where
+/// the policy names none. What asks something of types is compiled in by the attribute alone: [`check`](crate::check) tells of a policy
 /// that sets `next_time` or `refresh_after` for a function without it, and of one that is named and not registered, in whose
 /// place the parameters of the program count.
 ///

@@ -19,9 +19,12 @@ use crate::share::Share;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshAfter {
-    /// This age. From the age limit on the value is stale, and treated so.
+    /// This age. From the age limit on the value is stale, and treated so: an age that is not below it has no effect. Of zero,
+    /// each hit starts a recomputation, one after another.
     Age(Duration),
-    /// This share of the value's age limit; never without a limit.
+    /// This share of the value's age limit; never without a limit, as where neither the attribute nor the parameters have a
+    /// `stale_after`, which [`check`](crate::check) does not tell. All of it has no effect, and with nothing of it each hit starts a
+    /// recomputation.
     Share(Share),
     /// At random, the likelier the nearer the value is to its age limit, measured by the time that it took to compute; never
     /// without a limit. Of many processes one is the first, and seldom two at once.
