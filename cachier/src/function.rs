@@ -150,8 +150,6 @@ impl Function {
     #[cfg(feature = "memory")]
     #[inline]
     fn now_for(&self, nanos: u64) -> u64 {
-        /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
-        const PRECISE_CLOCK_BELOW: u64 = 1_000_000_000;
         let clock = &self.context.clock;
         if nanos < PRECISE_CLOCK_BELOW {
             clock.now()
@@ -443,6 +441,9 @@ impl Function {
     }
 }
 
+/// Below this age in nanoseconds, the ticks of the coarse clock (1 to 4 ms) would show.
+const PRECISE_CLOCK_BELOW: u64 = 1_000_000_000;
+
 /// The moment of something that has not happened.
 const NEVER: u64 = 0;
 
@@ -456,21 +457,33 @@ fn is_verified(options: &Options, policy: &Policy) -> bool {
 fn fresh_nanos(policy: &Policy, jitter: Share, slowest: u64) -> u64 {
     let bound = match (policy.age_limits, policy.near_stale_after) {
         // The moments from which near copies count tell the rest.
-        (AgeLimits::OfFunction, Some(near)) => {
-            // Those of the shortest limits may be due at once; it is zero for none where the function's is not.
-            let limit = policy
-                .shortest_limit(jitter)
-                .map(|limit| match policy.rules.stale_after {
-                    Some(Duration::ZERO) => Duration::ZERO,
-                    _ => limit.max(Duration::from_nanos(1)),
-                });
-            Some(limit.map_or(near, |limit| limit.min(near)))
-        }
+        (AgeLimits::OfFunction, Some(near)) => Some(near_age(policy, near, jitter)),
         (AgeLimits::OfFunction, None) => policy.undecided_until(jitter, slowest),
         (AgeLimits::OfValues, None) if policy.rules.refresh_after.is_some() => Some(Duration::ZERO),
         (AgeLimits::OfValues, _) => Some(OWN_LIMITS_AGE),
     };
     bound.map_or(u64::MAX, nanos)
+}
+
+/// The age up to which near copies are served: the moment from which that counts is as much before their end, so they end where
+/// they did when other bounds begin to count, until they are cleared. It tells no more than whether there are any, and which clock
+/// shows when they end.
+fn near_age(policy: &Policy, near: Duration, jitter: Share) -> Duration {
+    let shortest = match policy.shortest_limit(jitter) {
+        // Those of the shortest limits may be due at once; the function's own is none of nothing.
+        Some(limit) if policy.rules.stale_after != Some(Duration::ZERO) => {
+            limit.max(Duration::from_nanos(1)).min(near)
+        }
+        Some(_) => Duration::ZERO,
+        None => near,
+    };
+    match shortest {
+        Duration::ZERO => Duration::ZERO,
+        short if nanos(short) < PRECISE_CLOCK_BELOW => {
+            Duration::from_nanos(PRECISE_CLOCK_BELOW - 1)
+        }
+        _ => Duration::from_nanos(PRECISE_CLOCK_BELOW),
+    }
 }
 
 /// The age up to which the fast path serves values with limits of their own: the moment from which that counts is as much

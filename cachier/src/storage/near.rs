@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::context::{Context, ContextId};
     use crate::identity::{FunctionSpec, Package};
-    use crate::options::{EarlyRefresh, GlobalParams, Options};
+    use crate::options::{EarlyRefresh, GlobalParams, Options, Params};
     use crate::random::Random;
     use crate::refresh_after::RefreshAfter;
     use crate::stamp::Ageing;
@@ -335,6 +335,38 @@ mod tests {
         assert_eq!(until(young, Some(now + seconds(5))), Some(seconds(20)));
         // Not past its age limit.
         assert_eq!(until(due, Some(now + seconds(99))), Some(seconds(20) + 1));
+    }
+
+    /// Until it is cleared, the tier holds copies of former bounds.
+    #[test]
+    fn wider_bounds_revive_no_copies() {
+        let second = Duration::from_secs(1);
+        let function = function(Options::new());
+        let near = Near::<u32, u8>::open(&function);
+        let Context { clock, .. } = function.context;
+        let bound = |age| {
+            let change = |all: &mut Params| all.program.near_stale_after = age;
+            function.context.change_params(change);
+            function.update_params();
+        };
+        let copy = || near_copy(&function, &1, computed_at(clock.now()), None);
+        let key = NearKey {
+            key: 1,
+            hash: hash(1),
+        };
+        for first in [second / 2, second, second * 30] {
+            bound(first);
+            near.insert_loaded(&function, near.epoch(), &key, copy().unwrap());
+            clock.advance(first);
+            assert_eq!(near.get(&1, &function), Some(1));
+            clock.advance(Duration::from_nanos(2));
+            for wider in [second, second * 31, second * 3600] {
+                bound(wider);
+                assert_eq!(near.get(&1, &function), None, "{first:?} {wider:?}");
+            }
+        }
+        bound(Duration::ZERO);
+        assert!(copy().is_none());
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub(super) fn near_moment(
         time.map_or(u64::MAX, |time| moment.saturating_add(nanos(time)))
     };
     let rules = policy.rules.for_value(stamp.ageing);
-    if rules.stale_after == Some(Duration::ZERO) {
+    if rules.stale_after == Some(Duration::ZERO) || near_for == 0 {
         return None;
     }
     let undecided_until = after(stamp.created, rules.undecided_until(stamp.compute_nanos));
