@@ -7,11 +7,7 @@ use cachier_metrics::Reason;
 
 use super::core::Core;
 use super::state::{CallDriver, State};
-use super::work::Slot;
-use crate::call::Completion;
-use crate::decision::{
-    Backoff, Freshness, ResultKind, Rules, Stored, backoff_after_failure, is_fresh,
-};
+use crate::decision::{Backoff, ResultKind, Rules, Stored, backoff_after_failure, is_fresh};
 use crate::storage::Store;
 
 impl<T: Store> Core<T> {
@@ -95,20 +91,6 @@ impl<T: Store> CallDriver<T> {
     fn failed_pause(&self) -> FailedBackoff {
         let length = backoff_after_failure(&self.session.policy.rules);
         FailedBackoff(self.created.zip(length))
-    }
-
-    /// Serves the stale value without an attempt to recompute it.
-    pub(super) fn serve_backed_off(
-        &mut self,
-        slot: &mut dyn Slot<T::Value>,
-        age: Duration,
-        backoff: Backoff,
-    ) -> Option<Completion> {
-        let completion = self.serve(slot, Freshness::Stale, age)?;
-        if let (Some(metrics), Backoff::Failed) = (self.core.function.metrics, backoff) {
-            metrics.refresh_suppressed();
-        }
-        Some(completion)
     }
 }
 

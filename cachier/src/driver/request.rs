@@ -12,6 +12,7 @@ use std::time::Duration;
 use cachier_backends::Error;
 use cachier_backends::cold::boxed_cold;
 use cachier_metrics::ComputeRecorder;
+use pin_project_lite::pin_project;
 
 use super::core::Core;
 use super::entry::{EntryDriver, EntryOperation};
@@ -111,15 +112,16 @@ pub(crate) async fn drive<T: Store, F: Future>(
             Transition::Run(spec) => {
                 let cacheable = spec.cacheable;
                 let returned = {
-                    let mut function = pin!({
+                    let function = {
                         let _in_run = spec.enter();
                         work.begin(cacheable)
-                    });
+                    };
                     // One future: each more around the function is a frame more for each level of a recursion.
-                    poll_fn(|cx| {
-                        let _in_run = spec.enter();
-                        function.as_mut().poll(cx)
-                    })
+                    let function = Some(function);
+                    Running {
+                        function,
+                        spec: &spec,
+                    }
                     .await
                 };
                 let kind = {
@@ -130,6 +132,36 @@ pub(crate) async fn drive<T: Store, F: Future>(
             }
             Transition::Done(response) => return response,
         }
+    }
+}
+
+pin_project! {
+    /// The future of a function. What it does is a part of the run, and so is what it drops at its end, also of a call that is
+    /// cancelled.
+    struct Running<'a, F> {
+        // `None` once dropped.
+        #[pin]
+        function: Option<F>,
+        spec: &'a RunSpec,
+    }
+
+    impl<F> PinnedDrop for Running<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _in_run = this.spec.enter();
+            this.function.set(None);
+        }
+    }
+}
+
+impl<F: Future> Future for Running<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _in_run = this.spec.enter();
+        let function = this.function.as_pin_mut();
+        function.map_or(Poll::Pending, |function| function.poll(cx))
     }
 }
 

@@ -7,7 +7,7 @@ use cachier_metrics::{Outcome, Tier};
 use super::state::CallDriver;
 use super::work::{Served, Slot};
 use crate::call::Completion;
-use crate::decision::Freshness;
+use crate::decision::{Backoff, Freshness};
 use crate::flight::{FlightResult, Validity};
 use crate::storage::{Found, Store};
 
@@ -48,6 +48,20 @@ impl<T: Store> CallDriver<T> {
             tier: Some(Tier::Backend),
             compute_nanos: Some(stamp.compute_nanos),
         })
+    }
+
+    /// Serves the stale value without an attempt to recompute it.
+    pub(super) fn serve_backed_off(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        age: Duration,
+        backoff: Backoff,
+    ) -> Option<Completion> {
+        let completion = self.serve(slot, Freshness::Stale, age)?;
+        if let (Some(metrics), Backoff::Failed) = (self.core.function.metrics, backoff) {
+            metrics.refresh_suppressed();
+        }
+        Some(completion)
     }
 
     /// Serves the stale value instead of the failure.

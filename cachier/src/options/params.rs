@@ -96,6 +96,8 @@ fn ages(params: &GlobalParams) -> impl PartialEq + use<> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::time::Duration;
 
     use super::*;

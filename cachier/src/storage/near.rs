@@ -217,6 +217,8 @@ pub(crate) fn near_copy<V: Clone>(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::cell::{Cell, RefCell};
     use std::hash::Hasher;
     use std::rc::Rc;

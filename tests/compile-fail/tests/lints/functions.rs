@@ -26,7 +26,7 @@ static LOG: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 
 async fn pause() {}
 
-#[cachier(backend = "memory")]
+#[cachier(backend = "memory", refresh_after = cachier::Share::percent(80.0), jitter = cachier::Share::percent(8.0))]
 pub fn too_many_arguments(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u64 {
     u64::from(a) + u64::from(b) + u64::from(c) + u64::from(d) + u64::from(e) + u64::from(f) + u64::from(g) + u64::from(h)
 }
@@ -497,14 +497,4 @@ pub async fn callers_of_private() {
     private_box(Box::default());
     private_async(1).await;
     let unused = service.method_too_many_arguments(1, 2, 3, 4, 5, 6, 7);
-}
-
-/// A share of a value's age limit.
-pub const SHARE: cachier::Share = cachier::Share::percent(80.0);
-/// A time, for several arguments.
-pub const TIME: std::time::Duration = std::time::Duration::from_secs(60);
-
-#[cachier(backend = "memory", stale_after = TIME, jitter = SHARE, refresh_after = SHARE, retry_after = TIME)]
-pub fn computed_values(id: u64) -> u64 {
-    id
 }
