@@ -238,6 +238,11 @@ impl Process {
         let reply = self.request(|shared| shared.store(value, owner));
         // The answer takes long.
         take_long();
+        let is_late = leader.is_some_and(Leader::is_superseded);
+        if is_late && self.variant != Variant::KeepsLate && lock(&self.shared).is_unleased {
+            self.request(|shared| shared.entry = None);
+            return Sent::REFUSED;
+        }
         Sent {
             reply,
             at: Some(at),

@@ -13,6 +13,8 @@ pub(super) struct Shared {
     numbers: u64,
     /// The next of this kind fails.
     pub(super) failing: Option<Request>,
+    /// Whether it has no leases: who asks for one gets it.
+    pub(super) is_unleased: bool,
 }
 
 /// A request that can fail.
@@ -82,6 +84,14 @@ impl Shared {
         }
     }
 
+    /// Without leases.
+    pub(super) fn unleased() -> Self {
+        Self {
+            is_unleased: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether this request fails.
     fn fails(&mut self, request: Request) -> bool {
         self.failing
@@ -100,6 +110,9 @@ impl Shared {
         if self.fails(Request::Claim) {
             return Claim::Failed;
         }
+        if self.is_unleased {
+            return Claim::Granted(self.number());
+        }
         match (self.entry.map(|entry| entry.version) == seen, self.lease) {
             (false, _) => Claim::Changed,
             (true, Some(owner)) => Claim::Held(owner),
@@ -114,7 +127,7 @@ impl Shared {
     }
 
     pub(super) fn holds(&self, owner: u64) -> bool {
-        self.lease == Some(owner)
+        self.is_unleased || self.lease == Some(owner)
     }
 
     /// Stores under this owner's lease, if one is needed.

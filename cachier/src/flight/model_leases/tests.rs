@@ -54,6 +54,16 @@ const CALLS_WHILE_REMOVED: [Act; 3] = [
     |process| process.call(NO_WAIT),
 ];
 
+/// Where nobody else invalidates, whom this process would not hear of.
+const CALLS_WITHOUT_LEASES: [Act; 3] = [
+    |process| process.call(PLAIN),
+    |process| {
+        take_long();
+        process.invalidate();
+    },
+    |process| process.call(PLAIN),
+];
+
 /// Few, so that the checker seldom misses what it must find.
 const CALLS_OF_TWO: [Act; 2] = [|process| process.call(PLAIN), invalidated_elsewhere];
 
@@ -228,4 +238,23 @@ fn an_unanswered_removal_leaves_nothing_older() {
 #[should_panic(expected = "what was invalidated is stored")]
 fn a_release_before_a_removal_is_found() {
     check_removals(Variant::ReleasesBeforeRemoval);
+}
+
+fn check_unleased(variant: Variant) {
+    let check = move || {
+        let process = Process::new(variant, Size::Small, Shared::unleased());
+        run(process, &CALLS_WITHOUT_LEASES);
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
+
+#[test]
+fn without_leases_nothing_invalidated_stays_stored() {
+    check_unleased(Variant::Whole);
+}
+
+#[test]
+#[should_panic(expected = "what was invalidated is stored")]
+fn a_late_store_that_stays_is_found() {
+    check_unleased(Variant::KeepsLate);
 }

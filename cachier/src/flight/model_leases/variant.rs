@@ -24,6 +24,8 @@ pub(super) enum Variant {
     SharesUnstored,
     /// A lease is released although nobody knows whether the entry has been removed under it.
     ReleasesBeforeRemoval,
+    /// Without leases, what has arrived after an invalidation of this process stays.
+    KeepsLate,
     /// A refresh is not reserved before it leads its flight.
     WithoutReservation,
 }
