@@ -16,6 +16,8 @@ mod lease_guard;
 pub(crate) mod memory;
 #[cfg(all(feature = "memory", feature = "persistent"))]
 pub(crate) mod near;
+#[cfg(all(test, shuttle, feature = "memory", feature = "persistent"))]
+mod near_model;
 #[cfg(feature = "persistent")]
 mod near_watcher;
 #[cfg(feature = "persistent")]

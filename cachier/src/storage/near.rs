@@ -2,7 +2,6 @@
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachier_backends::Change;
@@ -14,6 +13,7 @@ use super::change_log::{ChangeLog, NearEpoch, NearKey};
 use super::since::near_moment;
 use crate::function::Function;
 use crate::stamp::Stamp;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::timer::nanos;
 
 /// The near tier of one function.
@@ -190,13 +190,12 @@ where
     }
 
     fn log(&self) -> MutexGuard<'_, ChangeLog<K>> {
-        let lock = || self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut log = lock();
+        let mut log = lock(&self.log);
         if log.has_gap() {
             // Not under the lock, as it drops values. Until it is done, others do the same.
             drop(log);
             self.store.clear();
-            log = lock();
+            log = lock(&self.log);
             log.close_gap();
         }
         log
@@ -216,7 +215,7 @@ pub(crate) fn near_copy<V: Clone>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::cell::{Cell, RefCell};
@@ -238,7 +237,7 @@ mod tests {
     use crate::switches::Switches;
     use crate::timer::Timer;
 
-    fn hash(byte: u8) -> KeyHash {
+    pub(in super::super) fn hash(byte: u8) -> KeyHash {
         KeyHash::from_bytes([byte; 32])
     }
 
@@ -260,7 +259,7 @@ mod tests {
         }
     }
 
-    fn function(options: Options) -> Function {
+    pub(in super::super) fn function(options: Options) -> Function {
         let spec = FunctionSpec {
             identity: "near".to_owned(),
             path: "near".to_owned(),
@@ -281,7 +280,7 @@ mod tests {
         Function::new(spec, Box::leak(Box::new(standing_still)), None)
     }
 
-    fn computed_at(moment: u64) -> Stamp {
+    pub(in super::super) fn computed_at(moment: u64) -> Stamp {
         Stamp {
             created: moment,
             compute_nanos: 0,
