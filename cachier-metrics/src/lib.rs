@@ -116,8 +116,7 @@ pub use ticker::set_tick_listener;
 pub use timed_hits::TimedHit;
 #[doc(hidden)]
 pub use warning::{
-    MAX_WARNINGS, has_subscriber, set_warning_handler, tell_subscriber, warnings_written,
-    write_warning,
+    MAX_WARNINGS, causes_told, has_subscriber, set_warning_handler, tell_subscriber, write_warning,
 };
 
 /// The one of which [`PrometheusExporter::router`] returns a router.

@@ -6,9 +6,6 @@ pub mod analytics {
     #![doc = include_str!("guide/pictures/page.html")]
     #![doc = include_str!("guide/pictures/page_function.html")]
 }
-pub mod arguments {
-    #![doc = include_str!("guide/arguments.md")]
-}
 pub mod choosing_a_backend {
     #![doc = include_str!("guide/choosing_a_backend.md")]
 }

@@ -163,6 +163,8 @@ pub use cachier_backends::{
 };
 pub use cachier_backends::{BoxFuture, Error, ErrorKind, Operation, Usage, Version};
 #[doc = include_str!("attribute.md")]
+#[doc = ""]
+#[doc = include_str!("attribute_examples.md")]
 pub use cachier_macros::cachier;
 #[doc = include_str!("methods.md")]
 pub use cachier_macros::methods;

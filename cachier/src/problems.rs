@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{
-    MAX_WARNINGS, has_subscriber, set_warning_handler, tell_subscriber, warnings_written,
-    write_warning,
+    MAX_WARNINGS, causes_told, has_subscriber, set_warning_handler, tell_subscriber, write_warning,
 };
 
 use crate::environment;
@@ -29,9 +28,8 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 ///
 /// It gets one line per cause and process, whatever `CACHIER_QUIET` and `tracing` say, without arguments, keys or credentials.
 /// Causes already written to standard error are not repeated, nor those of exporters and kept figures that a subscriber was told;
-/// others are told when they are met again. It runs within the call
-/// that met the problem, or on a thread of cachier's own. It may call cached functions, but must be quick, and must not wait for
-/// background work, as [`flush`](crate::flush) does.
+/// others are told when they are met again. It runs within the call that met the problem, or on a thread of cachier's own. It may
+/// call cached functions, but must be quick, and must not wait for background work, as [`flush`](crate::flush) does.
 ///
 /// ```
 /// cachier::on_problem(|problem| eprintln!("cache trouble: {problem}"));
@@ -69,7 +67,7 @@ pub(crate) fn report_traced(cause: &str, problem: &str) {
         }
     } else if !has_subscriber()
         && !environment::is_quiet()
-        && locked(&REPORTED).may_write(cause, warnings_written())
+        && locked(&REPORTED).may_write(cause, causes_told())
     {
         write_warning(&presentable(problem));
     }

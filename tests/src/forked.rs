@@ -44,7 +44,16 @@ impl Forked {
     /// # Panics
     /// When it fails, or does not exit.
     #[track_caller]
-    pub fn finish(mut self) {
+    pub fn finish(self) {
+        assert!(self.has_succeeded(), "the forked child failed");
+    }
+
+    /// Waits until the child has exited: whether it has succeeded.
+    ///
+    /// # Panics
+    /// When it does not exit.
+    #[track_caller]
+    pub fn has_succeeded(mut self) -> bool {
         let child = self.child.expect("it has not ended");
         let mut ended = None;
         until("the forked child ends", || {
@@ -52,7 +61,7 @@ impl Forked {
             ended.is_some()
         });
         self.child = None;
-        assert_eq!(ended, Some(0), "the status of the forked child");
+        ended == Some(0)
     }
 }
 

@@ -160,7 +160,7 @@ fn a_half_typed_body_still_expands() {
 fn the_runtime_is_found_by_the_given_path() {
     let functions = [
         (
-            "near_cache = 3, next_time",
+            "near_cache = 3, next_time, refresh_after = EARLY",
             "fn f(a: &str, b: Option<&u8>) -> u8 { 0 }",
         ),
         (

@@ -1,4 +1,4 @@
-//! Each argument stands in the tables of the attribute's page and of the README, and in an example of the guide, which is
+//! Each argument stands in the tables of the attribute's page and of the README, and in an example of that page, which is
 //! compiled.
 
 #![allow(clippy::unwrap_used)]
@@ -12,7 +12,7 @@ use super::arguments::NAMES;
 use crate::diagnostics::Errors;
 
 const PAGE: &str = "cachier/src/attribute.md";
-const EXAMPLES: &str = "cachier/src/guide/arguments.md";
+const EXAMPLES: &str = "cachier/src/attribute_examples.md";
 const README: &str = "README.md";
 
 fn read(file: &str) -> String {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::arguments::NAMES;
 use super::values::Switch;
 use super::*;
 use crate::diagnostics::Errors;
@@ -29,15 +30,17 @@ fn refused(source: &str, message: &str, place: &str) {
 
 #[test]
 fn every_argument_is_accepted() {
-    accepted(
-        "backend = \"redis\", stale_after = \"10m\", jitter = \"10%\", refresh_after = \"80%\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
-         retry_after = \"5s\", wait_for_calc_timeout = \"5s\", \
-         allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
+    const SOURCE: &str = "backend = \"redis\", stale_after = \"10m\", jitter = \"10%\", refresh_after = \"80%\", next_time, \
+         max_stale = \"1d\", stale_on_error = \"1h\", retry_after = \"5s\", wait_for_calc_timeout = \"5s\", \
+         allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", verify = false, \
          cleanup_stale = true, cleanup_interval = \"1d\", capacity = 10, capacity_bytes = 1 << 20, near_cache = 10_000, \
          near_stale_after = \"30s\", cache_dir = \"/tmp\", key = |a, b: &u8| (a, *b), skip(c, self), version = none, \
-         name = \"users\", policy = \"sessions\", enable_metrics = true, metrics_sampling_rate = 0.1, operation_timeout = \"250ms\", \
-         on_backend_error = \"propagate\", in_impl, companion = other, crate = crate::cache",
-    );
+         name = \"users\", policy = \"sessions\", enable_metrics = true, metrics_sampling_rate = 0.1, \
+         operation_timeout = \"250ms\", on_backend_error = \"propagate\", in_impl, companion = other, crate = crate::cache";
+    accepted(SOURCE);
+    for name in NAMES {
+        assert!(SOURCE.contains(name), "{name}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Arguments that need or exclude each other.
 //!
 //! Rejects combinations that cannot make sense. Allowed are arguments without effect that may get one by a change
-//! elsewhere (`next_time` or `refresh_after = early` without `stale_after`, `retry_after` without `stale_on_error`, or `cleanup_interval` without
-//! `cleanup_stale`, which the global params may add; `operation_timeout` or `version` with the memory backend).
+//! elsewhere (`next_time` or `refresh_after = early` without `stale_after`, `retry_after` without `stale_on_error`, or
+//! `cleanup_interval` without `cleanup_stale`, which the global params may add; `operation_timeout` or `version` with the
+//! memory backend).
 
 use proc_macro2::Span;
 
@@ -44,7 +45,7 @@ fn rules(arguments: &Arguments) -> [Rule; 10] {
         (
             span_of(&a.refresh_after),
             refreshes_never(a),
-            "`refresh_after` has no effect from `stale_after` on, where the value is stale; give an age before it",
+            "`refresh_after` has no effect from `stale_after` on, where the value is stale; give less than that",
         ),
         (
             span_of(&a.cleanup_interval),

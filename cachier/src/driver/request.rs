@@ -148,8 +148,10 @@ pin_project! {
     impl<F> PinnedDrop for Running<'_, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _in_run = this.spec.enter();
-            this.function.set(None);
+            if this.function.is_some() {
+                let _in_run = this.spec.enter();
+                this.function.set(None);
+            }
         }
     }
 }
@@ -158,10 +160,14 @@ impl<F: Future> Future for Running<'_, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let _in_run = this.spec.enter();
-        let function = this.function.as_pin_mut();
-        function.map_or(Poll::Pending, |function| function.poll(cx))
+        let function = this.function.as_mut().as_pin_mut();
+        let polled = function.map_or(Poll::Pending, |function| function.poll(cx));
+        if polled.is_ready() {
+            this.function.set(None);
+        }
+        polled
     }
 }
 

@@ -1,4 +1,5 @@
-//! What cannot go to the background, where `next_time` and `refresh_after` recompute: one error for each, at its type, or at what asks for it.
+//! What cannot go to the background, where `next_time` and `refresh_after` recompute: one error for each, at its type, or at what
+//! asks for it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -40,12 +41,12 @@ fn optional(pool: Option<&Pool>, id: u64) -> u64 {
     id + u64::from(pool.is_some())
 }
 
-#[cachier(backend = "memory", next_time, skip(cell))]
+#[cachier(backend = "memory", refresh_after = early, skip(cell))]
 async fn lent_to_a_task(cell: &Cell<u64>, id: u64) -> u64 {
     id + cell.get()
 }
 
-#[cachier(backend = "memory", next_time, skip(source))]
+#[cachier(backend = "memory", refresh_after = "8m", skip(source))]
 fn trait_object(source: &dyn Source, id: u64) -> u64 {
     id + source.number()
 }

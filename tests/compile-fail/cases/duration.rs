@@ -120,4 +120,13 @@ fn refreshed_at_each_hit(id: u64) -> u64 {
     id
 }
 
+fn seconds() -> std::time::Duration {
+    std::time::Duration::from_secs(60)
+}
+
+#[cachier(refresh_after = seconds())]
+fn refreshed_after_no_constant(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

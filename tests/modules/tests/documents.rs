@@ -22,6 +22,8 @@ const PAGES: [&str; 8] = [
 
 /// The documentation of the crate, where links are paths of Rust.
 const ATTRIBUTE: &str = "cachier/src/attribute.md";
+/// The second half of the same page.
+const EXAMPLES: &str = "cachier/src/attribute_examples.md";
 const METHODS: &str = "cachier/src/methods.md";
 const GUIDE: &str = "cachier/src/guide";
 
@@ -63,7 +65,7 @@ fn guide() -> BTreeSet<String> {
 /// The paths of all documents of the crate.
 fn documentation() -> Vec<String> {
     let guide = guide().into_iter().map(|page| page_of_guide(&page));
-    let others = [ATTRIBUTE, METHODS].map(str::to_owned);
+    let others = [ATTRIBUTE, EXAMPLES, METHODS].map(str::to_owned);
     guide.chain(others).collect()
 }
 
@@ -72,7 +74,12 @@ fn page_of_guide(name: &str) -> String {
 }
 
 fn has_anchor(path: &str, anchor: &str) -> bool {
-    anchors(&read(path)).iter().any(|known| known == anchor)
+    let files = match path {
+        ATTRIBUTE | EXAMPLES => &[ATTRIBUTE, EXAMPLES],
+        path => &[path][..],
+    };
+    let mut known = files.iter().flat_map(|file| anchors(&read(file)));
+    known.any(|known| known == anchor)
 }
 
 #[test]

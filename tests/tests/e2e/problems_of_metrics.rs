@@ -52,6 +52,24 @@ fn an_unusable_folder_of_figures_is_told() {
     }
 }
 
+#[test]
+fn one_unusable_folder_for_both_is_two_lines() {
+    identity!(in_files, backend = "file");
+
+    if part().is_some() {
+        let params = cachier::global_params().metrics_dir("~nobody/x");
+        cachier::set_global_params(params.cache_dir("~nobody/x"));
+        in_files(1);
+        let shown = cachier::check().into_iter().map(|health| health.name);
+        return say(shown.collect::<Vec<_>>().join(" "));
+    }
+    let test = "problems_of_metrics::one_unusable_folder_for_both_is_two_lines";
+    assert_eq!(
+        Process::start(test, "check", |_| {}).last_line(),
+        "metrics file"
+    );
+}
+
 /// No event of a call tells of them.
 #[test]
 fn a_subscriber_is_told_of_figures_and_exporters() {

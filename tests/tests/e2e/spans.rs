@@ -223,7 +223,7 @@ async fn a_span_is_around_its_task_alone() {
 }
 
 #[tokio::test]
-async fn what_a_cancelled_body_drops_is_in_its_span() {
+async fn cancelled_bodies_drop_in_their_span() {
     struct Said;
 
     impl Drop for Said {
