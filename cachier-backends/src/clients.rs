@@ -20,5 +20,9 @@ pub use ::mongodb;
 #[doc(no_inline)]
 pub use ::redis;
 #[cfg(feature = "_sql")]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql")))
+)]
 #[doc(no_inline)]
 pub use ::sqlx;

@@ -28,6 +28,17 @@ mod backend;
 pub mod blocking;
 pub mod canonical;
 #[cfg(feature = "_network")]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(
+        feature = "mongo",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "redis",
+        feature = "s3",
+        feature = "sqlite"
+    )))
+)]
 pub mod clients;
 #[doc(hidden)]
 pub mod cold;
