@@ -138,12 +138,8 @@ mod tests {
         // Other tests warn as well.
         assert!(TOLD.iter().any(|told| told == "nobody") && causes_told() >= 1);
         set_warning_handler(|cause, problem| {
-            let counted = if cause.ends_with("body") {
-                problem.len()
-            } else {
-                0
-            };
-            WARNED.fetch_add(counted as u64, Ordering::Relaxed);
+            let is_own = u64::from(cause.ends_with("body"));
+            WARNED.fetch_add(is_own * problem.len() as u64, Ordering::Relaxed);
         });
         warn("somebody", "here");
         warn("nobody", "again");
