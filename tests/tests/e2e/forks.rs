@@ -96,6 +96,36 @@ fn a_child_inherits_values_but_not_flights() {
     });
 }
 
+/// Returns the process that computed it.
+#[cachier(backend = "memory")]
+async fn slow_task(key: u32) -> u32 {
+    let _ = key;
+    BEGUN.next();
+    if !IS_QUICK.load(Ordering::SeqCst) {
+        smol::Timer::after(COMPUTE_TIME).await;
+    }
+    id()
+}
+
+#[test]
+fn a_child_inherits_no_flight_of_a_task() {
+    in_own_process("a_child_inherits_no_flight_of_a_task", || {
+        let parent = id();
+        let computing = thread::spawn(|| block_on(slow_task(1)));
+        until("the parent computes", || BEGUN.get() == 1);
+        let child = Forked::start(|| {
+            quick_in_child();
+            let begun = Instant::now();
+            assert_eq!(block_on(slow_task(1)), id());
+            assert!(begun.elapsed() < COMPUTE_TIME, "{:?}", begun.elapsed());
+            assert_eq!(block_on(slow_task(1)), id());
+        });
+        assert_eq!(computing.join().unwrap(), parent);
+        child.finish();
+        assert_eq!(block_on(slow_task(1)), parent);
+    });
+}
+
 #[test]
 fn a_wait_in_a_child_ends_in_time() {
     in_own_process("a_wait_in_a_child_ends_in_time", || {
