@@ -35,6 +35,7 @@ pub(crate) use round_trips::RoundTrips;
 pub(crate) use subscription::{Backoff, Subscribers};
 #[cfg(feature = "_sql")]
 pub(crate) use task_tracker::tracked;
+#[cfg(any(feature = "mongo", feature = "_sql"))]
 pub(crate) use wait_reporter::WaitReporter;
 #[cfg(feature = "redis")]
 pub(crate) use watchers::Watchers;
