@@ -12,7 +12,6 @@ use std::time::Duration;
 use cachier_backends::Error;
 use cachier_backends::cold::boxed_cold;
 use cachier_metrics::ComputeRecorder;
-use pin_project_lite::pin_project;
 
 use super::core::Core;
 use super::entry::{EntryDriver, EntryOperation};
@@ -112,16 +111,15 @@ pub(crate) async fn drive<T: Store, F: Future>(
             Transition::Run(spec) => {
                 let cacheable = spec.cacheable;
                 let returned = {
-                    let function = {
+                    let mut function = pin!({
                         let _in_run = spec.enter();
                         work.begin(cacheable)
-                    };
+                    });
                     // One future: each more around the function is a frame more for each level of a recursion.
-                    let function = Some(function);
-                    Running {
-                        function,
-                        spec: &spec,
-                    }
+                    poll_fn(|cx| {
+                        let _in_run = spec.enter();
+                        function.as_mut().poll(cx)
+                    })
                     .await
                 };
                 let kind = {
@@ -132,42 +130,6 @@ pub(crate) async fn drive<T: Store, F: Future>(
             }
             Transition::Done(response) => return response,
         }
-    }
-}
-
-pin_project! {
-    /// The future of a function. What it does is a part of the run, and so is what it drops at its end, also of a call that is
-    /// cancelled.
-    struct Running<'a, F> {
-        // `None` once dropped.
-        #[pin]
-        function: Option<F>,
-        spec: &'a RunSpec,
-    }
-
-    impl<F> PinnedDrop for Running<'_, F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.function.is_some() {
-                let _in_run = this.spec.enter();
-                this.function.set(None);
-            }
-        }
-    }
-}
-
-impl<F: Future> Future for Running<'_, F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let _in_run = this.spec.enter();
-        let function = this.function.as_mut().as_pin_mut();
-        let polled = function.map_or(Poll::Pending, |function| function.poll(cx));
-        if polled.is_ready() {
-            this.function.set(None);
-        }
-        polled
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use cachier::testing::{Clock, isolated, isolated_async};
 use cachier::{CallOptions, CallSpans, cachier, set_call_spans};
 use cachier_tests::backend::MapBackend;
-use futures_lite::future;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
@@ -218,34 +217,6 @@ async fn a_span_is_around_its_task_alone() {
             has_size(&lines) && lines.contains(&"record cache.hit=true".to_owned()),
             "{lines:?}"
         );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn cancelled_bodies_drop_in_their_span() {
-    struct Said;
-
-    impl Drop for Said {
-        fn drop(&mut self) {
-            tracing::info!(target: "said", "dropped");
-        }
-    }
-
-    #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)]
-    async fn endless(number: u64) -> u64 {
-        let _said = Said;
-        future::pending::<()>().await;
-        number
-    }
-
-    let (diary, _chosen) = diary(CallSpans::Sampled);
-    isolated_async(async {
-        let mut cancelled = Box::pin(endless(1));
-        assert!(future::poll_once(&mut cancelled).await.is_none());
-        diary.take();
-        drop(cancelled);
-        assert_eq!(diary.take()[..3], ["enter", "said message=dropped", "exit"]);
     })
     .await;
 }
