@@ -118,6 +118,12 @@ impl Link {
         error.at(self.name())
     }
 
+    /// Makes the next request reconnect: on this connection, answers may be those to other requests.
+    pub(super) fn distrust(&self) {
+        let current = Arc::clone(&self.0.current());
+        self.0.recover(&current);
+    }
+
     /// The server's address, without credentials.
     pub(super) fn name(&self) -> &str {
         &self.0.server.name

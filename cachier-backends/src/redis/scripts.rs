@@ -140,8 +140,10 @@ impl Call {
 }
 
 impl Link {
-    /// The error for an answer that no script returns.
+    /// The error for an answer that no script returns. Where something on the way has lost an answer, each later one is that of
+    /// another request, so the connection is replaced.
     pub(super) fn fault(&self, operation: Operation) -> Error {
+        self.distrust();
         Error::new(
             ErrorKind::Protocol,
             operation,

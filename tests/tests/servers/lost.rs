@@ -19,6 +19,16 @@ crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mo
     all_is_well_soon_after_nothing_came_through
 });
 
+mod step {
+    use super::{a_connection_out_of_step_is_replaced, runs_in_a_process};
+
+    // Others have a connection for each request.
+    crate::on_stores!([redis: Redis] {
+        if runs_in_a_process:
+        a_connection_out_of_step_is_replaced
+    });
+}
+
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The duration of faults: longer than any call, and than most of the drivers' timeouts.
@@ -50,6 +60,34 @@ fn all_is_well_soon_after_answers_were_lost(subject: &Subject) {
 
 fn all_is_well_soon_after_nothing_came_through(subject: &Subject) {
     all_is_well_after(subject, |proxy| proxy.hang(true), |proxy| proxy.hang(false));
+}
+
+/// A proxy swallows the answer to one request, and no other: all later ones go to the wrong requests.
+fn a_connection_out_of_step_is_replaced(subject: &Subject) {
+    set_global_params(global_params().operation_timeout(TIMEOUT));
+    let proxy = subject.behind_a_proxy();
+    let call = |number| runtime().block_on(quick_async::call_detailed(CallOptions::new(), number));
+    until("it is connected", || call(0).backend_error.is_none());
+    let sent = proxy.round_trips();
+    proxy.mute(true);
+    let unanswered = runtime().spawn(quick_async(1));
+    until("the request is sent", || proxy.round_trips() > sent);
+    thread::sleep(Duration::from_millis(50));
+    proxy.mute(false);
+    let numbers = 2..2 + CALLERS;
+    let others: Vec<_> = numbers
+        .map(|number| runtime().spawn(quick_async(number)))
+        .collect();
+    assert_eq!(runtime().block_on(unanswered).unwrap(), 1);
+    for (other, number) in others.into_iter().zip(2..) {
+        assert_eq!(runtime().block_on(other).unwrap(), number);
+    }
+    until("answers are those to their requests", || {
+        (100..103).all(|number| {
+            call(number);
+            call(number).outcome == Outcome::Hit
+        })
+    });
 }
 
 /// Callers that go on during a fault, and their results after it.
