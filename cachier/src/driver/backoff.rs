@@ -54,6 +54,8 @@ impl<T: Store> CallDriver<T> {
 
     /// Until when no hit may refresh the value that this call has loaded; `None` if one may at once, or none ever does.
     pub(super) fn rests_until(&self) -> Option<u64> {
+        // Only copies ask, and other hits need not meet at the lock of the backoffs.
+        self.core.function.options.near_cache?;
         self.session.policy.rules.refresh_after?;
         self.backoff_and_end().map(|(_, end)| end)
     }
